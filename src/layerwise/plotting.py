@@ -205,6 +205,63 @@ def attention_heatmap(weights: np.ndarray, tokens: Sequence[str], title: str = "
     return figure
 
 
+def attention_grid(attentions: Sequence[np.ndarray]) -> Figure:
+    """Draw every head of every layer small: a row for each layer, a column for each head.
+
+    Parameters
+    ----------
+    attentions : sequence of n_layers arrays of shape (n_heads, n_tokens, n_tokens)
+        One text's attention weights.
+    """
+    n_layers, (n_heads, n_tokens, _) = len(attentions), attentions[0].shape
+    side = n_tokens + 1  # one empty row and column between the maps
+    mosaic = np.full((n_layers * side - 1, n_heads * side - 1), np.nan)
+    for layer, heads in enumerate(attentions):
+        for head, weights in enumerate(heads):
+            top, left = layer * side, head * side
+            mosaic[top : top + n_tokens, left : left + n_tokens] = weights
+    figure, axes = new_figure(width=6.4, height=1.0 + 5.2 * n_layers / n_heads)
+    image = axes.imshow(mosaic, cmap=ATTENTION_PALETTE, vmin=0, vmax=1, interpolation="nearest")
+    middle = (n_tokens - 1) / 2
+    axes.set_xticks([head * side + middle for head in range(n_heads)], range(n_heads))
+    axes.set_yticks([layer * side + middle for layer in range(n_layers)], range(1, n_layers + 1))
+    axes.set(xlabel="head", ylabel="layer")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of attention")
+    return figure
+
+
+def dots_by_layer(values: np.ndarray, label: str, reference: float | None = None) -> Figure:
+    """Draw one dot for each head in each layer, and the layer's mean as a bar.
+
+    Parameters
+    ----------
+    values : array of shape (n_layers, n_heads)
+    label : str
+        The label of the vertical axis.
+    reference : float, optional
+        What chance or evenness would give: a dashed line.
+    """
+    values = np.asarray(values)
+    n_layers, n_heads = values.shape
+    figure, axes = new_figure(height=3.2)
+    offsets = np.linspace(-0.25, 0.25, n_heads)
+    colors = layer_colors(n_layers)
+    for layer in range(n_layers):
+        axes.scatter(
+            layer + 1 + offsets, values[layer], color=colors[layer + 1], edgecolor=INK,
+            linewidth=0.6, s=30, zorder=2,
+        )
+        axes.hlines(values[layer].mean(), layer + 0.65, layer + 1.35, color=INK, linewidth=2)
+    if reference is not None:
+        axes.axhline(reference, color=INK, linestyle="--", linewidth=1)
+    axes.set(xlabel="layer", ylabel=label, xticks=range(1, n_layers + 1))
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    return figure
+
+
 def token_strip(tokens: Sequence[str], values: Sequence[float], label: str) -> HTML:
     """Set a text with each token shaded by a value, which can also be read as a number.
 
