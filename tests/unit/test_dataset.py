@@ -170,7 +170,7 @@ def test_a_missing_header_fails(data, capsys, key):
         ("number: 1\n", "number: 0\n", "number '0'"),
         ("number: 1\n", "number: 60\n", "number 60"),
         ("number: 1\n", "number: 2\n", "number 2 with this first line belongs in 02-success"),
-        ("title: Success", "titel: Success", "'titel: Success' is no header line"),
+        ("title: Success", "heading: Success", "'heading: Success' is no header line"),
         ("theme: Life", "theme: Life\ntheme: Love", "a second 'theme'"),
         ("number: 1\n\n", "number: 1\n", "is no header line"),
         ("number: 1\n\n", "number: 1\n\n\n", "line 8: a stray blank line"),
