@@ -232,6 +232,28 @@ def attention_grid(attentions: Sequence[np.ndarray]) -> Figure:
     return figure
 
 
+def layer_picture(tokens: Sequence[str], moved: np.ndarray) -> Figure:
+    """Draw a text through all layers: a column for each token, a row for each layer.
+
+    Parameters
+    ----------
+    tokens : sequence of str
+    moved : array of shape (n_layers + 1, n_tokens)
+        How far each token is, in each layer, from where it began: the darker, the farther.
+    """
+    n_rows, n_tokens = np.shape(moved)
+    figure, axes = new_figure(width=6.6, height=0.9 + 0.26 * n_rows)
+    axes.imshow(
+        moved, cmap=LAYER_PALETTE, vmin=0, origin="lower", aspect="auto", interpolation="nearest"
+    )
+    axes.set_xticks(range(n_tokens), tokens, rotation=90)
+    axes.set_yticks(range(0, n_rows, max(1, n_rows // 6)))
+    axes.set(ylabel="layer")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return figure
+
+
 def dots_by_layer(values: np.ndarray, label: str, reference: float | None = None) -> Figure:
     """Draw one dot for each head in each layer, and the layer's mean as a bar.
 
