@@ -32,12 +32,20 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     """
     if isinstance(texts, str):
         raise TypeError(f"texts is one string, {texts[:40]!r}: put it in a list, [text]")
-    texts = list(texts)
+    try:
+        texts = list(texts)
+    except TypeError:
+        raise TypeError(
+            f"texts is {texts!r}, of type {type(texts).__name__}: pass a list of strings"
+        ) from None
     if not texts:
         raise ValueError("texts is empty: pass at least one text")
     for i, text in enumerate(texts):
         if not isinstance(text, str):
-            raise TypeError(f"text {i} is {text!r}, of type {type(text).__name__}, not a string")
+            raise TypeError(
+                f"text {i} is {text!r}, of type {type(text).__name__}, not a string: leave it "
+                "out, or turn it into one"
+            )
         if not text.strip():
             raise ValueError(f"text {i} is empty ({text!r}): leave it out, or give it words")
     return texts
