@@ -112,7 +112,9 @@ def layer_modules(model: nn.Module) -> list[nn.Module]:
         If the model is not built like a BERT.
     """
     try:
-        return [model.embeddings, *model.encoder.layer]
+        # An ELECTRA's embeddings may be narrower than its layers, and are projected to fit.
+        first = getattr(model, "embeddings_project", model.embeddings)
+        return [first, *model.encoder.layer]
     except AttributeError:
         raise TypeError(
             f"{type(model).__name__} has no .embeddings and .encoder.layer: embed_layers reads "
@@ -192,6 +194,7 @@ def embed_layers(
             "the model is in training mode, where dropout makes every run different: "
             "call model.eval() first"
         )
+    layer_modules(encoder.model)  # before any work: is the model built like a BERT?
     input_ids = tokenize(texts, encoder, truncate)
     config = encoder.model.config
     embeddings = np.empty(
