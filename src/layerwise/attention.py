@@ -32,6 +32,8 @@ def scaled_dot_product_attention(
 
     Raises
     ------
+    TypeError
+        If the mask holds numbers.
     ValueError
         If the shapes do not fit, or a row of the mask leaves nothing to see.
     """
@@ -47,6 +49,18 @@ def scaled_dot_product_attention(
     d_k = query.shape[-1]
     scores = query @ key.transpose(-2, -1) / math.sqrt(d_k)  # (..., n_tokens, n_tokens)
     if mask is not None:
+        if mask.dtype != torch.bool:
+            raise TypeError(
+                f"the mask holds {mask.dtype}, not True and False: use padding_mask() on a "
+                "tokenizer's attention mask, or mask.bool()"
+            )
+        try:
+            mask = mask.expand(scores.shape)
+        except RuntimeError:
+            raise ValueError(
+                f"a mask of shape {tuple(mask.shape)} does not fit scores of shape "
+                f"{tuple(scores.shape)}: a row for each query, a column for each key"
+            ) from None
         if not mask.any(dim=-1).all():
             raise ValueError("a row of the mask is all False: that token has nothing to see")
         scores = scores.masked_fill(~mask, -math.inf)
