@@ -230,7 +230,8 @@ def token_strip(tokens: Sequence[str], values: Sequence[float], label: str) -> H
     pieces = []
     for token, value, shade in zip(tokens, values, shades, strict=True):
         r, g, b, _ = palette(float(shade))
-        ink = "#fff" if 0.299 * r + 0.587 * g + 0.114 * b < 0.5 else "#000"
+        luminance = 0.2126 * r**2.2 + 0.7152 * g**2.2 + 0.0722 * b**2.2
+        ink = "#fff" if luminance < 0.18 else "#000"  # either way a contrast above 4.5 to 1
         color = f"rgb({255 * r:.0f} {255 * g:.0f} {255 * b:.0f})"
         pieces.append(
             f'<li style="background: {color}; color: {ink}">{html.escape(token)} '
