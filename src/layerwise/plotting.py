@@ -74,14 +74,15 @@ def new_figure(width: float = 5.6, height: float = 3.6, **subplots) -> tuple[Fig
 def figure_to_svg(figure: Figure, name: str) -> str:
     """Draw a figure as an SVG element that can stand in a page beside others.
 
-    The same figure gives the same characters; ids carry the name, so that two figures in one
-    page do not share any; ink becomes ``currentColor``.
+    The same figure gives the same characters; ids carry the name and a digest of the drawing,
+    so that two figures in one page do not share any; ink becomes ``currentColor``.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    name += hashlib.sha256(svg.encode()).hexdigest()[:8]
     svg = re.sub(r'\b(id="|xlink:href="#)', rf"\1{name}-", svg)
     svg = svg.replace("url(#", f"url(#{name}-").replace(INK, "currentColor")
     return re.sub(r"\n\s*", "\n", svg)
@@ -309,7 +310,8 @@ def token_strip(tokens: Sequence[str], values: Sequence[float], label: str) -> H
     pieces = []
     for token, value, shade in zip(tokens, values, shades, strict=True):
         r, g, b, _ = palette(float(shade))
-        ink = "#fff" if 0.299 * r + 0.587 * g + 0.114 * b < 0.5 else "#000"
+        luminance = 0.2126 * r**2.2 + 0.7152 * g**2.2 + 0.0722 * b**2.2
+        ink = "#fff" if luminance < 0.18 else "#000"  # either way a contrast above 4.5 to 1
         color = f"rgb({255 * r:.0f} {255 * g:.0f} {255 * b:.0f})"
         pieces.append(
             f'<li style="background: {color}; color: {ink}">{html.escape(token)} '
