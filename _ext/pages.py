@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.locale import admonitionlabels
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 
 # What themes and extensions copy into the site and no page of ours asks for.
@@ -43,9 +44,7 @@ def configure(app: Sphinx, config) -> None:
 
 def add_context(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
     """Give the templates the contents of the book and the versions of our own files."""
-    context["book_nav"] = context["toctree"](
-        maxdepth=2, collapse=True, includehidden=True, titles_only=False
-    )
+    context["book_nav"] = book_contents(context)
     # A page that is re-opened after an update must not be styled by a cached older file.
     static = Path(app.srcdir) / "_static"
     context["style_version"] = short_digest(static / "style.css")
@@ -55,6 +54,20 @@ def add_context(app: Sphinx, pagename: str, templatename: str, context: dict, do
         first = next(doctree.findall(nodes.paragraph), None)
         context["page_description"] = first.astext().replace("\n", " ")[:200] if first else ""
         context["body"] = improve_html(context["body"])
+
+
+def book_contents(context: dict) -> str:
+    """List the book's pages, and below the page that is open its sections."""
+    contents = context["toctree"](maxdepth=1, includehidden=True, titles_only=True) or ""
+    sections = re.search("<ul>.*</ul>", (context.get("toc") or "")[len("<ul>") :], re.DOTALL)
+    if not sections or "<li" not in sections.group():
+        return contents
+    return re.sub(
+        r'(<a class="current[^>]*>(?:(?!</a>).)*</a>)',
+        lambda link: link.group() + sections.group().rpartition("</ul>")[0],
+        contents,
+        count=1,
+    )
 
 
 def short_digest(file: Path) -> str:
@@ -101,11 +114,13 @@ def add_figure_links(body: str) -> str:
     )
 
 
-def visit_box(translator, node: nodes.Element) -> None:
+def visit_box(translator, node: nodes.Element, name: str = "") -> None:
     """Begin an admonition, exercise or solution; one with class dropdown can be unfolded."""
     node["start"] = len(translator.body)
     tag = "details" if "dropdown" in node["classes"] else "div"
-    translator.body.append(translator.starttag(node, tag, CLASS="admonition"))
+    translator.body.append(translator.starttag(node, tag, CLASS=f"admonition {name}".strip()))
+    if name:
+        node.insert(0, nodes.title(name, admonitionlabels[name]))
 
 
 def depart_box(translator, node: nodes.Element) -> None:
