@@ -63,6 +63,11 @@ class Store:
         """Look an execution up; None if there is none, or if its files are damaged."""
         return read_execution(self.folder / "executed" / key)
 
+    def all(self) -> list[Execution]:
+        """Return every execution, of whatever code; the order has no meaning."""
+        found = [read_execution(folder) for folder in (self.folder / "executed").glob("*")]
+        return [execution for execution in found if execution is not None]
+
     def keep(self, chapter: Chapter, executed: NotebookNode, record: dict) -> None:
         """Add an execution, so that it is there as a whole or not at all.
 
