@@ -1,8 +1,8 @@
 """Carry executions from one machine to another in one file.
 
 A pack is a gzipped tar archive of ``manifest.json`` and the files of each execution. It is
-taken over whole or not at all: every file is checked against the manifest, and what the manifest
-says the executions rest on against this checkout, before anything is written where builds look.
+taken over whole or not at all: every file is checked against the manifest, and what the
+executions rest on against this checkout, before anything is written where builds look.
 """
 
 import gzip
@@ -74,7 +74,7 @@ def read_pack(file: Path) -> tuple[Fingerprint, dict[str, str]]:
         with gzip.open(file) as packed:
             content = packed.read(LARGEST_PACK + 1)  # to the end, so that its CRC is checked
         if len(content) > LARGEST_PACK:
-            raise BuildError(f"{file} is refused: it is too large to be executions of this book")
+            raise BuildError(f"{file} is refused: it is too large for executions of a book")
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             for member in archive:
                 check_member(member, texts, file)

@@ -263,13 +263,9 @@ def write_pages(book: Book, store: Store, record: Path) -> int:
 
 def pages_state(root: Path, store: Store) -> str:
     """Return a digest of what shapes every page: executions, settings, tools, libraries."""
-    files = [
-        path
-        for folder in ("_ext", "tools")
-        for path in sorted((root / folder).glob("*.py"))
-    ]
+    files = [*(root / "_ext").glob("*.py"), *Path(__file__).parent.glob("*.py")]
     files += [root / "_config.yml", root / "_toc.yml", root / "requirements.txt"]
-    digests = {path.relative_to(root).as_posix(): sha256_of_file(path) for path in files}
+    digests = {f"{path.parent.name}/{path.name}": sha256_of_file(path) for path in files}
     return sha256_of_text(to_json({"executions": str(store.folder), **digests}))
 
 
