@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 # Text and lines are drawn in this colour, which then becomes the page's text colour.
 INK = "#010203"
 STYLE = {
-    "figure.figsize": (5.6, 3.6),
+    "figure.figsize": (4.8, 3.2),
     "figure.facecolor": "none",
     "figure.constrained_layout.use": True,
     "axes.facecolor": "none",
@@ -57,13 +57,13 @@ def layer_colors(n_layers: int) -> list:
     return sns.color_palette(LAYER_PALETTE, n_layers + 1)
 
 
-def new_figure(width: float = 5.6, height: float = 3.6, **subplots) -> tuple[Figure, Axes]:
+def new_figure(width: float = 4.8, height: float = 3.2, **subplots) -> tuple[Figure, Axes]:
     """Start a figure in the book's style; show it with :func:`show`.
 
     Parameters
     ----------
     width, height : float
-        In inches; wider than 5.6 is hard to read on a phone.
+        In inches; wider than 5 is hard to read on a phone.
     **subplots
         Passed on to ``plt.subplots``.
     """
@@ -154,7 +154,7 @@ def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
     label : str
         The label of the vertical axis.
     """
-    figure, axes = new_figure(height=4.4)
+    figure, axes = new_figure(height=4.0)
     comparisons = list(table["comparison"].unique())
     quartiles = table.groupby(["comparison", "layer"])["cosine"].quantile([0.25, 0.5, 0.75])
     for comparison, color, marker, dash in zip(
@@ -194,8 +194,8 @@ def attention_heatmap(weights: np.ndarray, tokens: Sequence[str], title: str = "
             f"{len(tokens)} tokens need weights of shape {(len(tokens), len(tokens))}, got "
             f"{weights.shape}: pick one text, one layer and one head"
         )
-    side = 1.6 + 0.32 * len(tokens)
-    figure, axes = new_figure(width=min(side + 0.9, 6.6), height=min(side, 5.7))
+    side = 1.6 + 0.28 * len(tokens)
+    figure, axes = new_figure(width=min(side + 0.9, 6.2), height=min(side, 5.3))
     image = axes.imshow(weights, cmap=ATTENTION_PALETTE, vmin=0, interpolation="nearest")
     axes.set_xticks(range(len(tokens)), tokens, rotation=90)
     axes.set_yticks(range(len(tokens)), tokens)
@@ -287,7 +287,9 @@ def token_strip(tokens: Sequence[str], values: Sequence[float], label: str) -> H
     pieces = []
     for token, value, shade in zip(tokens, values, shades, strict=True):
         r, g, b, _ = palette(float(shade))
-        ink = "#fff" if 0.299 * r + 0.587 * g + 0.114 * b < 0.5 else "#000"
+        # black or white, whichever has the greater contrast (relative luminance, WCAG 2)
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (r, g, b)]
+        ink = "#fff" if np.dot([0.2126, 0.7152, 0.0722], linear) < 0.179 else "#000"
         color = f"rgb({255 * r:.0f} {255 * g:.0f} {255 * b:.0f})"
         pieces.append(
             f'<li style="background: {color}; color: {ink}">{html.escape(token)} '
