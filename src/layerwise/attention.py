@@ -10,6 +10,32 @@ import torch
 from torch import Tensor, nn
 
 
+def check_mask(mask: Tensor, scores: Tensor) -> None:
+    """Check that a mask fits its scores and leaves every row something to see.
+
+    Raises
+    ------
+    TypeError
+        If the mask holds numbers.
+    ValueError
+        If its shape does not broadcast to that of the scores, or one of its rows is all False.
+    """
+    if mask.dtype != torch.bool:
+        raise TypeError(
+            f"the mask holds {mask.dtype}, not True and False: use padding_mask() on a "
+            "tokenizer's attention mask, or mask.bool()"
+        )
+    try:
+        mask.expand(scores.shape)
+    except RuntimeError:
+        raise ValueError(
+            f"a mask of shape {tuple(mask.shape)} does not fit scores of shape "
+            f"{tuple(scores.shape)}: it needs a row for each query and a column for each key"
+        ) from None
+    if not mask.any(dim=-1).all():
+        raise ValueError("a row of the mask is all False: that token has nothing to see")
+
+
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -32,6 +58,8 @@ def scaled_dot_product_attention(
 
     Raises
     ------
+    TypeError
+        If the mask holds numbers.
     ValueError
         If the shapes do not fit, or a row of the mask leaves nothing to see.
     """
@@ -47,8 +75,7 @@ def scaled_dot_product_attention(
     d_k = query.shape[-1]
     scores = query @ key.transpose(-2, -1) / math.sqrt(d_k)  # (..., n_tokens, n_tokens)
     if mask is not None:
-        if not mask.any(dim=-1).all():
-            raise ValueError("a row of the mask is all False: that token has nothing to see")
+        check_mask(mask, scores)
         scores = scores.masked_fill(~mask, -math.inf)
     weights = scores.softmax(dim=-1)  # (..., n_tokens, n_tokens), rows sum to 1
     return weights @ value, weights

@@ -32,12 +32,20 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     """
     if isinstance(texts, str):
         raise TypeError(f"texts is one string, {texts[:40]!r}: put it in a list, [text]")
-    texts = list(texts)
+    try:
+        texts = list(texts)
+    except TypeError:
+        raise TypeError(
+            f"texts is {texts!r}, of type {type(texts).__name__}: pass a list of strings"
+        ) from None
     if not texts:
         raise ValueError("texts is empty: pass at least one text")
     for i, text in enumerate(texts):
         if not isinstance(text, str):
-            raise TypeError(f"text {i} is {text!r}, of type {type(text).__name__}, not a string")
+            raise TypeError(
+                f"text {i} is {text!r}, of type {type(text).__name__}, not a string: leave it "
+                "out, or turn it into one"
+            )
         if not text.strip():
             raise ValueError(f"text {i} is empty ({text!r}): leave it out, or give it words")
     return texts
@@ -104,7 +112,9 @@ def layer_modules(model: nn.Module) -> list[nn.Module]:
         If the model is not built like a BERT.
     """
     try:
-        return [model.embeddings, *model.encoder.layer]
+        # An ELECTRA's embeddings may be narrower than its layers, and are projected to fit.
+        first = getattr(model, "embeddings_project", model.embeddings)
+        return [first, *model.encoder.layer]
     except AttributeError:
         raise TypeError(
             f"{type(model).__name__} has no .embeddings and .encoder.layer: embed_layers reads "
@@ -184,6 +194,7 @@ def embed_layers(
             "the model is in training mode, where dropout makes every run different: "
             "call model.eval() first"
         )
+    layer_modules(encoder.model)  # before any work: is the model built like a BERT?
     input_ids = tokenize(texts, encoder, truncate)
     config = encoder.model.config
     embeddings = np.empty(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import huggingface_hub
 import torch
 import transformers
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import LocalEntryNotFoundError
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from layerwise.checkpoints import CHECKPOINTS, DEFAULT_CHECKPOINT, Checkpoint
@@ -102,18 +102,21 @@ def fetch_checkpoint(checkpoint: Checkpoint) -> Path:
     """
     if checkpoint.folder is not None:
         return checkpoint.folder
+    pinned = {"repo_id": checkpoint.name, "revision": checkpoint.revision}
     try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                checkpoint.name, revision=checkpoint.revision, allow_patterns=MODEL_FILES
-            )
-        )
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        # Where the hub cannot be reached this fails at once; a download retries for long.
+        huggingface_hub.model_info(**pinned, timeout=10)
+        return Path(huggingface_hub.snapshot_download(**pinned, allow_patterns=MODEL_FILES))
+    except Exception as error:  # whatever keeps the hub from answering: many types, no base
+        hub_error = error
+    try:
+        return Path(huggingface_hub.snapshot_download(**pinned, local_files_only=True))
+    except LocalEntryNotFoundError:
         raise OSError(
             f"checkpoint {checkpoint.name!r} is not on this machine and the Hugging Face hub "
-            f"cannot be reached ({type(error).__name__}). Connect once to download it, or use "
+            f"cannot be reached ({type(hub_error).__name__}). Connect once to download it, or use "
             f"the default {DEFAULT_CHECKPOINT!r}, which needs no network."
-        ) from error
+        ) from hub_error
 
 
 def sha256_of_file(path: Path) -> str:

@@ -74,14 +74,15 @@ def new_figure(width: float = 5.6, height: float = 3.6, **subplots) -> tuple[Fig
 def figure_to_svg(figure: Figure, name: str) -> str:
     """Draw a figure as an SVG element that can stand in a page beside others.
 
-    The same figure gives the same characters; ids carry the name, so that two figures in one
-    page do not share any; ink becomes ``currentColor``.
+    The same figure gives the same characters; ids carry the name and a digest of the drawing,
+    so that two figures in one page do not share any; ink becomes ``currentColor``.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    name += hashlib.sha256(svg.encode()).hexdigest()[:8]
     svg = re.sub(r'\b(id="|xlink:href="#)', rf"\1{name}-", svg)
     svg = svg.replace("url(#", f"url(#{name}-").replace(INK, "currentColor")
     return re.sub(r"\n\s*", "\n", svg)
@@ -232,6 +233,28 @@ def attention_grid(attentions: Sequence[np.ndarray]) -> Figure:
     return figure
 
 
+def layer_picture(tokens: Sequence[str], moved: np.ndarray) -> Figure:
+    """Draw a text through all layers: a column for each token, a row for each layer.
+
+    Parameters
+    ----------
+    tokens : sequence of str
+    moved : array of shape (n_layers + 1, n_tokens)
+        How far each token is, in each layer, from where it began: the darker, the farther.
+    """
+    n_rows, n_tokens = np.shape(moved)
+    figure, axes = new_figure(width=6.6, height=0.9 + 0.26 * n_rows)
+    axes.imshow(
+        moved, cmap=LAYER_PALETTE, vmin=0, origin="lower", aspect="auto", interpolation="nearest"
+    )
+    axes.set_xticks(range(n_tokens), tokens, rotation=90)
+    axes.set_yticks(range(0, n_rows, max(1, n_rows // 6)))
+    axes.set(ylabel="layer")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return figure
+
+
 def dots_by_layer(values: np.ndarray, label: str, reference: float | None = None) -> Figure:
     """Draw one dot for each head in each layer, and the layer's mean as a bar.
 
@@ -287,7 +310,8 @@ def token_strip(tokens: Sequence[str], values: Sequence[float], label: str) -> H
     pieces = []
     for token, value, shade in zip(tokens, values, shades, strict=True):
         r, g, b, _ = palette(float(shade))
-        ink = "#fff" if 0.299 * r + 0.587 * g + 0.114 * b < 0.5 else "#000"
+        luminance = 0.2126 * r**2.2 + 0.7152 * g**2.2 + 0.0722 * b**2.2
+        ink = "#fff" if luminance < 0.18 else "#000"  # either way a contrast above 4.5 to 1
         color = f"rgb({255 * r:.0f} {255 * g:.0f} {255 * b:.0f})"
         pieces.append(
             f'<li style="background: {color}; color: {ink}">{html.escape(token)} '

@@ -185,8 +185,18 @@ def nearest(vectors: np.ndarray) -> np.ndarray:
     -------
     int array of shape (n_texts, n_texts - 1)
         Row i holds the positions of the other vectors, nearest first.
+
+    Raises
+    ------
+    ValueError
+        If one of the vectors is zero and so has no direction.
     """
-    similarities = cosine(vectors[:, None], vectors[None])  # (n_texts, n_texts)
+    vectors = np.asarray(vectors)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.all(norms > 0):
+        raise ValueError("a vector of zeros has no direction, so no neighbours")
+    unit = vectors / norms
+    similarities = unit @ unit.T  # cosines, (n_texts, n_texts)
     np.fill_diagonal(similarities, -np.inf)
     return np.argsort(-similarities, axis=1, kind="stable")[:, :-1]
 
