@@ -42,16 +42,16 @@ class Executions(SphinxDirective):
         devices = sorted({chapter["device"] for chapter in record["chapters"]})
         pythons = sorted({chapter["python"] for chapter in record["chapters"]})
         rows = [
-            ("Model", record["model"]),
-            ("Revision", record["revision"]),
-            ("Weights (SHA-256)", record["weights_sha256"]),
-            ("Device", f"{record['device']}: {', '.join(devices)}"),
-            ("Python", ", ".join(pythons)),
+            ("Model", text(record["model"])),
+            ("Revision", literal(record["revision"])),
+            ("Weights (SHA-256)", literal(record["weights_sha256"])),
+            ("Device", text(f"{record['device']}: {', '.join(devices)}")),
+            ("Python", text(", ".join(pythons))),
         ]
         versions = record["versions"]
-        rows += [(name, versions[name]) for name in SHOWN_LIBRARIES if name in versions]
-        rows.append(("Fingerprint", record["fingerprint"]))
-        return table(["What", "Value"], [[text(name), literal(value)] for name, value in rows])
+        rows += [(name, text(versions[name])) for name in SHOWN_LIBRARIES if name in versions]
+        rows.append(("Fingerprint", literal(record["fingerprint"])))
+        return table(["What", "Value"], [[text(name), value] for name, value in rows])
 
     def chapters_table(self, record: dict) -> nodes.table:
         """Say when each chapter was executed, and how long it took."""

@@ -15,6 +15,8 @@ from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 from tools.errors import BuildError
 
+# Its folder does not matter for computing keys, and is not made.
+CACHE_OF_NO_FOLDER = get_cache(".jupyter_cache")
 SUFFIXES = (".md", ".ipynb")
 
 
@@ -182,8 +184,7 @@ def cache_key(notebook: NotebookNode) -> str:
 
 def hashed_notebook(notebook: NotebookNode) -> tuple[NotebookNode, str]:
     """Return the code cells as jupyter-cache keeps them, and their key."""
-    # The folder of the cache does not matter here, and is not made.
-    return get_cache(".jupyter_cache").create_hashed_notebook(notebook)
+    return CACHE_OF_NO_FOLDER.create_hashed_notebook(notebook)
 
 
 def sha256_of_text(text: str) -> str:

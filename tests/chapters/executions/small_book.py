@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HEADER = """---
 file_format: mystnb
 kernelspec:
@@ -98,6 +98,19 @@ DEFAULT_CHECKPOINT = "some/first"
     "models/some/other/model.safetensors": "other weights",
     # A library that is installed nowhere else, so that its version can be changed.
     "installed/fakelib-1.0.dist-info/METADATA": "Name: fakelib\nVersion: 1.0\n",
+    # Stands in for torch: a machine with the device that a variable names, or a broken torch.
+    "installed/torch.py": """
+import os
+from types import SimpleNamespace
+
+device = os.environ.get("SMALL_BOOK_DEVICE", "")
+if device == "forbidden":
+    raise ImportError("torch must not be used here")
+cuda = SimpleNamespace(
+    is_available=lambda: device == "cuda", get_device_name=lambda: "A GPU made for tests"
+)
+backends = SimpleNamespace(mps=SimpleNamespace(is_available=lambda: device == "mps"))
+""",
     "chapters/one.md": f"""{HEADER}
 (one)=
 # One
@@ -123,7 +136,11 @@ See {{ref}}`one`, and {{cite:t}}`dickinson`.
 
 ```{{code-cell}}
 import os
+import signal
+from pathlib import Path
 
+if "SMALL_BOOK_KILL" in os.environ:
+    os.killpg(os.getpgid(os.getppid()), signal.SIGKILL)
 print(os.environ["LAYERWISE_CHECKPOINT"], os.environ["LAYERWISE_DEVICE"])
 ```
 """,
@@ -235,6 +252,10 @@ class SmallBook:
     def page(self, name: str) -> str:
         """Return a built page."""
         return (self.folder / "_build/html" / f"{name}.html").read_text("utf-8")
+
+    def pages(self) -> dict[str, bytes]:
+        """Return every file of the site, but those that tell dates and seconds."""
+        return {name: text for name, text in self.built().items() if name.startswith("html/")}
 
     def built(self) -> dict[str, bytes]:
         """Return every file that was built, but those that tell dates and seconds."""
