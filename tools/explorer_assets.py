@@ -5,8 +5,9 @@
 Writes to DIR
 
 - ``manifest.json``: what was made from which weights, with digests and the measured error;
-- ``weights.bin``: every matrix as int8 in blocks of 32 with one fp16 scale a block, every
-  vector as float32 (left out, and said so, if it would be too large for a page);
+- ``weights.bin``: the matrices as int8 in blocks of 32 with one fp16 scale a block, the vectors
+  and the two small embedding tables as float32 (left out, and said so, if it would be too large
+  for a page);
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
 - ``examples.json``: some lines with the attention of every layer and head, full precision model;
 - ``drift.json``: how far the poems move from layer to layer (left out without poems).
@@ -28,6 +29,7 @@ from layerwise.models import find_checkpoint, load_encoder
 
 FORMAT = 1
 BLOCK = 32  # weights that share a scale
+SCALE_FACTORS = [1, 0.91, 0.93, 0.95, 0.97, 0.98, 0.99, 1.01]
 MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
 # Public domain: from Poems by Emily Dickinson, Boston 1890, 1891, 1896.
 LINES = [
@@ -53,8 +55,17 @@ LINES_TO_MEASURE = [
 # ---------------------------------------------------------------- weights
 
 
+def rounded(blocks: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Write each block as whole numbers of its scale, between -127 and 127."""
+    divisors = np.where(scales == 0, 1, scales.astype(np.float32))[..., None]
+    return np.clip(np.rint(blocks / divisors), -127, 127)
+
+
 def quantize(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Write a matrix as int8, each run of 32 numbers in a row with a scale of its own.
+
+    The scale that fits the largest number of a block is not always the best for the other 31:
+    a few scales near it are tried, and the one with the least squared error is taken.
 
     Parameters
     ----------
@@ -68,10 +79,15 @@ def quantize(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         weight is about values * scales.
     """
     blocks = weight.reshape(weight.shape[0], -1, BLOCK)
-    scales = (np.abs(blocks).max(axis=2) / 127).astype(np.float16)
-    divisors = np.where(scales == 0, 1, scales.astype(np.float32))[..., None]
-    values = np.clip(np.rint(blocks / divisors), -127, 127).astype(np.int8)
-    return values, scales
+    fitting = np.abs(blocks).max(axis=2) / 127
+    best_scales, least = fitting.astype(np.float16), np.full(fitting.shape, np.inf)
+    for factor in SCALE_FACTORS:
+        scales = (fitting * factor).astype(np.float16)
+        values = rounded(blocks, scales) * scales.astype(np.float32)[..., None]
+        error = np.square(values - blocks).sum(axis=2)
+        best_scales = np.where(error < least, scales, best_scales)
+        least = np.minimum(error, least)
+    return rounded(blocks, best_scales).astype(np.int8), best_scales
 
 
 def dequantize(values: np.ndarray, scales: np.ndarray) -> np.ndarray:
@@ -89,14 +105,30 @@ def parameters_of(model) -> dict[str, np.ndarray]:
     }
 
 
+def is_quantized(name: str, parameter: np.ndarray) -> bool:
+    """Say whether a parameter is written as int8.
+
+    Vectors are not, nor are the small tables of positions and token types, which are added to
+    every token: full precision there costs 0.6 MB and takes a fifth off the largest error.
+    """
+    small = ("embeddings.position_embeddings", "embeddings.token_type_embeddings")
+    return parameter.ndim == 2 and not name.startswith(small)
+
+
 def weights_size(parameters: dict[str, np.ndarray]) -> int:
     """Return how many bytes :func:`pack_weights` will make, alignment aside."""
-    matrices = sum(p.size for p in parameters.values() if p.ndim == 2)
-    vectors = sum(p.size for p in parameters.values() if p.ndim == 1)
-    return matrices + matrices // BLOCK * 2 + vectors * 4
+    return sum(
+        p.size + p.size // BLOCK * 2 if is_quantized(name, p) else p.size * 4
+        for name, p in parameters.items()
+    )
 
 
-def pack_weights(parameters: dict[str, np.ndarray]) -> tuple[bytes, list[dict]]:
+def quantize_all(parameters: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Quantize the parameters that are written as int8."""
+    return {name: quantize(p) for name, p in parameters.items() if is_quantized(name, p)}
+
+
+def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[bytes, list[dict]]:
     """Put all parameters in one run of bytes, and say where each one lies.
 
     Returns
@@ -115,8 +147,8 @@ def pack_weights(parameters: dict[str, np.ndarray]) -> tuple[bytes, list[dict]]:
 
     for name, parameter in parameters.items():
         tensor = {"name": name, "shape": list(parameter.shape)}
-        if parameter.ndim == 2:
-            values, scales = quantize(parameter)
+        if name in quantized:
+            values, scales = quantized[name]
             tensor |= {"dtype": "int8", "scales_offset": append(scales), "offset": append(values)}
         else:
             tensor |= {"dtype": "float32", "offset": append(parameter)}
@@ -124,14 +156,13 @@ def pack_weights(parameters: dict[str, np.ndarray]) -> tuple[bytes, list[dict]]:
     return bytes(data), tensors
 
 
-def quantized_copy(model):
+def quantized_copy(model, quantized: dict):
     """Return a copy of a model whose matrices went through int8 and back."""
     copied = copy.deepcopy(model)
     with torch.no_grad():
         for name, parameter in copied.named_parameters():
-            if parameter.ndim == 2 and not name.startswith("pooler."):
-                rounded = dequantize(*quantize(parameter.cpu().numpy()))
-                parameter.copy_(torch.from_numpy(rounded))
+            if name in quantized:
+                parameter.copy_(torch.from_numpy(dequantize(*quantized[name])))
     return copied
 
 
@@ -160,13 +191,13 @@ def run(line: str, encoder) -> tuple[list[int], np.ndarray, np.ndarray]:
     )
 
 
-def measure_error(lines: list[str], encoder) -> dict:
+def measure_error(lines: list[str], encoder, quantized: dict) -> dict:
     """Compare the int8 weights with the model's own, on some lines."""
-    rounded = encoder._replace(model=quantized_copy(encoder.model))
+    encoder_8 = encoder._replace(model=quantized_copy(encoder.model, quantized))
     differences, cosines, same_top = [], [], []
     for line in lines:
         _, hidden, attention = run(line, encoder)
-        _, hidden_8, attention_8 = run(line, rounded)
+        _, hidden_8, attention_8 = run(line, encoder_8)
         differences.append(np.abs(attention - attention_8).ravel())
         same_top.append((attention.argmax(-1) == attention_8.argmax(-1)).ravel())
         a, b = hidden[-1].mean(0), hidden_8[-1].mean(0)
@@ -325,10 +356,11 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit
             f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even as int8, too large for a page"
         )
         return
-    data, tensors = pack_weights(parameters)
+    quantized = quantize_all(parameters)
+    data, tensors = pack_weights(parameters, quantized)
     manifest["weights"] = folder.write("weights.bin", data) | {"block": BLOCK}
     manifest["tensors"] = tensors
-    manifest["error"] = measure_error(lines, encoder)
+    manifest["error"] = measure_error(lines, encoder, quantized)
 
 
 def build(

@@ -49,9 +49,12 @@ export class Weights {
 
   // One row of a matrix: an embedding is looked up, the other thirty thousand stay packed.
   row(name, index) {
-    const [n_rows, n_columns] = this.tensors.get(name).shape;
+    const { dtype, offset, shape: [n_rows, n_columns] } = this.tensors.get(name);
     if (!(index >= 0 && index < n_rows)) throw new RangeError(`${name} has no row ${index}`);
-    return this.decode(name, index * n_columns, n_columns);
+    const start = index * n_columns;
+    return dtype === "float32"
+      ? new Float32Array(this.bytes, offset + start * 4, n_columns)
+      : this.decode(name, start, n_columns);
   }
 
   // number = int8 value * the fp16 scale of its block
