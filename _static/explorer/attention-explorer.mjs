@@ -7,7 +7,7 @@ import { modelFor } from "./model.mjs";
 import { isCached } from "./weights.mjs";
 import { WordPiece } from "./wordpiece.mjs";
 import {
-  Explorer, SPECIAL, count, fetchPart, h, megabytes, modelName, onThemeChange, percent, share,
+  Explorer, count, fetchPart, h, megabytes, modelName, onThemeChange, percent, share,
   shorten, unpack, walkWithArrows,
 } from "./shared.mjs";
 
@@ -89,7 +89,7 @@ class AttentionExplorer extends Explorer {
     this.noPicture = h("p", { class: "no-picture", hidden: true });
     this.picture = h("div", { class: "picture fades" },
       h("div", { class: "side" },
-        h("p", { class: "label sides", "aria-hidden": "true" }, h("span", {}, "from"), h("span", {}, "to")),
+        h("p", { class: "label sides", "aria-hidden": "true" }, "from → to"),
         h("div", { class: "arcs scroll" }, this.fromList, this.lines, this.toList)),
       this.mapBox);
     return h("figure", { class: "stage" }, this.caption, this.picture, this.noPicture, this.reading);
@@ -112,10 +112,10 @@ class AttentionExplorer extends Explorer {
       return h("p", { class: "note" },
         `A line of your own cannot be run here: ${weights_left_out}. The lines above were computed beforehand.`);
     this.input = h("input", { type: "text", id: "own", maxlength: 6000, autocomplete: "off",
-      placeholder: "The brain is wider than the sky", oninput: () => this.typed() });
+      placeholder: "The brain is wider than the sky", oninput: () => this.typed(), onfocus: () => this.labelButton() });
     this.button = h("button", { class: "action" });
     this.cancelButton = h("button", { class: "plain", type: "button", hidden: true,
-      onclick: () => this.model.cancel() }, "Cancel");
+      onclick: () => this.cancel() }, "Cancel");
     this.progress = h("progress", { max: weights.bytes, value: 0, hidden: true, "aria-label": "weights loaded" });
     this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
     this.labelButton();
@@ -348,10 +348,10 @@ class AttentionExplorer extends Explorer {
     try {
       await this.loadModel();
       if (asked !== this.asked) return; // another line was chosen meanwhile
-      await this.runLine(this.input.value || this.input.placeholder, asked);
+      await this.runLine(this.input.value, asked);
     } catch (error) {
       this.loadEnded();
-      if (error.kind === "AbortError") return this.say("Cancelled. Nothing was kept.");
+      if ((error.kind ?? error.name) === "AbortError") return this.say("Cancelled. Nothing was kept.");
       this.say(error.message, true);
     }
   }
@@ -359,12 +359,14 @@ class AttentionExplorer extends Explorer {
   // A second click while the model loads joins the first.
   async loadModel() {
     if (this.model.ready) return this.loadEnded();
+    this.cancelled = false;
     this.button.disabled = true;
     this.cancelButton.hidden = this.progress.hidden = false;
     this.progress.value = 0;
     this.say("Loading the model …");
     const { bytes } = this.manifest.weights;
     this.tokenizer ??= new WordPiece(await fetchPart(this.manifest, this.base, "vocab"));
+    if (this.cancelled) throw new DOMException("cancelled", "AbortError");
     await this.model.load((n) => {
       this.progress.value = n;
       const text = n < bytes ? `${megabytes(n)} of ${megabytes(bytes)}` : "Checking and unpacking …";
@@ -375,6 +377,11 @@ class AttentionExplorer extends Explorer {
     });
     this.say("");
     this.loadEnded();
+  }
+
+  cancel() {
+    this.cancelled = true;
+    this.model.cancel();
   }
 
   loadEnded() {
@@ -426,7 +433,7 @@ const ATTENTION_STYLE = `
 .picture, .no-picture { min-height: 25rem; }
 .picture { display: grid; grid-template-columns: minmax(0, 20rem) minmax(0, 25rem); gap: 2rem; justify-content: space-between; align-items: start; }
 .no-picture { display: grid; place-content: center; text-align: center; max-width: 34rem; margin-inline: auto; padding: 1rem; }
-.sides { display: flex; justify-content: space-between; }
+input::placeholder { color: var(--ex-muted); opacity: 1; }
 .arcs { display: grid; grid-template-columns: auto minmax(3rem, 1fr) auto; max-height: 23.5rem; position: relative; }
 .arcs li { height: ${ROW}px; display: flex; align-items: center; }
 .arcs button { background: none; border: 0; border-inline-end: 3px solid transparent; height: ${ROW - 2}px; min-width: 2.5rem; padding: 0 0.4rem; text-align: right; width: 100%; cursor: pointer; white-space: nowrap; }

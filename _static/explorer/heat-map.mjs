@@ -1,6 +1,6 @@
 // A square of cells on a canvas, darker where the weight is larger, with its labels and scale.
 
-const LABEL_SPACE = 0.24; // of the side, for the labels of rows and of columns
+const MOST_LABEL_SPACE = 0.24; // of the side, for the labels of rows and of columns
 const SMALLEST_LABELLED = 9; // pixels; narrower rows have no labels
 
 // labels (n), weights (n rows of n), chosen: the row to mark.
@@ -14,8 +14,10 @@ export function drawHeatMap(canvas, labels, weights, chosen) {
   pen.scale(sharpness, sharpness);
   const colour = colours(canvas);
   const n = labels.length;
-  const fitsLabels = (side * (1 - LABEL_SPACE)) / n >= SMALLEST_LABELLED;
-  const margin = fitsLabels ? side * LABEL_SPACE : 2;
+  const fitsLabels = (side * (1 - MOST_LABEL_SPACE)) / n >= SMALLEST_LABELLED;
+  pen.font = `bold 13px ${fontOf(canvas)}`;
+  const longest = Math.max(...labels.map((label) => pen.measureText(label).width)) + 10;
+  const margin = fitsLabels ? Math.min(longest, side * MOST_LABEL_SPACE) : 2;
   const legend = 22;
   const cell = (side - margin - legend) / n;
   const largest = Math.max(...weights.map((row) => Math.max(...row)), 1e-9);

@@ -12,6 +12,7 @@ export class Model {
     this.worker = null;
     this.loading = null; // the promise of a load under way or done
     this.ready = false;
+    this.listeners = new Set(); // who wants to know how far the load is
     this.waiting = new Map(); // questions the worker has not answered yet
     this.next = null; // the newest line, while an older one runs
     this.running = false;
@@ -48,14 +49,17 @@ export class Model {
 
   // Asked twice, it loads once. After a failure or a cancel it can be asked again.
   load(onProgress) {
-    this.loading ??= this.ask({ ask: "load", manifest: this.manifest, base: this.base }, onProgress)
+    this.listeners.add(onProgress);
+    const tell = (n_bytes) => this.listeners.forEach((listener) => listener(n_bytes));
+    this.loading ??= this.ask({ ask: "load", manifest: this.manifest, base: this.base }, tell)
       .then(() => {
         this.ready = true;
       })
       .catch((error) => {
         this.loading = null;
         throw error;
-      });
+      })
+      .finally(() => this.listeners.clear());
     return this.loading;
   }
 

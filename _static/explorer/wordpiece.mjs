@@ -97,6 +97,13 @@ export class WordPiece {
     return this.words(text).flatMap((word) => word.pieces);
   }
 
+  // tokenizer.decode(ids, skip_special_tokens=True): what is left of a text.
+  decode(input_ids) {
+    const pieces = input_ids.map((id) => this.pieces[id]);
+    const words = pieces.filter((piece) => !SPECIAL_TOKENS.test(piece));
+    return words.join(" ").replaceAll(" ##", "").replace(/ (?=[.?!,](?: |$))/g, "");
+  }
+
   // tokenizer(text, pair, padding=..., truncation=..., max_length=...)
   // Returns { tokens, input_ids, token_type_ids, attention_mask, n_dropped }, lists of one length.
   encode(text, pair = null, { padding = false, truncation = false, max_length = 512 } = {}) {

@@ -5,7 +5,6 @@ import importlib.util
 import json
 import shutil
 import threading
-import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -58,7 +57,8 @@ POEMS = [
 ]
 
 
-def load_builder():
+@pytest.fixture(scope="session")
+def explorer_builder():
     """Import tools/explorer_assets.py, which is a script and not in a package."""
     path = ROOT / "tools" / "explorer_assets.py"
     spec = importlib.util.spec_from_file_location("explorer_assets", path)
@@ -138,14 +138,13 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def explorer_assets(tmp_path_factory):
+def explorer_assets(tmp_path_factory, explorer_builder):
     """Build the assets once, from the installed model and a few poems."""
     folder = tmp_path_factory.mktemp("explorer")
     columns = ["title", "first_line", "theme", "year", "text"]
     poems = [dict(zip(columns, poem, strict=True)) for poem in POEMS]
     (folder / "poems.json").write_text(json.dumps(poems), "utf-8")
-    builder = load_builder()
-    builder.build(str(folder / "assets"), poems_file=str(folder / "poems.json"))
+    explorer_builder.build(str(folder / "assets"), poems_file=str(folder / "poems.json"))
     return folder / "assets"
 
 
@@ -168,11 +167,3 @@ def explorer_browser():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield browser
         browser.close()
-
-
-def wait_until(condition, seconds=10):
-    """Wait for something that happens outside the browser."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)

@@ -194,11 +194,11 @@ def test_page_agrees_with_torch_on_every_text(requests, in_page, reference):
     assert agrees(found), found
 
 
-def test_forward_pass_is_exact_given_the_same_weights(requests, in_page, encoder):
+def test_forward_pass_is_exact_given_the_same_weights(
+    requests, in_page, encoder, explorer_builder
+):
     """With int8 taken out of the comparison, arithmetic is all that is left to differ."""
-    from explorer_fixtures import load_builder
-
-    builder = load_builder()
+    builder = explorer_builder
     quantized = builder.quantize_all(builder.parameters_of(encoder.model))
     rounded = builder.quantized_copy(encoder.model, quantized)
     some = slice(0, None, 6)
@@ -339,6 +339,20 @@ def test_every_character_is_read_as_transformers_reads_it(page, encoder):
     near = [c for c in differing if "\u2000" <= c < "\u2e00" or "\u3000" <= c < "\ua000"]
     assert not near, near  # punctuation, symbols, kana, CJK: none
     assert not [c for c in differing if "\U0001f000" <= c], "emoji"
+
+
+def test_ids_are_read_back_as_transformers_does(page, encoder):
+    input_ids = [encoder.tokenizer(text)["input_ids"] for text in POEM_LINES + OTHER_TEXTS[:-2]]
+    ours = page.evaluate(
+        """async (lists) => {
+          const { WordPiece } = await import("/explorer/wordpiece.mjs");
+          const vocabulary = await (await fetch("/explorer/assets/vocab.txt")).text();
+          const tokenizer = new WordPiece(vocabulary);
+          return lists.map((ids) => tokenizer.decode(ids));
+        }""",
+        input_ids,
+    )
+    assert ours == [encoder.tokenizer.decode(ids, skip_special_tokens=True) for ids in input_ids]
 
 
 def test_padding_truncation_and_pairs_are_those_of_transformers(page, encoder):
