@@ -5,9 +5,9 @@
 Writes to DIR
 
 - ``manifest.json``: what was made from which weights, with digests and the measured error;
-- ``weights.bin``: the matrices as int8 in blocks of 32 with one fp16 scale a block, the vectors
-  and the two small embedding tables as float32 (left out, and said so, if it would be too large
-  for a page);
+- ``weights.bin``: whole numbers in blocks of 32 with one fp16 scale a block, int8 for the
+  vocabulary and 10 bits for the layers; vectors and small tables as float32 (left out, and said
+  so, if it would be too large for a page);
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
 - ``examples.json``: some lines with the attention of every layer and head, full precision model;
 - ``drift.json``: how far the poems move from layer to layer (left out without poems).
@@ -29,7 +29,6 @@ from layerwise.models import find_checkpoint, load_encoder
 
 FORMAT = 1
 BLOCK = 32  # weights that share a scale
-SCALE_FACTORS = [1, 0.91, 0.93, 0.95, 0.97, 0.98, 0.99, 1.01]
 MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
 # Public domain: from Poems by Emily Dickinson, Boston 1890, 1891, 1896.
 LINES = [
@@ -55,39 +54,28 @@ LINES_TO_MEASURE = [
 # ---------------------------------------------------------------- weights
 
 
-def rounded(blocks: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Write each block as whole numbers of its scale, between -127 and 127."""
-    divisors = np.where(scales == 0, 1, scales.astype(np.float32))[..., None]
-    return np.clip(np.rint(blocks / divisors), -127, 127)
-
-
-def quantize(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Write a matrix as int8, each run of 32 numbers in a row with a scale of its own.
-
-    The scale that fits the largest number of a block is not always the best for the other 31:
-    a few scales near it are tried, and the one with the least squared error is taken.
+def quantize(weight: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Write a matrix as whole numbers, each run of 32 in a row with a scale of its own.
 
     Parameters
     ----------
     weight : float32 array of shape (n_rows, n_columns)
         n_columns is a multiple of 32.
+    bits : int
+        With 8, the whole numbers go from -127 to 127; with 10, from -511 to 511.
 
     Returns
     -------
-    values : int8 array of shape (n_rows, n_columns / 32, 32)
+    values : int16 array of shape (n_rows, n_columns / 32, 32)
     scales : float16 array of shape (n_rows, n_columns / 32)
         weight is about values * scales.
     """
+    limit = 2 ** (bits - 1) - 1
     blocks = weight.reshape(weight.shape[0], -1, BLOCK)
-    fitting = np.abs(blocks).max(axis=2) / 127
-    best_scales, least = fitting.astype(np.float16), np.full(fitting.shape, np.inf)
-    for factor in SCALE_FACTORS:
-        scales = (fitting * factor).astype(np.float16)
-        values = rounded(blocks, scales) * scales.astype(np.float32)[..., None]
-        error = np.square(values - blocks).sum(axis=2)
-        best_scales = np.where(error < least, scales, best_scales)
-        least = np.minimum(error, least)
-    return rounded(blocks, best_scales).astype(np.int8), best_scales
+    scales = (np.abs(blocks).max(axis=2) / limit).astype(np.float16)
+    divisors = np.where(scales == 0, 1, scales.astype(np.float32))[..., None]
+    values = np.clip(np.rint(blocks / divisors), -limit, limit)
+    return values.astype(np.int16), scales
 
 
 def dequantize(values: np.ndarray, scales: np.ndarray) -> np.ndarray:
@@ -105,27 +93,42 @@ def parameters_of(model) -> dict[str, np.ndarray]:
     }
 
 
-def is_quantized(name: str, parameter: np.ndarray) -> bool:
-    """Say whether a parameter is written as int8.
+def bits_of(name: str, parameter: np.ndarray) -> int:
+    """Say with how many bits a parameter's numbers are written.
 
-    Vectors are not, nor are the small tables of positions and token types, which are added to
-    every token: full precision there costs 0.6 MB and takes a fifth off the largest error.
+    The vocabulary, half of all weights, takes 8. The layers take 10: with 8 as well, the errors
+    of six layers add up, and in a text that fills the window a single weight of attention may be
+    wrong by .06; two bits more cost a tenth of the size. The vectors, and the small tables of
+    positions and token types that every token is built on, stay as they are.
     """
     small = ("embeddings.position_embeddings", "embeddings.token_type_embeddings")
-    return parameter.ndim == 2 and not name.startswith(small)
+    if parameter.ndim == 1 or name.startswith(small):
+        return 32
+    return 10 if name.startswith("encoder.") else 8
 
 
 def weights_size(parameters: dict[str, np.ndarray]) -> int:
     """Return how many bytes :func:`pack_weights` will make, alignment aside."""
-    return sum(
-        p.size + p.size // BLOCK * 2 if is_quantized(name, p) else p.size * 4
-        for name, p in parameters.items()
-    )
+    size = 0
+    for name, parameter in parameters.items():
+        bits = bits_of(name, parameter)
+        size += parameter.size * bits // 8 + (bits < 32) * parameter.size // BLOCK * 2
+    return size
 
 
 def quantize_all(parameters: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Quantize the parameters that are written as int8."""
-    return {name: quantize(p) for name, p in parameters.items() if is_quantized(name, p)}
+    """Quantize the parameters that are written with less than 32 bits."""
+    return {
+        name: quantize(parameter, bits_of(name, parameter))
+        for name, parameter in parameters.items()
+        if bits_of(name, parameter) < 32
+    }
+
+
+def lowest_two_bits(values: np.ndarray) -> np.ndarray:
+    """Put the lowest two bits of each number into bytes, four numbers a byte, lowest first."""
+    low = (values & 3).astype(np.uint8).reshape(-1, 4)
+    return low[:, 0] | low[:, 1] << 2 | low[:, 2] << 4 | low[:, 3] << 6
 
 
 def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[bytes, list[dict]]:
@@ -135,7 +138,9 @@ def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[by
     -------
     data : bytes
     tensors : list of dict
-        name, shape, dtype, offset in bytes; for int8 also scales_offset.
+        name, shape, dtype ("float32", "int8" or "int10") and offset, in bytes; with int8 and
+        int10 also scales_offset; with int10 also low_offset: the number is 4 times the int8 at
+        offset plus the two bits at low_offset.
     """
     data, tensors = bytearray(), []
 
@@ -146,18 +151,23 @@ def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[by
         return offset
 
     for name, parameter in parameters.items():
+        bits = bits_of(name, parameter)
         tensor = {"name": name, "shape": list(parameter.shape)}
-        if name in quantized:
-            values, scales = quantized[name]
-            tensor |= {"dtype": "int8", "scales_offset": append(scales), "offset": append(values)}
-        else:
+        if bits == 32:
             tensor |= {"dtype": "float32", "offset": append(parameter)}
+        else:
+            values, scales = quantized[name]
+            tensor |= {"dtype": f"int{bits}", "scales_offset": append(scales)}
+            if bits == 10:
+                tensor["low_offset"] = append(lowest_two_bits(values))
+                values = values >> 2
+            tensor["offset"] = append(values.astype(np.int8))
         tensors.append(tensor)
     return bytes(data), tensors
 
 
 def quantized_copy(model, quantized: dict):
-    """Return a copy of a model whose matrices went through int8 and back."""
+    """Return a copy of a model whose matrices were rounded as in ``weights.bin``."""
     copied = copy.deepcopy(model)
     with torch.no_grad():
         for name, parameter in copied.named_parameters():
@@ -192,15 +202,15 @@ def run(line: str, encoder) -> tuple[list[int], np.ndarray, np.ndarray]:
 
 
 def measure_error(lines: list[str], encoder, quantized: dict) -> dict:
-    """Compare the int8 weights with the model's own, on some lines."""
-    encoder_8 = encoder._replace(model=quantized_copy(encoder.model, quantized))
+    """Compare the rounded weights with the model's own, on some lines."""
+    rounded = encoder._replace(model=quantized_copy(encoder.model, quantized))
     differences, cosines, same_top = [], [], []
     for line in lines:
         _, hidden, attention = run(line, encoder)
-        _, hidden_8, attention_8 = run(line, encoder_8)
-        differences.append(np.abs(attention - attention_8).ravel())
-        same_top.append((attention.argmax(-1) == attention_8.argmax(-1)).ravel())
-        a, b = hidden[-1].mean(0), hidden_8[-1].mean(0)
+        _, hidden_rounded, attention_rounded = run(line, rounded)
+        differences.append(np.abs(attention - attention_rounded).ravel())
+        same_top.append((attention.argmax(-1) == attention_rounded.argmax(-1)).ravel())
+        a, b = hidden[-1].mean(0), hidden_rounded[-1].mean(0)
         cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
     differences = np.concatenate(differences)
     return {
@@ -353,7 +363,7 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit
         folder.remove("weights.bin")
         manifest["weights"] = None
         manifest["weights_left_out"] = (
-            f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even as int8, too large for a page"
+            f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in 8 and 10 bits, too large for a page"
         )
         return
     quantized = quantize_all(parameters)
@@ -422,7 +432,7 @@ def main() -> None:
     for part in ["weights", "vocab", "examples", "drift"]:
         made = manifest[part]
         print(f"{part}: {made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else f"{part}: none")
-    print(manifest.get("weights_left_out") or f"error of int8: {manifest['error']}")
+    print(manifest.get("weights_left_out") or f"error of the rounded weights: {manifest['error']}")
 
 
 if __name__ == "__main__":
