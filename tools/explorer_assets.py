@@ -5,9 +5,9 @@
 Writes to DIR
 
 - ``manifest.json``: what was made from which weights, with digests and the measured error;
-- ``weights.bin``: whole numbers in blocks of 32 with one fp16 scale a block, int8 for the
-  vocabulary and 10 bits for the layers; vectors and small tables as float32 (left out, and said
-  so, if it would be too large for a page);
+- ``weights.bin``: the matrices as whole numbers of 10 bits (an int8 and two bits), in blocks of
+  32 with one fp16 scale a block; vectors and small tables as float32 (left out, and said so, if
+  it would be too large for a page);
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
 - ``examples.json``: some lines with the attention of every layer and head, full precision model;
 - ``drift.json``: how far the poems move from layer to layer (left out without poems).
@@ -29,6 +29,10 @@ from layerwise.models import find_checkpoint, load_encoder
 
 FORMAT = 1
 BLOCK = 32  # weights that share a scale
+# With 8 bits the errors add up: in a text that fills the window, a weight of attention may be off
+# by .06. Two bits more cost a fifth of the size and take it to .02.
+BITS = 10
+LIMIT = 2 ** (BITS - 1) - 1
 MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
 # Public domain: from Poems by Emily Dickinson, Boston 1890, 1891, 1896.
 LINES = [
@@ -54,27 +58,25 @@ LINES_TO_MEASURE = [
 # ---------------------------------------------------------------- weights
 
 
-def quantize(weight: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+def quantize(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Write a matrix as whole numbers, each run of 32 in a row with a scale of its own.
 
     Parameters
     ----------
     weight : float32 array of shape (n_rows, n_columns)
         n_columns is a multiple of 32.
-    bits : int
-        With 8, the whole numbers go from -127 to 127; with 10, from -511 to 511.
 
     Returns
     -------
     values : int16 array of shape (n_rows, n_columns / 32, 32)
+        From -511 to 511.
     scales : float16 array of shape (n_rows, n_columns / 32)
         weight is about values * scales.
     """
-    limit = 2 ** (bits - 1) - 1
     blocks = weight.reshape(weight.shape[0], -1, BLOCK)
-    scales = (np.abs(blocks).max(axis=2) / limit).astype(np.float16)
+    scales = (np.abs(blocks).max(axis=2) / LIMIT).astype(np.float16)
     divisors = np.where(scales == 0, 1, scales.astype(np.float32))[..., None]
-    values = np.clip(np.rint(blocks / divisors), -limit, limit)
+    values = np.clip(np.rint(blocks / divisors), -LIMIT, LIMIT)
     return values.astype(np.int16), scales
 
 
@@ -93,36 +95,27 @@ def parameters_of(model) -> dict[str, np.ndarray]:
     }
 
 
-def bits_of(name: str, parameter: np.ndarray) -> int:
-    """Say with how many bits a parameter's numbers are written.
+def is_rounded(name: str, parameter: np.ndarray) -> bool:
+    """Say whether a parameter is written as whole numbers.
 
-    The vocabulary, half of all weights, takes 8. The layers take 10: with 8 as well, the errors
-    of six layers add up, and in a text that fills the window a single weight of attention may be
-    wrong by .06; two bits more cost a tenth of the size. The vectors, and the small tables of
-    positions and token types that every token is built on, stay as they are.
+    Vectors are not, nor are the small tables of positions and token types, which every token is
+    built on.
     """
     small = ("embeddings.position_embeddings", "embeddings.token_type_embeddings")
-    if parameter.ndim == 1 or name.startswith(small):
-        return 32
-    return 10 if name.startswith("encoder.") else 8
+    return parameter.ndim == 2 and not name.startswith(small)
 
 
 def weights_size(parameters: dict[str, np.ndarray]) -> int:
     """Return how many bytes :func:`pack_weights` will make, alignment aside."""
-    size = 0
-    for name, parameter in parameters.items():
-        bits = bits_of(name, parameter)
-        size += parameter.size * bits // 8 + (bits < 32) * parameter.size // BLOCK * 2
-    return size
+    return sum(
+        p.size * BITS // 8 + p.size // BLOCK * 2 if is_rounded(name, p) else p.size * 4
+        for name, p in parameters.items()
+    )
 
 
 def quantize_all(parameters: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Quantize the parameters that are written with less than 32 bits."""
-    return {
-        name: quantize(parameter, bits_of(name, parameter))
-        for name, parameter in parameters.items()
-        if bits_of(name, parameter) < 32
-    }
+    """Quantize the parameters that are written as whole numbers."""
+    return {name: quantize(p) for name, p in parameters.items() if is_rounded(name, p)}
 
 
 def lowest_two_bits(values: np.ndarray) -> np.ndarray:
@@ -138,9 +131,9 @@ def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[by
     -------
     data : bytes
     tensors : list of dict
-        name, shape, dtype ("float32", "int8" or "int10") and offset, in bytes; with int8 and
-        int10 also scales_offset; with int10 also low_offset: the number is 4 times the int8 at
-        offset plus the two bits at low_offset.
+        name, shape, dtype ("float32" or "int10") and offset, in bytes; with int10 also
+        scales_offset and low_offset: a number is 4 times the int8 at offset plus the two bits
+        at low_offset.
     """
     data, tensors = bytearray(), []
 
@@ -151,17 +144,17 @@ def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[by
         return offset
 
     for name, parameter in parameters.items():
-        bits = bits_of(name, parameter)
         tensor = {"name": name, "shape": list(parameter.shape)}
-        if bits == 32:
-            tensor |= {"dtype": "float32", "offset": append(parameter)}
-        else:
+        if name in quantized:
             values, scales = quantized[name]
-            tensor |= {"dtype": f"int{bits}", "scales_offset": append(scales)}
-            if bits == 10:
-                tensor["low_offset"] = append(lowest_two_bits(values))
-                values = values >> 2
-            tensor["offset"] = append(values.astype(np.int8))
+            tensor |= {
+                "dtype": "int10",
+                "scales_offset": append(scales),
+                "low_offset": append(lowest_two_bits(values)),
+                "offset": append((values >> 2).astype(np.int8)),
+            }
+        else:
+            tensor |= {"dtype": "float32", "offset": append(parameter)}
         tensors.append(tensor)
     return bytes(data), tensors
 
@@ -363,12 +356,12 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit
         folder.remove("weights.bin")
         manifest["weights"] = None
         manifest["weights_left_out"] = (
-            f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in 8 and 10 bits, too large for a page"
+            f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in {BITS} bits a number, too large for a page"
         )
         return
     quantized = quantize_all(parameters)
     data, tensors = pack_weights(parameters, quantized)
-    manifest["weights"] = folder.write("weights.bin", data) | {"block": BLOCK}
+    manifest["weights"] = folder.write("weights.bin", data) | {"block": BLOCK, "bits": BITS}
     manifest["tensors"] = tensors
     manifest["error"] = measure_error(lines, encoder, quantized)
 

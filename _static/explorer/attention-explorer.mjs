@@ -417,9 +417,9 @@ class AttentionExplorer extends Explorer {
 
   describeSource() {
     const name = modelName(this.manifest);
-    const { error } = this.manifest;
+    const { error, weights } = this.manifest;
     this.source.textContent = this.current.own
-      ? `Computed in this page by ${name} with its weights rounded to 8 bits (int8) in the vocabulary and 10 in the layers. Against the full-precision model, over ${error.n_texts} lines ` +
+      ? `Computed in this page by ${name} with its weights rounded to ${weights.bits} bits each. Against the full-precision model, over ${error.n_texts} lines ` +
         `when this page was built: attention off by at most ${share(error.attention_max, 3)}, ${share(error.attention_mean, 4)} on average; ` +
         `the most attended token the same in ${(error.same_top_token * 100).toFixed(1)}% of rows.`
       : `Computed beforehand by ${name} in full precision.`;

@@ -57,21 +57,21 @@ export class Weights {
       : this.decode(name, start, n_columns);
   }
 
-  // number = whole number * the fp16 scale of its block. Where whole numbers have 10 bits, their
-  // upper 8 stand in one place and their lowest 2 in another, four to a byte.
+  // number = whole number * the fp16 scale of its block. A whole number has 10 bits: the upper 8
+  // are an int8, the lowest 2 stand elsewhere, four to a byte.
   decode(name, start, length) {
-    const { dtype, offset, scales_offset, low_offset } = this.tensors.get(name);
+    const { offset, low_offset, scales_offset } = this.tensors.get(name);
     const { bytes, block } = this;
-    const values = new Int8Array(bytes, offset + start, length);
-    const low = dtype === "int10" ? new Uint8Array(bytes, low_offset + start / 4, length / 4) : null;
+    const upper = new Int8Array(bytes, offset + start, length);
+    const low = new Uint8Array(bytes, low_offset + start / 4, length / 4);
     const scales = new Uint16Array(bytes, scales_offset + (start / block) * 2, length / block);
     const numbers = new Float32Array(length);
     for (let b = 0; b < scales.length; b++) {
       const scale = decodeFloat16(scales[b]);
-      for (let i = b * block; i < (b + 1) * block; i++)
-        numbers[i] = low
-          ? (values[i] * 4 + ((low[i >> 2] >> (2 * (i & 3))) & 3)) * scale
-          : values[i] * scale;
+      for (let i = b * block; i < (b + 1) * block; i++) {
+        const lowest = (low[i >> 2] >> (2 * (i & 3))) & 3;
+        numbers[i] = (upper[i] * 4 + lowest) * scale;
+      }
     }
     return numbers;
   }

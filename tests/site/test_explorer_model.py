@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from layerwise.models import load_encoder
+from layerwise.poems import load_poems
 
 pytest_plugins = ("explorer_fixtures",)
 
@@ -56,10 +57,10 @@ OTHER_TEXTS = [
     "!",
     "[MASK] is the thing with feathers",
     "x" * 101 + " and after",
-    " ".join(POEM_LINES * 2 + POEM_LINES[::-1])[:1200],
     "the of and to in " * 102,  # 510 pieces and [CLS] and [SEP]: the whole window
 ]
 TEXTS = POEM_LINES + OTHER_TEXTS
+WINDOW = 512
 PAIR = ("Who are you?", "I'm nobody!")
 PADDED_TO = 20
 
@@ -102,6 +103,8 @@ def batches(encoder):
         return dict(encoder.tokenizer(*texts, truncation=False, **options))
 
     yield from (tokenize(text, padding=False) for text in TEXTS)
+    poems = " ".join(load_poems()["text"].iloc[40:])
+    yield dict(encoder.tokenizer(poems, padding=False, truncation=True, max_length=WINDOW))
     yield tokenize(*PAIR, padding=False)
     yield tokenize(POEM_LINES[0], padding="max_length", max_length=PADDED_TO)
 
@@ -197,7 +200,7 @@ def test_page_agrees_with_torch_on_every_text(requests, in_page, reference):
 def test_forward_pass_is_exact_given_the_same_weights(
     requests, in_page, encoder, explorer_builder
 ):
-    """With int8 taken out of the comparison, arithmetic is all that is left to differ."""
+    """With rounding taken out of the comparison, arithmetic is all that is left to differ."""
     builder = explorer_builder
     quantized = builder.quantize_all(builder.parameters_of(encoder.model))
     rounded = builder.quantized_copy(encoder.model, quantized)
@@ -407,7 +410,7 @@ def test_manifest_says_what_was_made(manifest, explorer_assets, encoder):
         data = (explorer_assets / manifest[part]["file"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == manifest[part]["sha256"]
         assert len(data) == manifest[part]["bytes"]
-    assert manifest["weights"]["bytes"] < 28_000_000
+    assert manifest["weights"]["bytes"] < 31_000_000
     assert manifest["source_sha256"].startswith("53aa51172d14")
     assert 0 < manifest["error"]["attention_mean"] < manifest["error"]["attention_max"] < 0.04
     config = encoder.model.config
