@@ -65,7 +65,9 @@ async ({ sizes, repeats }) => {
 class Handler(SimpleHTTPRequestHandler):
     """Serve a folder without a word."""
 
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".mjs": "text/javascript"
+    }
 
     def log_message(self, *args):
         """Say nothing."""
@@ -73,9 +75,8 @@ class Handler(SimpleHTTPRequestHandler):
 
 def serve(assets: Path, folder: Path) -> ThreadingHTTPServer:
     """Serve a page with one explorer, the modules and the assets, from a folder."""
-    shutil.copytree(
-        ROOT / "_static" / "explorer", folder / "explorer", ignore=shutil.ignore_patterns("assets")
-    )
+    ours = shutil.ignore_patterns("assets")
+    shutil.copytree(ROOT / "_static" / "explorer", folder / "explorer", ignore=ours)
     shutil.copytree(assets, folder / "explorer" / "assets")
     (folder / "index.html").write_text(PAGE, "utf-8")
     server = ThreadingHTTPServer(
@@ -128,10 +129,11 @@ def measure(assets: Path, chromium: str = "/usr/bin/chromium") -> dict:
             server.shutdown()
             server.server_close()
     in_torch = time_torch()
+    ratios = {name: round(in_page[name] / in_torch[name], 2) for name in in_torch}
     return {
         "explorer_seconds": {name: round(value, 4) for name, value in in_page.items()},
         "torch_one_thread_seconds": {name: round(value, 4) for name, value in in_torch.items()},
-        "explorer_to_torch": {name: round(in_page[name] / in_torch[name], 2) for name in in_torch},
+        "explorer_to_torch": ratios,
     }
 
 

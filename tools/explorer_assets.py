@@ -9,7 +9,7 @@ Writes to DIR
   32 with one fp16 scale a block; vectors and small tables as float32 (left out, and said so, if
   it would be too large for a page);
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
-- ``examples.json``: some lines with the attention of every layer and head, full precision model;
+- ``examples.json``: some lines with the attention of every layer and head, in full precision;
 - ``drift.json``: how far the poems move from layer to layer (left out without poems).
 
 Nothing here is committed: the build makes it again from the installed model.
@@ -29,8 +29,8 @@ from layerwise.models import find_checkpoint, load_encoder
 
 FORMAT = 1
 BLOCK = 32  # weights that share a scale
-# With 8 bits the errors add up: in a text that fills the window, a weight of attention may be off
-# by .06. Two bits more cost a fifth of the size and take it to .02.
+# With 8 bits the errors add up: in a text that fills the window, a weight of attention may be
+# off by .06. Two bits more cost a fifth of the size and take it to .02.
 BITS = 10
 LIMIT = 2 ** (BITS - 1) - 1
 MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
@@ -124,7 +124,9 @@ def lowest_two_bits(values: np.ndarray) -> np.ndarray:
     return low[:, 0] | low[:, 1] << 2 | low[:, 2] << 4 | low[:, 3] << 6
 
 
-def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[bytes, list[dict]]:
+def pack_weights(
+    parameters: dict[str, np.ndarray], quantized: dict
+) -> tuple[bytes, list[dict]]:
     """Put all parameters in one run of bytes, and say where each one lies.
 
     Returns
@@ -356,7 +358,8 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit
         folder.remove("weights.bin")
         manifest["weights"] = None
         manifest["weights_left_out"] = (
-            f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in {BITS} bits a number, too large for a page"
+            f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in {BITS} bits a number, "
+            "too large for a page"
         )
         return
     quantized = quantize_all(parameters)
@@ -374,7 +377,8 @@ def build(
     limit: int = MAX_WEIGHTS_BYTES,
 ) -> dict:
     """Make all assets in a folder and return the manifest."""
-    checkpoint, encoder, folder = find_checkpoint(model), load_encoder(model, "cpu"), Folder(out)
+    checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
+    folder = Folder(out)
     config, tokenizer = encoder.model.config, encoder.tokenizer
     lines = Path(lines_file).read_text("utf-8").splitlines() if lines_file else LINES
     poems = load_poems(poems_file)
@@ -424,8 +428,9 @@ def main() -> None:
     manifest = build(arguments.out, arguments.model, arguments.poems, arguments.lines)
     for part in ["weights", "vocab", "examples", "drift"]:
         made = manifest[part]
-        print(f"{part}: {made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else f"{part}: none")
-    print(manifest.get("weights_left_out") or f"error of the rounded weights: {manifest['error']}")
+        size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
+        print(f"{part}: {size}")
+    print(manifest.get("weights_left_out") or f"error of rounding: {manifest['error']}")
 
 
 if __name__ == "__main__":

@@ -247,7 +247,7 @@ class AttentionExplorer extends Explorer {
       const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
       path.setAttribute("d", `M0 ${y0} C 50 ${y0}, 50 ${y1}, 100 ${y1}`);
       path.style.strokeWidth = `${(0.5 + 9 * weight).toFixed(2)}px`;
-      path.style.strokeOpacity = String(Math.min(1, 0.12 + 1.2 * weight));
+      path.style.strokeOpacity = weight < 0.005 ? "0" : String(Math.min(1, 0.12 + 1.2 * weight));
       return path;
     }));
     shown.forEach((to, row) => {

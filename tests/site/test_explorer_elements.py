@@ -101,6 +101,10 @@ def status(page):
     return page.locator("attention-explorer .status")
 
 
+def text_of(page, selector):
+    return page.locator(f"attention-explorer {selector}").text_content()
+
+
 def run_own(page, line):
     page.locator("#own").fill(line)
     page.locator("#own").press("Enter")
@@ -129,13 +133,13 @@ def test_precomputed_lines_are_those_of_torch(attention, encoder):
     assert len(lines) >= 3
     for i, line in enumerate(lines):
         attention.locator("#line").select_option(str(i))
-        assert_true_picture(attention, encoder, line, layer=1 + i % 6, head=12 - i, tolerance=1e-3)
-    assert "full precision" in attention.locator("attention-explorer .provenance").text_content()
+        assert_true_picture(attention, encoder, line, 1 + i % 6, 12 - i, tolerance=1e-3)
+    assert "full precision" in text_of(attention, ".provenance")
 
 
 def test_own_line_is_run_and_true(attention, encoder):
     line = "The brain is wider than the sky, für immer 🌹"
-    assert re.search(r"\d\d\.\d MB", attention.locator("attention-explorer button.action").text_content())
+    assert re.search(r"\d\d\.\d MB", text_of(attention, "button.action"))
     run_own(attention, line)
     attention.wait_for_selector("attention-explorer .status:has-text('tokens in')")
     for layer, head in [(1, 1), (3, 7), (6, 12)]:
@@ -165,7 +169,8 @@ def test_hiding_special_tokens_hides_rows_and_columns_only(attention, encoder):
     said = attention.locator("attention-explorer dd").first.text_content()
     assert abs(int(said.split("%")[0]) / 100 - special) < 0.006
     entropy = float(torch.special.entr(weights[3, 1]).sum(-1).mean() / np.log(2))
-    assert f"{entropy:.2f} bits" in attention.locator("attention-explorer dd").nth(1).text_content()
+    said = attention.locator("attention-explorer dd").nth(1).text_content()
+    assert f"{entropy:.2f} bits" in said
 
 
 def test_heat_map_is_darkest_where_the_weight_is_largest(attention):
@@ -177,8 +182,10 @@ def test_heat_map_is_darkest_where_the_weight_is_largest(attention):
         """(element) => {
           const { n, margin, cell } = element.map;
           const pen = element.canvas.getContext("2d");
-          const pixel = (i, j) => pen.getImageData(margin + (j + 0.4) * cell, margin + (i + 0.4) * cell, 1, 1).data[3];
-          return Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => pixel(i, j)));
+          const at = (i) => margin + (i + 0.4) * cell;
+          const pixel = (i, j) => pen.getImageData(at(j), at(i), 1, 1).data[3];
+          const places = Array.from({ length: n }, (_, i) => i);
+          return places.map((i) => places.map((j) => pixel(i, j)));
         }"""
     )
     np.testing.assert_allclose(np.array(alpha) / 255, shown / shown.max(), atol=0.02)
@@ -194,7 +201,8 @@ def test_an_answer_that_comes_late_is_not_shown(attention):
     attention.wait_for_timeout(300)
     wait_for_idle_model(attention)
     assert caption(attention) == shown
-    assert attention.locator("attention-explorer .picture").get_attribute("aria-busy") == "false"
+    picture = attention.locator("attention-explorer .picture")
+    assert picture.get_attribute("aria-busy") == "false"
 
 
 def wait_for_idle_model(page):
@@ -249,8 +257,7 @@ def test_weights_that_do_not_arrive_whole_are_not_used(
     run_own(attention, "I dwell in possibility")
     attention.wait_for_selector(f"attention-explorer .status.error:has-text('{said}')")
     assert caption(attention) == before
-    assert attention.evaluate("caches.keys().then((names) => names.length ? caches.open(names[0])"
-                              ".then((cache) => cache.keys()).then((keys) => keys.length) : 0)") == 0
+    assert cached(attention) == []
     explorer_site.server.faults.clear()
     attention.locator("attention-explorer button.action").click()
     attention.wait_for_selector("attention-explorer .status:has-text('tokens in')")
@@ -265,8 +272,10 @@ def test_old_and_damaged_cached_weights_are_replaced(attention, explorer_site):
           const address = new URL("weights.bin", base).href;
           const cache = await caches.open("layerwise-explorer-weights");
           await cache.put(address + "?sha256=old", new Response("another version"));
-          await cache.put(`${address}?sha256=${manifest.weights.sha256}`, new Response("spoiled"));
-          await cache.put(new URL("/other/weights.bin", base).href + "?sha256=x", new Response("a neighbour's"));
+          const mine = `${address}?sha256=${manifest.weights.sha256}`;
+          await cache.put(mine, new Response("spoiled"));
+          const other = new URL("/other/weights.bin", base).href;
+          await cache.put(other + "?sha256=x", new Response("a neighbour's"));
         }"""
     )
     run_own(attention, "I dwell in possibility")
@@ -348,12 +357,12 @@ def test_a_model_too_large_for_a_page_leaves_the_lines(
 
 def test_data_of_another_build_is_refused(context, explorer_site, explorer_assets):
     """Examples that do not belong to the manifest would be a wrong picture."""
+    element = "attention-explorer"
     explorer_site.server.faults["examples.json"] = "damaged"
-    page = open_page(
-        context, explorer_site.url + "attention-explorer.html", "attention-explorer", "unavailable"
-    )
+    address = f"{explorer_site.url}{element}.html"
+    page = open_page(context, address, element, "unavailable")
     assert page.get_by_text(FALLBACK).is_visible()
-    assert "damaged or of another version" in page.locator("attention-explorer .note").text_content()
+    assert "damaged or of another version" in page.locator(f"{element} .note").text_content()
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
@@ -467,7 +476,8 @@ def test_drift_is_that_of_torch(measure, drift, hidden_states):
             compared = others if "other" in measure else [poem]
             theirs = np.mean([cosine(pooled[layer, poem], pooled[0, i]) for i in compared])
             ours = drift.locator("drift-explorer").evaluate(
-                "(e, [measure, layer, poem]) => { e.measure = measure; return e.value(layer, poem); }",
+                "(e, [measure, layer, poem]) =>"
+                " { e.measure = measure; return e.value(layer, poem); }",
                 [measure, layer, poem],
             )
             assert ours == pytest.approx(theirs, abs=1e-4)
