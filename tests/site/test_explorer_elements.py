@@ -366,7 +366,7 @@ def test_data_of_another_build_is_refused(context, explorer_site, explorer_asset
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
-def test_without_data_or_scripts_the_place_is_not_blank(element, context, pages, explorer_browser):
+def test_without_data_or_scripts_it_is_not_blank(element, context, pages, explorer_browser):
     page = open_page(context, pages[f"{element} without data"], element, "unavailable")
     assert page.get_by_text(FALLBACK).is_visible()
     assert "could not start" in page.locator(f"{element} .note").text_content()
@@ -391,8 +391,8 @@ def tokens(context, pages):
 
 def token_table(page):
     return page.locator("token-explorer table").evaluate(
-        """(table) => [...table.tBodies[0].rows].map((row) =>
-          [row.cells[1].textContent, ...[2, 3, 4].map((i) => Number(row.cells[i].textContent))])"""
+        """(table) => [...table.tBodies[0].rows].map(({ cells }) =>
+          [cells[1].textContent, ...[2, 3, 4].map((i) => Number(cells[i].textContent))])"""
     )
 
 
