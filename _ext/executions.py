@@ -1,0 +1,127 @@
+"""Sphinx extension: the executions page, and executions.json beside the pages.
+
+The build hands over a record of what was executed, when and on what; ``executions.md`` shows it
+with the directive ``{executions}``.
+"""
+
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
+
+# The libraries that outputs depend on most; executions.json has all.
+SHOWN_LIBRARIES = (
+    "torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn", "matplotlib",
+    "seaborn", "ipykernel", "jupyter-book", "myst-nb", "jupyter-cache",
+)  # fmt: skip
+
+
+class Executions(SphinxDirective):
+    """Show on what, when and for how long the chapters were executed."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the tables."""
+        self.env.metadata[self.env.docname]["executions"] = "shown"
+        # Dates and seconds would make every build's search index another one.
+        self.env.metadata[self.env.docname]["nosearch"] = "true"
+        if not self.config.executions_record:
+            text = "This copy was not built by nox -s book: nothing is known of its executions."
+            return [nodes.paragraph("", text)]
+        record = json.loads(Path(self.config.executions_record).read_text("utf-8"))
+        self.env.note_dependency(self.config.executions_record)
+        return [self.basis_table(record), self.chapters_table(record)]
+
+    def basis_table(self, record: dict) -> nodes.table:
+        """Say what all executions rest on."""
+        devices = sorted({chapter["device"] for chapter in record["chapters"]})
+        pythons = sorted({chapter["python"] for chapter in record["chapters"]})
+        rows = [
+            ("Model", text(record["model"])),
+            ("Revision", literal(record["revision"])),
+            ("Weights (SHA-256)", literal(record["weights_sha256"])),
+            ("Device", text(f"{record['device']}: {', '.join(devices)}")),
+            ("Python", text(", ".join(pythons))),
+        ]
+        versions = record["versions"]
+        rows += [(name, text(versions[name])) for name in SHOWN_LIBRARIES if name in versions]
+        rows.append(("Fingerprint", literal(record["fingerprint"])))
+        return table(["What", "Value"], [[text(name), value] for name, value in rows])
+
+    def chapters_table(self, record: dict) -> nodes.table:
+        """Say when each chapter was executed, and how long it took."""
+        rows = [
+            [
+                self.link(chapter["name"]),
+                text(f"{datetime.fromisoformat(chapter['executed']):%Y-%m-%d %H:%M} UTC"),
+                text(str(chapter["cells"])),
+                text(f"{chapter['seconds']:.1f}"),
+            ]
+            for chapter in record["chapters"]
+        ]
+        total = sum(chapter["seconds"] for chapter in record["chapters"])
+        cells = sum(chapter["cells"] for chapter in record["chapters"])
+        rows.append([text("All"), text(""), text(str(cells)), text(f"{total:.1f}")])
+        return table(["Chapter", "Executed", "Cells", "Seconds"], rows)
+
+    def link(self, name: str) -> nodes.Node:
+        """Return a link to a chapter, with the chapter's title as its text."""
+        reference = addnodes.pending_xref(
+            "", refdomain="std", reftype="doc", reftarget=f"/{name}", refexplicit=False,
+            refdoc=self.env.docname, refwarn=True,
+        )  # fmt: skip
+        reference += nodes.inline(name, name)
+        return reference
+
+
+def text(value: str) -> nodes.Node:
+    """Return a value as text."""
+    return nodes.inline("", value)
+
+
+def literal(value: str) -> nodes.Node:
+    """Return a value as it stands in a file."""
+    return nodes.literal(value, value)
+
+
+def table(headings: list[str], rows: list[list[nodes.Node]]) -> nodes.table:
+    """Put rows into a table."""
+    group = nodes.tgroup(cols=len(headings))
+    group += [nodes.colspec(colwidth=1) for _ in headings]
+    head, body = nodes.thead(), nodes.tbody()
+    head += table_row([text(heading) for heading in headings])
+    body += [table_row(row) for row in rows]
+    group += [head, body]
+    return nodes.table("", group)
+
+
+def table_row(cells: list[nodes.Node]) -> nodes.row:
+    """Put cells into a row."""
+    row = nodes.row()
+    row += [nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells]
+    return row
+
+
+def outdated(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
+    """Read again, in each build, the pages that show executions."""
+    return [name for name in env.found_docs if "executions" in env.metadata.get(name, {})]
+
+
+def write_json(app: Sphinx, exception: Exception | None) -> None:
+    """Put the record beside the pages."""
+    if exception is None and app.builder.format == "html" and app.config.executions_record:
+        shutil.copyfile(app.config.executions_record, Path(app.outdir) / "executions.json")
+
+
+def setup(app: Sphinx) -> dict:
+    """Register the directive and the setting ``executions_record``: the record's file."""
+    app.add_config_value("executions_record", "", "")
+    app.add_directive("executions", Executions)
+    app.connect("env-get-outdated", outdated)
+    app.connect("build-finished", write_json)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

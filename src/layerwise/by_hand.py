@@ -1,0 +1,160 @@
+"""The encoder rebuilt from its own weights: a BERT in one sitting.
+
+Every function takes the weights from a ``transformers`` model and does the arithmetic itself.
+:func:`encode` returns the model's hidden states to 1e-5. Dropout is left out: in evaluation
+mode it does nothing.
+
+Chapter: *Large Language Models: An Introduction*, "Components of the Transformer".
+Source: Devlin et al. (2019), "BERT", section 3, and Vaswani et al. (2017), section 3.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from layerwise.attention import linear, multi_head_self_attention, padding_mask
+
+
+def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
+    """Give every token's vector mean 0 and variance 1, then scale and shift it.
+
+    Source: Ba, Kiros & Hinton (2016), "Layer Normalization".
+
+    Parameters
+    ----------
+    x : Tensor of shape (..., n_dims)
+    norm : nn.LayerNorm
+        Its weight and bias have shape (n_dims,).
+
+    Returns
+    -------
+    Tensor of shape (..., n_dims)
+    """
+    mean = x.mean(dim=-1, keepdim=True)  # (..., 1)
+    variance = x.var(dim=-1, keepdim=True, unbiased=False)  # (..., 1)
+    return (x - mean) / torch.sqrt(variance + norm.eps) * norm.weight + norm.bias
+
+
+def gelu(x: Tensor) -> Tensor:
+    """Weigh each number by the share of a normal distribution that lies below it: x Φ(x).
+
+    Source: Hendrycks & Gimpel (2016), "Gaussian Error Linear Units".
+    """
+    return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
+def embed_tokens(input_ids: Tensor, token_type_ids: Tensor, model: PreTrainedModel) -> Tensor:
+    """Compute hidden state 0: LayerNorm(word + position + token type).
+
+    Parameters
+    ----------
+    input_ids, token_type_ids : int Tensor of shape (n_texts, n_tokens)
+    model : PreTrainedModel
+        A BERT.
+
+    Returns
+    -------
+    Tensor of shape (n_texts, n_tokens, n_dims)
+
+    Raises
+    ------
+    ValueError
+        If there are more tokens than the model has positions.
+    """
+    embeddings = model.embeddings
+    n_tokens = input_ids.shape[1]
+    n_positions = embeddings.position_embeddings.num_embeddings
+    if n_tokens > n_positions:
+        raise ValueError(
+            f"{n_tokens} tokens, but the model has {n_positions} positions: truncate the text "
+            "or cut it into chunks"
+        )
+    word = embeddings.word_embeddings.weight[input_ids]  # (n_texts, n_tokens, n_dims)
+    position = embeddings.position_embeddings.weight[:n_tokens]  # (n_tokens, n_dims)
+    token_type = embeddings.token_type_embeddings.weight[token_type_ids]  # like word
+    return layer_norm(word + position + token_type, embeddings.LayerNorm)
+
+
+def feed_forward(x: Tensor, layer: nn.Module) -> Tensor:
+    """Expand each token's vector four times, bend it with GELU, contract it again.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_texts, n_tokens, n_dims)
+    layer : nn.Module
+        ``model.encoder.layer[i]``.
+
+    Returns
+    -------
+    Tensor of shape (n_texts, n_tokens, n_dims)
+    """
+    expanded = gelu(linear(x, layer.intermediate.dense))  # (n_texts, n_tokens, 4 * n_dims)
+    return linear(expanded, layer.output.dense)  # (n_texts, n_tokens, n_dims)
+
+
+def encoder_layer(
+    hidden_states: Tensor, layer: nn.Module, n_heads: int, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Run one layer: attention and feed-forward, each added to its input and normalized.
+
+    Parameters
+    ----------
+    hidden_states : Tensor of shape (n_texts, n_tokens, n_dims)
+    layer : nn.Module
+        ``model.encoder.layer[i]``.
+    n_heads : int
+    mask : bool Tensor that broadcasts to (n_texts, n_heads, n_tokens, n_tokens), optional
+
+    Returns
+    -------
+    hidden_states : Tensor of shape (n_texts, n_tokens, n_dims)
+    weights : Tensor of shape (n_texts, n_heads, n_tokens, n_tokens)
+    """
+    context, weights = multi_head_self_attention(
+        hidden_states, layer.attention.self, n_heads, mask
+    )
+    projected = linear(context, layer.attention.output.dense)
+    attended = layer_norm(hidden_states + projected, layer.attention.output.LayerNorm)
+    transformed = feed_forward(attended, layer)
+    return layer_norm(attended + transformed, layer.output.LayerNorm), weights
+
+
+def encode(
+    batch: Mapping[str, Tensor], model: PreTrainedModel
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Run the whole encoder on a batch, keeping every layer.
+
+    Parameters
+    ----------
+    batch : mapping
+        What a tokenizer returns: ``input_ids``, ``token_type_ids`` and ``attention_mask``,
+        each of shape (n_texts, n_tokens).
+    model : PreTrainedModel
+        A BERT, in evaluation mode.
+
+    Returns
+    -------
+    hidden_states : list of n_layers + 1 Tensors of shape (n_texts, n_tokens, n_dims)
+    attentions : list of n_layers Tensors of shape (n_texts, n_heads, n_tokens, n_tokens)
+
+    Raises
+    ------
+    TypeError
+        If the model is no BERT.
+    ValueError
+        If a text is all padding, or longer than the model's positions.
+    """
+    if model.config.model_type != "bert":
+        raise TypeError(f"this rebuilds a BERT, not a {model.config.model_type!r} model")
+    n_heads = model.config.num_attention_heads
+    mask = padding_mask(batch["attention_mask"])
+    hidden_states = [embed_tokens(batch["input_ids"], batch["token_type_ids"], model)]
+    attentions = []
+    for layer in model.encoder.layer:
+        hidden, weights = encoder_layer(hidden_states[-1], layer, n_heads, mask)
+        hidden_states.append(hidden)
+        attentions.append(weights)
+    return hidden_states, attentions

@@ -1,0 +1,31 @@
+"""Show in a chapter what is not a figure: a function's code, a poem."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+
+from IPython.display import Markdown
+
+
+def source_without_docstring(function: Callable) -> str:
+    """Return a function's code as it stands in the package, without its docstring."""
+    source = textwrap.dedent(inspect.getsource(function))
+    definition = ast.parse(source).body[0]
+    lines = source.splitlines()
+    if ast.get_docstring(definition) is not None:
+        docstring = definition.body[0]
+        del lines[docstring.lineno - 1 : docstring.end_lineno]
+    return "\n".join(lines)
+
+
+def show_source(*functions: Callable) -> Markdown:
+    """Show the code that the package runs, so that a chapter need not repeat it.
+
+    Parameters
+    ----------
+    *functions : callable
+        Functions of this package.
+    """
+    code = "\n\n\n".join(source_without_docstring(function) for function in functions)
+    return Markdown(f"```python\n{code}\n```")

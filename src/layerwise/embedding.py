@@ -1,0 +1,214 @@
+"""Embed texts in every layer at once: what you keep after the book.
+
+Chapter: *Large Language Models: An Introduction*, "Examining context".
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from tqdm.auto import tqdm
+
+from layerwise.models import Encoder, context_window
+from layerwise.pooling import POOLINGS
+
+# Texts in a batch: enough to keep the processor busy, few enough to stay in its cache.
+BATCH_SIZE = {"cpu": 8, "mps": 64, "cuda": 256}
+# No bar for work that ends before a reader wonders.
+SECONDS_BEFORE_PROGRESS = 2
+
+
+def check_texts(texts: Sequence[str]) -> list[str]:
+    """Check that texts is a non-empty sequence of non-empty strings.
+
+    Raises
+    ------
+    TypeError
+        If it is a single string, or one of the texts is not a string.
+    ValueError
+        If there are no texts, or one of them is empty.
+    """
+    if isinstance(texts, str):
+        raise TypeError(f"texts is one string, {texts[:40]!r}: put it in a list, [text]")
+    try:
+        texts = list(texts)
+    except TypeError:
+        raise TypeError(
+            f"texts is {texts!r}, of type {type(texts).__name__}: pass a list of strings"
+        ) from None
+    if not texts:
+        raise ValueError("texts is empty: pass at least one text")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"text {i} is {text!r}, of type {type(text).__name__}, not a string: leave it "
+                "out, or turn it into one"
+            )
+        if not text.strip():
+            raise ValueError(f"text {i} is empty ({text!r}): leave it out, or give it words")
+    return texts
+
+
+def tokenize(texts: Sequence[str], encoder: Encoder, truncate: bool) -> list[Tensor]:
+    """Turn texts into input IDs, none longer than the context window.
+
+    Returns
+    -------
+    list of int Tensors of shape (n_tokens,)
+        One for each text, without padding.
+
+    Raises
+    ------
+    ValueError
+        If a text is too long and may not be truncated.
+    """
+    window = context_window(encoder)
+    input_ids = encoder.tokenizer(
+        texts, padding=False, truncation=truncate, max_length=window if truncate else None,
+        verbose=False,
+    )["input_ids"]
+    for i, ids in enumerate(input_ids):
+        if len(ids) > window:
+            raise ValueError(
+                f"text {i} ({texts[i][:40]!r}...) has {len(ids)} tokens, the model reads at most "
+                f"{window}: cut it into chunks, or pass truncate=True to drop its end"
+            )
+    return [torch.tensor(ids) for ids in input_ids]
+
+
+def batches_by_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Group the positions of texts of like length, longest first, so that padding is rare.
+
+    Longest first: if memory runs out, it does so at once.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def pad(input_ids: list[Tensor], encoder: Encoder) -> dict[str, Tensor]:
+    """Make a rectangle of texts of different lengths, and the mask that says which is which.
+
+    Returns
+    -------
+    dict of two int Tensors of shape (n_texts, n_tokens), on the encoder's device
+    """
+    padding = encoder.tokenizer.pad_token_id
+    mask = [torch.ones_like(ids) for ids in input_ids]
+    return {
+        "input_ids": pad_sequence(input_ids, True, padding).to(encoder.device),
+        "attention_mask": pad_sequence(mask, True, 0).to(encoder.device),
+    }
+
+
+def layer_modules(model: nn.Module) -> list[nn.Module]:
+    """List the modules whose outputs are the hidden states: the embeddings, then each layer.
+
+    Raises
+    ------
+    TypeError
+        If the model is not built like a BERT.
+    """
+    try:
+        # An ELECTRA's embeddings may be narrower than its layers, and are projected to fit.
+        first = getattr(model, "embeddings_project", model.embeddings)
+        return [first, *model.encoder.layer]
+    except AttributeError:
+        raise TypeError(
+            f"{type(model).__name__} has no .embeddings and .encoder.layer: embed_layers reads "
+            "BERT-like encoders (BERT, RoBERTa, MiniLM, ELECTRA)"
+        ) from None
+
+
+def pool_every_layer(batch: dict[str, Tensor], encoder: Encoder, pool) -> Tensor:
+    """Run the model, pooling each layer's output as it appears and keeping nothing else.
+
+    A forward hook is a function that torch calls with a module's output, each time the module
+    has run. Keeping all hidden states until the end would take n_tokens times the memory.
+
+    Returns
+    -------
+    Tensor of shape (n_layers + 1, n_texts, n_dims)
+    """
+    pooled = []
+
+    def keep_pooled(module, inputs, output):
+        hidden_states = output[0] if isinstance(output, tuple) else output
+        pooled.append(pool(hidden_states.float(), batch["attention_mask"]))
+
+    hooks = [
+        module.register_forward_hook(keep_pooled) for module in layer_modules(encoder.model)
+    ]
+    try:
+        with torch.inference_mode():
+            encoder.model(**batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack(pooled)
+
+
+def embed_layers(
+    texts: Sequence[str],
+    encoder: Encoder,
+    pooling: str = "mean",
+    truncate: bool = False,
+    progress: bool = True,
+) -> np.ndarray:
+    """Embed each text in every layer of an encoder.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Each with at least one word.
+    encoder : Encoder
+        From :func:`layerwise.models.load_encoder`, or one of your own.
+    pooling : {"mean", "cls", "max"}
+        How a text's tokens become one vector; special tokens count, padding never does.
+    truncate : bool
+        Whether the end of a text that is longer than the context window may be dropped.
+    progress : bool
+        Whether to show a progress bar when the work takes longer than two seconds.
+
+    Returns
+    -------
+    float32 array of shape (n_layers + 1, n_texts, n_dims)
+        Layer 0 is the embeddings, before any attention. Texts are in the order given.
+
+    Raises
+    ------
+    TypeError
+        If texts is a single string or holds something else than strings, or the model is not
+        built like a BERT.
+    ValueError
+        If there are no texts, a text is empty or too long, the pooling is unknown, or the
+        model is in training mode.
+    """
+    texts = check_texts(texts)
+    if pooling not in POOLINGS:
+        raise ValueError(f"unknown pooling {pooling!r}: use one of {sorted(POOLINGS)}")
+    if encoder.model.training:
+        raise ValueError(
+            "the model is in training mode, where dropout makes every run different: "
+            "call model.eval() first"
+        )
+    layer_modules(encoder.model)  # before any work: is the model built like a BERT?
+    input_ids = tokenize(texts, encoder, truncate)
+    config = encoder.model.config
+    embeddings = np.empty(
+        (config.num_hidden_layers + 1, len(texts), config.hidden_size), dtype=np.float32
+    )
+    lengths = [len(ids) for ids in input_ids]
+    bar = tqdm(
+        total=len(texts), desc="embedding", unit="text", leave=False,
+        disable=not progress, delay=SECONDS_BEFORE_PROGRESS,
+    )
+    with bar:
+        for positions in batches_by_length(lengths, BATCH_SIZE[encoder.device.type]):
+            batch = pad([input_ids[i] for i in positions], encoder)
+            pooled = pool_every_layer(batch, encoder, POOLINGS[pooling])
+            embeddings[:, positions] = pooled.cpu().numpy()
+            bar.update(len(positions))
+    return embeddings

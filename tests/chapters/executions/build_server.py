@@ -1,0 +1,99 @@
+"""Run the tools for tests, each time in a fresh process that need not import anything again.
+
+Reads one request a line from standard input, as JSON: ``module`` and ``arguments`` to run,
+``environment`` to add, ``output`` file to write to, and ``kill_at``: the change to the file
+system, counted from 1, at which the whole process group is killed (None: never). Answers one
+line: the exit status, negative for a signal, and the number of changes that were counted.
+"""
+
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+
+import tools.build_book
+import tools.cache  # noqa: F401
+
+# What a build imports, and takes seconds over.
+for module in (
+    "jupyter_book.sphinx", "nbclient", "myst_nb.sphinx_ext", "sphinx_togglebutton",
+    "sphinx_copybutton", "sphinx_thebe", "sphinx_comments", "sphinx_design", "sphinx_book_theme",
+    "sphinx_jupyterbook_latex", "sphinx_multitoc_numbering", "sphinxcontrib.bibtex",
+    "sphinx.ext.intersphinx", "sphinx.builders.html", "alabaster", "myst_nb.core.execute.cache",
+):  # fmt: skip
+    importlib.import_module(module)
+
+CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "sqlite3.connect"}
+WRITING = os.O_WRONLY | os.O_RDWR
+
+
+class KillSwitch:
+    """Count a process's changes to files below a folder; kill its group at one of them."""
+
+    def __init__(self, folder: str, kill_at: int | None, count_file: str):
+        self.folder, self.kill_at, self.count_file = folder, kill_at, count_file
+        self.count = 0
+        self.busy = False
+
+    def __call__(self, event: str, arguments: tuple) -> None:
+        """See one event of the interpreter (an audit hook)."""
+        if self.busy or (event not in CHANGES and event != "open"):
+            return
+        path = arguments[0]
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
+        if not isinstance(path, (str, os.PathLike)) or self.folder not in os.fspath(path):
+            return
+        if event == "open" and not (arguments[2] or 0) & WRITING:
+            return
+        self.busy = True
+        self.count += 1
+        with open(self.count_file, "w") as file:
+            file.write(str(self.count))
+        if self.count == self.kill_at:
+            if event == "open" and self.count % 2:
+                with open(path, "wb") as file:  # as if killed in the midst of writing
+                    file.write(b"<!DOCTYPE ht")
+            os.killpg(0, signal.SIGKILL)
+        self.busy = False
+
+
+def run(request: dict) -> None:
+    """Run one request in this process, a child; never returns."""
+    status = 70
+    try:
+        os.setsid()
+        output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.environ.update(request["environment"])
+        sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)  # as at the start of Python
+        count_file = request["output"] + ".count"
+        sys.addaudithook(KillSwitch(request["folder"], request["kill_at"], count_file))
+        status = importlib.import_module(request["module"]).main(request["arguments"])
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    assert tools.build_book.ROOT
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            run(request)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()

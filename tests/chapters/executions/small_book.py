@@ -1,0 +1,268 @@
+"""A small book, made for each test, that builds in a few seconds with the real tools."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[3]
+HEADER = """---
+file_format: mystnb
+kernelspec:
+  name: python3
+---
+"""
+# Files that say when the book was built and how long it took: the only ones that may differ.
+EXCEPTIONS = {"executions.html", "executions.json"}
+
+FILES = {
+    "_config.yml": f"""
+title: A small book
+only_build_toc_files: true
+exclude_patterns: [.*, data, installed, models, src]
+execute:
+  execute_notebooks: cache
+  timeout: 60
+bibtex_bibfiles: [references.bib]
+parse:
+  myst_enable_extensions: [colon_fence, dollarmath]
+html:
+  use_repository_button: false
+sphinx:
+  local_extensions:
+    executions: {ROOT / "_ext"}
+  config:
+    html_theme: alabaster  # the book's own takes seconds more, and is not what is tested
+    html_theme_options: {{}}
+    bibtex_reference_style: author_year
+    nb_execution_raise_on_error: true
+    nb_execution_show_tb: true
+    nb_merge_streams: true
+""",
+    "_toc.yml": """
+format: jb-book
+root: index
+chapters:
+  - file: chapters/one
+  - file: chapters/two
+  - file: executions
+""",
+    "requirements.txt": "pyyaml==6.0.3\n    # via nobody\nfakelib==1.0\n",
+    "pyproject.toml": """
+[tool.setuptools.package-dir]
+layerwise = "src/layerwise"
+"layerwise.datasets" = "data/datasets"
+""",
+    "references.bib": """
+@book{dickinson, author = {Emily Dickinson}, title = {Poems}, year = {1890}, publisher = {R}}
+""",
+    "index.md": "# A small book\n\nSee {cite:t}`dickinson`.\n\n```{bibliography}\n```\n",
+    "executions.md": "# Executions\n\n:::{executions}\n:::\n",
+    "_static/book.css": "p { color: black; }\n",
+    "src/layerwise/__init__.py": "",
+    "src/layerwise/helper.py": """
+from importlib.resources import files
+
+CONSTANT = 1
+
+
+def first_line():
+    return files("layerwise.datasets").joinpath("poems.txt").read_text().splitlines()[0]
+""",
+    "src/layerwise/checkpoints.py": """
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Checkpoint(NamedTuple):
+    name: str
+    revision: str
+    weights_sha256: str
+    folder: Path | None
+
+
+MODELS = Path(os.environ["SMALL_BOOK_MODELS"])
+CHECKPOINTS = {
+    name: Checkpoint(name, "r1", "0" * 64, MODELS / name) for name in ("some/first", "some/other")
+}
+DEFAULT_CHECKPOINT = "some/first"
+""",
+    "data/datasets/__init__.py": "",
+    "data/datasets/poems.txt": "Success is counted sweetest\n",
+    "models/some/first/model.safetensors": "first weights",
+    "models/some/other/model.safetensors": "other weights",
+    # A library that is installed nowhere else, so that its version can be changed.
+    "installed/fakelib-1.0.dist-info/METADATA": "Name: fakelib\nVersion: 1.0\n",
+    # Stands in for torch: a machine with the device that a variable names, or a broken torch.
+    "installed/torch.py": """
+import os
+from types import SimpleNamespace
+
+device = os.environ.get("SMALL_BOOK_DEVICE", "")
+if device == "forbidden":
+    raise ImportError("torch must not be used here")
+cuda = SimpleNamespace(
+    is_available=lambda: device == "cuda", get_device_name=lambda: "A GPU made for tests"
+)
+backends = SimpleNamespace(mps=SimpleNamespace(is_available=lambda: device == "mps"))
+""",
+    "chapters/one.md": f"""{HEADER}
+(one)=
+# One
+
+Prose.
+
+```{{code-cell}}
+from layerwise.helper import CONSTANT, first_line
+
+print(CONSTANT, first_line())
+```
+
+```{{code-cell}}
+:tags: [raises-exception]
+
+1 / 0
+```
+""",
+    "chapters/two.md": f"""{HEADER}
+# Two
+
+See {{ref}}`one`, and {{cite:t}}`dickinson`.
+
+```{{code-cell}}
+import os
+import signal
+from pathlib import Path
+
+if "SMALL_BOOK_KILL" in os.environ:
+    os.killpg(os.getpgid(os.getppid()), signal.SIGKILL)
+print(os.environ["LAYERWISE_CHECKPOINT"], os.environ["LAYERWISE_DEVICE"])
+```
+""",
+}
+
+
+class Run(NamedTuple):
+    """What a run of a tool left behind."""
+
+    status: int
+    output: str
+    changes: int  # to the file system
+
+    @property
+    def executed(self) -> set[str]:
+        """The chapters it executed."""
+        return set(re.findall(r"\] (\S+): executed in", self.output))
+
+
+class BuildServer:
+    """See build_server.py."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("build_server.py"))],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
+        )
+
+    def run(self, request: dict) -> int:
+        """Run a tool to its end; return its exit status."""
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def close(self) -> None:
+        """End the server."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class SmallBook:
+    """A book in a folder of its own."""
+
+    def __init__(self, folder: Path, server: BuildServer):
+        self.folder, self.server = folder, server
+
+    @classmethod
+    def make(cls, folder: Path, server: BuildServer) -> "SmallBook":
+        """Write the sources of a book into a folder."""
+        book = cls(folder, server)
+        for name, text in FILES.items():
+            book.write(name, text)
+        return book
+
+    def copy(self, folder: Path) -> "SmallBook":
+        """Copy the book, with what was built of it."""
+        shutil.copytree(self.folder, folder)
+        return SmallBook(folder, self.server)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a source file."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change a source file."""
+        text = (self.folder / name).read_text("utf-8")
+        assert old in text
+        self.write(name, text.replace(old, new))
+
+    def run(
+        self, module: str, *arguments: str, kill_at: int | None = None, **environment: str
+    ) -> Run:
+        """Run a tool on this book."""
+        output = self.folder.parent / f"{self.folder.name}.log"
+        environment = {
+            "SMALL_BOOK_MODELS": str(self.folder / "models"),
+            "PYTHONPATH": str(self.folder / "installed"),
+            **environment,
+        }
+        status = self.server.run(
+            {
+                "module": module,
+                "arguments": [*arguments, "--book", str(self.folder)],
+                "environment": environment,
+                "output": str(output),
+                "folder": str(self.folder),
+                "kill_at": kill_at,
+            }
+        )
+        count = Path(f"{output}.count")
+        changes = int(count.read_text() or 0) if count.exists() else 0
+        return Run(status, output.read_text("utf-8", errors="replace"), changes)
+
+    def build(self, *arguments: str, **options) -> Run:
+        """Build the book."""
+        return self.run("tools.build_book", *arguments, **options)
+
+    def cache(self, *arguments: str, **options) -> Run:
+        """Run a cache command."""
+        return self.run("tools.cache", *arguments, **options)
+
+    def page(self, name: str) -> str:
+        """Return a built page."""
+        return (self.folder / "_build/html" / f"{name}.html").read_text("utf-8")
+
+    def pages(self) -> dict[str, bytes]:
+        """Return every file of the site, but those that tell dates and seconds."""
+        return {name: text for name, text in self.built().items() if name.startswith("html/")}
+
+    def built(self) -> dict[str, bytes]:
+        """Return every file that was built, but those that tell dates and seconds."""
+        build = self.folder / "_build"
+        return {
+            path.relative_to(build).as_posix(): path.read_bytes()
+            for folder in (build / "html", build / "executed")
+            for path in folder.rglob("*")
+            if path.is_file() and path.name not in EXCEPTIONS
+        }

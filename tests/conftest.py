@@ -1,0 +1,60 @@
+"""What every test may ask for: the real encoder, a tiny random one, and lines to read."""
+
+import pytest
+import torch
+from hypothesis import settings
+from transformers import BertConfig, BertModel
+
+from layerwise.models import Encoder, load_encoder
+
+# Examples are the same in every run, and no example fails for being slow.
+settings.register_profile(
+    "layerwise", deadline=None, derandomize=True, database=None, max_examples=50
+)
+settings.load_profile("layerwise")
+
+# The tensors here are small: a second thread would wait more than it works.
+torch.set_num_threads(1)
+
+LINES = [
+    "Because I could not stop for Death, He kindly stopped for me;",
+    "I'm nobody! Who are you?",
+    "Hope is the thing with feathers That perches in the soul, "
+    "And sings the tune without the words, And never stops at all,",
+    "Success is counted sweetest By those who ne'er succeed.",
+    "I never saw a moor,",
+    "A bird came down the walk: He did not know I saw; "
+    "He bit an angle-worm in halves And ate the fellow, raw.",
+    "There's a certain slant of light, On winter afternoons,",
+    "The bustle in a house The morning after death "
+    "Is solemnest of industries Enacted upon earth,",
+    "I heard a fly buzz when I died;",
+    "Wild nights! Wild nights!",
+    "The soul selects her own society,",
+]
+
+
+@pytest.fixture(scope="session")
+def lines() -> list[str]:
+    """Return lines of different lengths: more than one batch of them, in no order of length."""
+    return LINES
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    """Return the book's default model."""
+    return load_encoder("sentence-transformers/all-MiniLM-L6-v2", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(encoder) -> Encoder:
+    """Return a BERT of 2 layers with 4 heads, in which no weight and no bias is trivial."""
+    config = BertConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
+    )
+    config._attn_implementation = "eager"
+    model = BertModel(config).eval()
+    generator = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        parameter.data.normal_(std=0.4, generator=generator)
+    return Encoder(encoder.tokenizer, model, torch.device("cpu"))

@@ -1,0 +1,7 @@
+"""What builds the book and what it is made from; the commands are in noxfile.py."""
+
+import sys
+
+# jsonschema would use it to check one format, IRIs, that no notebook has, and it compiles
+# grammars for two seconds whenever it is imported: longer than writing the pages takes.
+sys.modules.setdefault("rfc3987_syntax", None)

@@ -1,0 +1,241 @@
+"""Execute chapters, in parallel, each in a kernel of its own that depends on nothing else."""
+
+import os
+import platform
+import re
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from tools.chapters import Chapter, Failure
+
+TRACEBACK_BEGINS = "An error occurred while executing the following cell:"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+# Settings of a person or terminal that would change what a cell shows.
+PERSONAL_SETTINGS = ("MPLBACKEND", "COLUMNS", "LINES", "PYTHONSTARTUP", "PYTHONWARNINGS")
+
+
+class Workplace(NamedTuple):
+    """Where and on what chapters are executed.
+
+    Attributes
+    ----------
+    packages : Path
+        The snapshot of the packages that chapters import.
+    checkpoint, device : str
+        The model, and the type of device.
+    device_name : str
+        What the device calls itself.
+    """
+
+    packages: Path
+    checkpoint: str
+    device: str
+    device_name: str
+
+
+def execute_chapters(
+    chapters: list[Chapter],
+    workplace: Workplace,
+    n_parallel: int,
+    keep: Callable[[Chapter, NotebookNode, dict], None],
+    report: Callable[[str], None] = print,
+) -> list[Failure]:
+    """Execute chapters side by side, keeping each as soon as it is done.
+
+    Parameters
+    ----------
+    chapters : list of Chapter
+    workplace : Workplace
+    n_parallel : int
+        How many at a time.
+    keep : callable
+        Given each chapter that succeeded, its executed notebook, and the record of its
+        execution. Called from this thread only.
+    report : callable
+        Given each line of progress.
+
+    Returns
+    -------
+    list of Failure
+        The chapters that failed, in the order of ``chapters``. The others are not held up.
+    """
+    failures = {}
+    with kernel_environment(workplace), ThreadPoolExecutor(max(1, n_parallel)) as pool:
+        futures = {pool.submit(execute, chapter, workplace): chapter for chapter in chapters}
+        for done, future in enumerate(as_completed(futures), start=1):
+            chapter = futures[future]
+            result = future.result()
+            if isinstance(result, Failure):
+                failures[chapter.name] = result
+                outcome = f"FAILED at {result.where}" if result.where else "FAILED"
+            else:
+                keep(chapter, *result)
+                outcome = f"executed in {result[1]['seconds']:.1f} s"
+            report(f"[{done}/{len(chapters)}] {chapter.name}: {outcome}")
+    return [failures[chapter.name] for chapter in chapters if chapter.name in failures]
+
+
+@contextmanager
+def kernel_environment(workplace: Workplace) -> Iterator[None]:
+    """Set the environment variables that kernels inherit, and restore them afterwards.
+
+    What a cell shows must follow from the fingerprint: not from a person's settings, from the
+    number of cores, or from the seed of Python's hashes.
+    """
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory() as empty:
+        for name in PERSONAL_SETTINGS:
+            os.environ.pop(name, None)
+        os.environ |= {
+            "LAYERWISE_CHECKPOINT": workplace.checkpoint,
+            "LAYERWISE_DEVICE": workplace.device,
+            "PYTHONPATH": os.pathsep.join(
+                path for path in (str(workplace.packages), before.get("PYTHONPATH")) if path
+            ),
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            "IPYTHONDIR": empty,
+            "SOURCE_DATE_EPOCH": "0",
+            # Sums in another order differ in the last digit; one thread for each chapter also
+            # uses all cores best when chapters run side by side.
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+            "TOKENIZERS_PARALLELISM": "false",
+        }
+        if matplotlib := find_spec("matplotlib"):
+            defaults = Path(matplotlib.origin).parent / "mpl-data" / "matplotlibrc"
+            os.environ["MATPLOTLIBRC"] = str(defaults)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def execute(chapter: Chapter, workplace: Workplace) -> tuple[NotebookNode, dict] | Failure:
+    """Execute one chapter in an empty folder.
+
+    A chapter that reads a file by a relative path fails here: that file would not be part of
+    the fingerprint.
+    """
+    started = time.perf_counter()
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    notebook = chapter.notebook.copy()
+    notebook.cells = [cell.copy() for cell in chapter.notebook.cells]
+    current = {"cell": None}
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as kernel_messages:
+        client = NotebookClient(
+            notebook,
+            timeout=chapter.time_limit,
+            allow_errors=False,
+            coalesce_streams=True,
+            record_timing=False,
+            shutdown_kernel="immediate",
+            resources={"metadata": {"path": folder}},
+            on_cell_start=lambda cell, cell_index: current.update(cell=cell_index + 1),
+        )
+        try:
+            if chapter.code_cells:
+                client.execute(stderr=kernel_messages)
+        except Exception as error:  # each is told with its cell and traceback
+            kernel_messages.seek(0)
+            messages = kernel_messages.read().decode(errors="replace").strip()
+            return describe_failure(chapter, notebook, current["cell"], error, messages)
+        make_repeatable(notebook, workplace, folder)
+    record = {
+        "executed": when,
+        "seconds": round(time.perf_counter() - started, 1),
+        "device": workplace.device_name,
+        "python": platform.python_version(),
+    }
+    return notebook, record
+
+
+def describe_failure(
+    chapter: Chapter,
+    notebook: NotebookNode,
+    cell_number: int | None,
+    error: Exception,
+    kernel_messages: str,
+) -> Failure:
+    """Say which cell failed, why, and where in the source it stands."""
+    if isinstance(error, CellExecutionError):
+        what, traceback = f"{error.ename}: {error.evalue}", error.traceback.strip()
+        traceback = traceback.removeprefix(TRACEBACK_BEGINS).strip()
+    elif isinstance(error, CellTimeoutError):
+        what = f"TimeoutError: the cell ran longer than {chapter.time_limit} s"
+        traceback = str(error)
+    elif isinstance(error, DeadKernelError):
+        what = "DeadKernelError: the kernel died while this cell ran"
+        traceback = kernel_messages
+    else:
+        what, traceback = f"{type(error).__name__}: {error}", kernel_messages
+    if cell_number is None:
+        return Failure(chapter.name, "", what, traceback)
+    line = chapter.line_of(cell_number)
+    where = f"cell {cell_number}" + (f" (line {line})" if line else "")
+    if not isinstance(error, CellExecutionError):  # its traceback begins with the cell
+        traceback = f"{notebook.cells[cell_number - 1].source}\n{'-' * 40}\n{traceback}"
+    return Failure(chapter.name, where, what, traceback)
+
+
+def make_repeatable(notebook: NotebookNode, workplace: Workplace, folder: str) -> None:
+    """Take out of an executed notebook what would differ at the next execution of the same.
+
+    Ids of cells are random; widgets carry random ids, show progress that is over, and need
+    scripts from another host; paths and process numbers belong to this machine.
+    """
+    notebook.metadata.pop("widgets", None)
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell["id"] = f"cell-{number}"
+        if cell.cell_type != "code":
+            continue
+        cell.metadata.pop("execution", None)
+        cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
+        for output in cell.outputs:
+            hide_machine(output, workplace, folder)
+
+
+def machine_paths(workplace: Workplace, folder: str) -> list[tuple[re.Pattern, str]]:
+    """Return the paths of this machine that outputs may show, and what to write instead."""
+    paths = [
+        (str(workplace.packages), "src"),
+        (sysconfig.get_path("purelib"), "site-packages"),
+        (sysconfig.get_path("platlib"), "site-packages"),
+        (sysconfig.get_path("stdlib"), "python"),
+        (folder, "."),
+    ]
+    home = str(Path.home())
+    paths += [
+        (path.replace(home, "~", 1), short) for path, short in paths if path.startswith(home)
+    ]
+    found = [(re.compile(re.escape(path)), short) for path, short in paths]
+    temporary = re.escape(tempfile.gettempdir())
+    return [(re.compile(rf"{temporary}/ipykernel_\d+/\d+\.py"), "cell.py"), *found]
+
+
+def hide_machine(output: NotebookNode, workplace: Workplace, folder: str) -> None:
+    """Shorten the paths in what a cell printed or raised."""
+    for pattern, short in machine_paths(workplace, folder):
+        if output.output_type == "stream":
+            output.text = pattern.sub(short, output.text)
+        elif output.output_type == "error":
+            output.traceback = [pattern.sub(short, line) for line in output.traceback]
+            output.evalue = pattern.sub(short, output.evalue)
+        elif "text/plain" in output.get("data", {}):
+            output.data["text/plain"] = pattern.sub(short, output.data["text/plain"])
