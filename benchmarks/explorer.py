@@ -18,8 +18,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import torch
-from layerwise.models import load_encoder
 from playwright.sync_api import sync_playwright
+
+from layerwise.models import load_encoder
 
 ROOT = Path(__file__).resolve().parents[1]
 N_TOKENS = [16, 64, 512]

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+
 from layerwise.models import find_checkpoint, load_encoder
 
 FORMAT = 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+
 from layerwise.models import load_encoder
 
 pytest_plugins = ("explorer_fixtures",)

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
+
 from layerwise.models import load_encoder
 from layerwise.poems import load_poems
 
