@@ -34,9 +34,11 @@ from tools.fingerprint import (
     sha256_of_file,
     take_snapshot,
 )
-from tools.store import Execution, Store, to_json, write_atomically
+from tools.store import Execution, Store, to_json
 
 ROOT = Path(__file__).parent.parent
+# Folders of _build that are replaced as a whole.
+PUBLISHED = ("html", "executed")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -99,10 +101,7 @@ def build(root: Path, model: str | None, device: str | None) -> int:
             return report_failures(failures)
         executions = {chapter.name: store.find(chapter.key) for chapter in book.chapters}
         store.write_index(list({e.key: e for e in executions.values()}.values()))
-        write_executed_notebooks(book, executions, build_folder / "executed")
-        record = build_folder / ".executions.json"
-        write_atomically(record, to_json(summary(book, fingerprint, executions)))
-        if write_pages(book, store, record):
+        if write_pages(book, store, executions):
             say("error: the pages are not written; the warnings above say why")
             return 1
         store.prune(list(executions.values()))
@@ -184,16 +183,10 @@ def write_executed_notebooks(
     book: Book, executions: dict[str, Execution], folder: Path
 ) -> None:
     """Write every chapter as an executed notebook, ``<folder>/chapters/01_tokens.ipynb``."""
-    wanted = set()
     for chapter in book.chapters:
         path = folder / f"{chapter.name}.ipynb"
-        notebook = merge_outputs(chapter, executions[chapter.name])
-        text = nbformat.writes(notebook, version=4)
-        if not path.is_file() or path.read_text("utf-8") != text:
-            write_atomically(path, text)
-        wanted.add(path)
-    for leftover in set(folder.rglob("*.ipynb")) - wanted:
-        leftover.unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(merge_outputs(chapter, executions[chapter.name]), path, version=4)
 
 
 def merge_outputs(chapter: Chapter, execution: Execution) -> nbformat.NotebookNode:
@@ -240,8 +233,8 @@ def summary(book: Book, fingerprint: Fingerprint, executions: dict[str, Executio
     }
 
 
-def write_pages(book: Book, store: Store, record: Path) -> int:
-    """Write the pages and put them in place; return Sphinx's exit status.
+def write_pages(book: Book, store: Store, executions: dict[str, Execution]) -> int:
+    """Write pages and executed notebooks, and put them in place; return Sphinx's exit status.
 
     What Sphinx remembers of the last build is used only if that build came to its end and
     nothing that shapes a page without Sphinx's knowledge has changed since.
@@ -253,10 +246,17 @@ def write_pages(book: Book, store: Store, record: Path) -> int:
     if not finished.is_file() or finished.read_text("utf-8") != state:
         shutil.rmtree(workshop, ignore_errors=True)
     finished.unlink(missing_ok=True)
-    shutil.rmtree(workshop / "html", ignore_errors=True)
+    for name in PUBLISHED:
+        shutil.rmtree(workshop / name, ignore_errors=True)
+        (workshop / name).mkdir(parents=True)
+    # Beside the pages, where extensions find them.
+    write_executed_notebooks(book, executions, workshop / "executed")
+    record = workshop / "executions.json"
+    record.write_text(to_json(summary(book, store.fingerprint, executions)), "utf-8")
     status = run_sphinx(book, store, record, workshop)
     if status == 0:
-        put_in_place(workshop / "html", build_folder / "html")
+        for name in PUBLISHED:
+            put_in_place(workshop / name, build_folder / name)
         finished.write_text(state, "utf-8")
     return status
 
@@ -278,7 +278,6 @@ def run_sphinx(book: Book, store: Store, record: Path, workshop: Path) -> int:
     from jupyter_book.sphinx import build_sphinx
 
     myst_nb.core.execute.cache.single_nb_execution = refuse_to_execute
-    (workshop / "html").mkdir(parents=True)
     result = build_sphinx(
         book.root,
         workshop / "html",
@@ -308,7 +307,7 @@ def refuse_to_execute(*_, **__):
 
 def put_in_place(new: Path, place: Path) -> None:
     """Replace a folder by another one."""
-    old = place.with_name(".html-before")
+    old = place.with_name(f".{place.name}-before")
     shutil.rmtree(old, ignore_errors=True)
     if place.exists():
         os.replace(place, old)

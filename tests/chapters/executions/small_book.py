@@ -253,10 +253,6 @@ class SmallBook:
         """Return a built page."""
         return (self.folder / "_build/html" / f"{name}.html").read_text("utf-8")
 
-    def pages(self) -> dict[str, bytes]:
-        """Return every file of the site, but those that tell dates and seconds."""
-        return {name: text for name, text in self.built().items() if name.startswith("html/")}
-
     def built(self) -> dict[str, bytes]:
         """Return every file that was built, but those that tell dates and seconds."""
         build = self.folder / "_build"
