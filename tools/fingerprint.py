@@ -53,32 +53,39 @@ class Fingerprint:
         """The type of device: cpu, cuda or mps."""
         return self.parts["device"]["type"]
 
-    def differences(self, other: "Fingerprint") -> list[str]:
+    def differences(self, other: "Fingerprint", other_is: str = "before") -> list[str]:
         """Name what differs, part by part and thing by thing.
+
+        Parameters
+        ----------
+        other : Fingerprint
+        other_is : str
+            What to call the other one.
 
         Returns
         -------
         list of str
-            For instance ``["libraries: numpy is 2.4.6, was 2.4.5"]``: "was" in the other.
+            For instance ``["libraries: numpy 2.4.6 (before 2.4.5)"]``.
         """
         found = []
         for part in sorted(self.parts.keys() | other.parts.keys()):
             ours, theirs = self.parts.get(part, {}), other.parts.get(part, {})
             for name in sorted(ours.keys() | theirs.keys()):
                 if ours.get(name) != theirs.get(name):
-                    found.append(describe(part, name, ours.get(name), theirs.get(name)))
+                    difference = describe(ours.get(name), theirs.get(name), other_is)
+                    found.append(f"{part}: {name} {difference}")
         return found
 
 
-def describe(part: str, name: str, ours: str | None, theirs: str | None) -> str:
+def describe(ours: str | None, theirs: str | None, other_is: str) -> str:
     """Put one difference into words."""
     if theirs is None:
-        return f"{part}: {name} is new"
+        return f"is new (not there {other_is})"
     if ours is None:
-        return f"{part}: {name} is gone"
+        return f"is missing (there {other_is})"
     if len(ours) == len(theirs) == 64:  # digests say nothing to a reader
-        return f"{part}: {name} changed"
-    return f"{part}: {name} is {ours}, was {theirs}"
+        return "differs"
+    return f"{ours} ({other_is} {theirs})"
 
 
 class Snapshot(NamedTuple):

@@ -23,10 +23,10 @@ def edit_weights(book):
 
 
 SEEN = [
-    (edit_constant, [], "package: src/layerwise/helper.py changed", "2 Success"),
-    (edit_poem, [], "data: data/datasets/poems.txt changed", "1 Failure"),
-    (edit_pin, [], "libraries: fakelib is 2.0, was 1.0", "1 Success"),
-    (edit_weights, [], "model: weights changed", "1 Success"),
+    (edit_constant, [], "package: src/layerwise/helper.py differs", "2 Success"),
+    (edit_poem, [], "data: data/datasets/poems.txt differs", "1 Failure"),
+    (edit_pin, [], "libraries: fakelib 2.0 (before 1.0)", "1 Success"),
+    (edit_weights, [], "model: weights differs", "1 Success"),
 ]
 
 

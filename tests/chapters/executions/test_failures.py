@@ -3,6 +3,7 @@
 import pytest
 
 LIMIT = "file_format: mystnb\nmystnb:\n  execution_timeout: 1"
+ONE = "  - file: chapters/one\n"
 CELL = "print(CONSTANT"
 
 # name: (file, old, new, what the terminal says)
@@ -56,11 +57,11 @@ FAILURES = {
         ["FAILED chapters/one", "at line 18 could not be read"],
     ),
     "notebook": (
-        "_toc.yml", "  - file: chapters/one\n", "  - file: chapters/one\n  - file: broken.ipynb\n",
+        "_toc.yml", ONE, ONE + "  - file: broken.ipynb\n",
         ["FAILED broken.ipynb", "cannot be read"],
     ),
     "no such chapter": (
-        "_toc.yml", "  - file: chapters/one\n", "  - file: chapters/one\n  - file: chapters/x\n",
+        "_toc.yml", ONE, ONE + "  - file: chapters/x\n",
         ["FAILED chapters/x", "there is no chapters/x.md"],
     ),
     "table of contents": ("_toc.yml", "root: index", "root: [", ["_toc.yml cannot be read"]),
