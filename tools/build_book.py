@@ -255,6 +255,8 @@ def write_pages(book: Book, store: Store, executions: dict[str, Execution]) -> i
     record.write_text(to_json(summary(book, store.fingerprint, executions)), "utf-8")
     status = run_sphinx(book, store, record, workshop)
     if status == 0:
+        # Sphinx's note to its next build, which begins in an empty folder; it holds paths.
+        (workshop / "html" / ".buildinfo").unlink(missing_ok=True)
         for name in PUBLISHED:
             put_in_place(workshop / name, build_folder / name)
         finished.write_text(state, "utf-8")

@@ -64,9 +64,12 @@ def test_differences_are_named():
 
 
 def test_it_needs_no_torch():
-    forbidden = "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from tools.cache import main; main(['fingerprint'])"
+    )
     run = subprocess.run(
-        [sys.executable, "-c", forbidden + "from tools.cache import main; main(['fingerprint'])"],
+        [sys.executable, "-c", code],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr

@@ -78,10 +78,11 @@ def test_the_executions_page_and_its_data_agree(undisturbed):
     page = undisturbed.page("executions")
     for value in (record["fingerprint"], record["model"], record["weights_sha256"]):
         assert value in page
-    assert [chapter["name"] for chapter in record["chapters"]] == ["chapters/one", "chapters/two"]
+    names = [chapter["name"] for chapter in record["chapters"]]
+    assert names == ["chapters/one", "chapters/two"]
     for chapter in record["chapters"]:
         assert f'href="{chapter["name"]}.html"' in page
-        assert f"<p>{chapter['seconds']:.1f}</p>" in page
+        assert f">{chapter['seconds']:.1f}<" in page
         assert f"{chapter['executed'][:10]} {chapter['executed'][11:16]} UTC" in page
     assert record["chapters"][0]["cells"] == 2
     assert (record["device"], record["versions"]["fakelib"]) == ("cpu", "1.0")
