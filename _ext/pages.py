@@ -81,6 +81,13 @@ def improve_html(body: str) -> str:
     body = re.sub(r"<style scoped>.*?</style>\s*", "", body, flags=re.DOTALL)
     body = body.replace('<table border="1" class="dataframe">', '<table class="dataframe">')
     body = body.replace('<tr style="text-align: right;">', "<tr>")
+    # MyST-NB puts paragraphs into a summary, which takes none
+    body = re.sub(
+        r'<summary aria-label="Toggle hidden content">\s*<p class="collapsed admonition-title">'
+        r'(.*?)</p>\s*<p class="expanded admonition-title">(.*?)</p>\s*</summary>',
+        r'<summary><span class="collapsed">\1</span><span class="expanded">\2</span></summary>',
+        body,
+    ).replace('<details class="admonition hide', '<details class="hide')
     body = re.sub(
         r'(<table class="(?:docutils|table).*?</table>)',
         r'<div class="table-scroll">\1</div>',

@@ -88,7 +88,7 @@ def reading_line(app: Sphinx, pagename: str, context: dict, doctree: nodes.docum
     if execution.get("runtime"):
         parts.append(f"<span>{running_time(execution['runtime'])} to run</span>")
     pathto = context["pathto"]
-    for text, folder in [("Notebook", "notebooks"), ("with its outputs", "notebooks/executed")]:
+    for text, folder in [("Notebook", "notebooks"), ("Executed notebook", "notebooks/executed")]:
         address = pathto(f"{folder}/{pagename}.ipynb", True)
         parts.append(f'<a href="{html.escape(address)}" download>{text}</a>')
     for name, address in launch_links(app.config.layerwise_launch, pagename).items():

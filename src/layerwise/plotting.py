@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 # Text and lines are drawn in this colour, which then becomes the page's text colour.
 INK = "#010203"
 STYLE = {
-    "figure.figsize": (5.6, 3.6),
+    "figure.figsize": (4.8, 3.2),
     "figure.facecolor": "none",
     "figure.constrained_layout.use": True,
     "axes.facecolor": "none",
@@ -57,13 +57,13 @@ def layer_colors(n_layers: int) -> list:
     return sns.color_palette(LAYER_PALETTE, n_layers + 1)
 
 
-def new_figure(width: float = 5.6, height: float = 3.6, **subplots) -> tuple[Figure, Axes]:
+def new_figure(width: float = 4.8, height: float = 3.2, **subplots) -> tuple[Figure, Axes]:
     """Start a figure in the book's style; show it with :func:`show`.
 
     Parameters
     ----------
     width, height : float
-        In inches; wider than 5.6 is hard to read on a phone.
+        In inches; wider than 5 is hard to read on a phone.
     **subplots
         Passed on to ``plt.subplots``.
     """
@@ -155,7 +155,7 @@ def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
     label : str
         The label of the vertical axis.
     """
-    figure, axes = new_figure(height=4.4)
+    figure, axes = new_figure(height=4.0)
     comparisons = list(table["comparison"].unique())
     quartiles = table.groupby(["comparison", "layer"])["cosine"].quantile([0.25, 0.5, 0.75])
     for comparison, color, marker, dash in zip(
@@ -195,8 +195,8 @@ def attention_heatmap(weights: np.ndarray, tokens: Sequence[str], title: str = "
             f"{len(tokens)} tokens need weights of shape {(len(tokens), len(tokens))}, got "
             f"{weights.shape}: pick one text, one layer and one head"
         )
-    side = 1.6 + 0.32 * len(tokens)
-    figure, axes = new_figure(width=min(side + 0.9, 6.6), height=min(side, 5.7))
+    side = 1.6 + 0.28 * len(tokens)
+    figure, axes = new_figure(width=min(side + 0.9, 6.2), height=min(side, 5.3))
     image = axes.imshow(weights, cmap=ATTENTION_PALETTE, vmin=0, interpolation="nearest")
     axes.set_xticks(range(len(tokens)), tokens, rotation=90)
     axes.set_yticks(range(len(tokens)), tokens)

@@ -1,0 +1,463 @@
+// <attention-explorer>: one line, one layer, one head, and who attends to whom.
+// Opens on lines computed beforehand by the full-precision model; runs the model on the reader's
+// own line when asked to. Attributes: layer, head (from 1), line (from 0), assets.
+
+import { drawHeatMap, cellAt } from "./heat-map.mjs";
+import { modelFor } from "./model.mjs";
+import { isCached } from "./weights.mjs";
+import { WordPiece } from "./wordpiece.mjs";
+import {
+  Explorer, count, fetchPart, h, megabytes, modelName, onThemeChange, percent, share,
+  shorten, unpack, walkWithArrows,
+} from "./shared.mjs";
+
+const LARGEST_TABLE = 40; // tokens; a larger table is of one row, the chosen token's
+const PAUSE_IN_TYPING = 250; // milliseconds
+const ROW = 28; // pixels from one token to the next
+
+class AttentionExplorer extends Explorer {
+  async fetchData(manifest) {
+    const { n_layers, n_heads, examples } = JSON.parse(await fetchPart(manifest, this.base, "examples"));
+    this.n_layers = n_layers;
+    this.n_heads = n_heads;
+    this.examples = examples;
+    this.model = modelFor(manifest, this.base);
+    this.kept = manifest.weights !== null && (await isCached(manifest, this.base));
+  }
+
+  build(root) {
+    this.layer = Math.min(Number(this.getAttribute("layer") ?? 3), this.n_layers);
+    this.head = Math.min(Number(this.getAttribute("head") ?? 5), this.n_heads);
+    this.showSpecial = true;
+    this.asked = 0; // counts requests: an answer to an older one is not shown
+    root.append(
+      h("style", {}, ATTENTION_STYLE),
+      h("section", { class: "explorer", "aria-label": "Attention explorer" },
+        this.buildControls(), this.buildStage(), this.buildFigures(),
+        this.buildOwnLine(), this.buildTable(), this.buildProvenance()),
+    );
+    onThemeChange(() => this.drawMap());
+    new ResizeObserver(() => this.drawMap()).observe(this.mapBox);
+    this.showExample(Number(this.getAttribute("line") ?? 0));
+  }
+
+  // ---------------------------------------------------------------- building
+
+  buildControls() {
+    this.lineSelect = h("select", { id: "line", onchange: () => this.showExample(Number(this.lineSelect.value)) },
+      ...this.examples.map(({ text }, i) => h("option", { value: i }, text)),
+      h("option", { value: -1, hidden: true, disabled: true }, "your own line"));
+    return h("div", { class: "controls" },
+      h("div", { class: "field wide" }, h("label", { for: "line" }, "Line"), this.lineSelect),
+      this.buildSlider("layer", this.n_layers), this.buildSlider("head", this.n_heads),
+      h("label", { class: "check" },
+        h("input", { type: "checkbox", checked: true, onchange: (event) => {
+          this.showSpecial = event.target.checked;
+          this.draw();
+        } }),
+        "show [CLS] and [SEP]"));
+  }
+
+  buildSlider(name, largest) {
+    const output = h("output", { for: name }, this[name]);
+    const swatch = name === "layer" ? h("span", { class: "swatch", "aria-hidden": "true" }) : "";
+    if (swatch) this.swatch = swatch;
+    const slider = h("input", { type: "range", id: name, min: 1, max: largest, value: this[name],
+      oninput: () => {
+        this[name] = Number(slider.value);
+        output.textContent = slider.value;
+        this.draw();
+      } });
+    return h("div", { class: "field slider" },
+      h("label", { for: name }, swatch, `${name[0].toUpperCase()}${name.slice(1)} `, output, ` of ${largest}`), slider);
+  }
+
+  buildStage() {
+    this.fromList = h("ul", { class: "from", "aria-label": "Attention from" });
+    this.toList = h("ol", { class: "to", "aria-hidden": "true" });
+    this.lines = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    this.lines.setAttribute("aria-hidden", "true");
+    this.lines.setAttribute("preserveAspectRatio", "none");
+    walkWithArrows(this.fromList, (i) => this.chooseToken(this.shown[i]));
+    this.canvas = h("canvas", { role: "img" });
+    this.canvas.addEventListener("pointermove", (event) => this.readCell(event));
+    this.canvas.addEventListener("pointerleave", () => this.sayRow());
+    this.canvas.addEventListener("click", (event) => this.chooseCell(event));
+    this.mapBox = h("div", { class: "map" }, this.canvas);
+    this.caption = h("figcaption");
+    this.reading = h("p", { class: "reading numbers", role: "status", "aria-live": "polite" });
+    this.noPicture = h("p", { class: "no-picture", hidden: true });
+    this.picture = h("div", { class: "picture fades" },
+      h("div", { class: "side" },
+        h("p", { class: "label sides", "aria-hidden": "true" }, "from → to"),
+        h("div", { class: "arcs scroll" }, this.fromList, this.lines, this.toList)),
+      this.mapBox);
+    return h("figure", { class: "stage" }, this.caption, this.picture, this.noPicture, this.reading);
+  }
+
+  buildFigures() {
+    this.figures = {};
+    const figure = (name, label) => {
+      this.figures[name] = h("dd");
+      return h("div", {}, h("dt", {}, label), this.figures[name]);
+    };
+    return h("dl", { class: "figures" },
+      figure("special", "goes to [CLS] and [SEP]"), figure("entropy", "entropy of a row, mean"),
+      figure("top", "largest weight"));
+  }
+
+  buildOwnLine() {
+    const { weights, weights_left_out } = this.manifest;
+    if (!weights)
+      return h("p", { class: "note" },
+        `A line of your own cannot be run here: ${weights_left_out}. The lines above were computed beforehand.`);
+    this.input = h("input", { type: "text", id: "own", maxlength: 6000, autocomplete: "off",
+      placeholder: "The brain is wider than the sky", oninput: () => this.typed(), onfocus: () => this.labelButton() });
+    this.button = h("button", { class: "action" });
+    this.cancelButton = h("button", { class: "plain", type: "button", hidden: true,
+      onclick: () => this.cancel() }, "Cancel");
+    this.progress = h("progress", { max: weights.bytes, value: 0, hidden: true, "aria-label": "weights loaded" });
+    this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
+    this.labelButton();
+    return h("form", { class: "own", onsubmit: (event) => {
+      event.preventDefault();
+      this.runOwn();
+    } },
+      h("div", { class: "field wide" }, h("label", { for: "own" }, "Run it on your own line"), this.input),
+      this.button, this.cancelButton, h("div", { class: "progress" }, this.progress, this.status));
+  }
+
+  labelButton() {
+    const size = megabytes(this.manifest.weights.bytes);
+    this.button.textContent = this.model.ready ? "Run" : this.kept ? "Load the model and run" : `Load the model (${size}) and run`;
+    if (!this.status.textContent)
+      this.say(this.model.ready ? "" : this.kept
+        ? "Your browser kept the model from an earlier visit: nothing is fetched."
+        : `The model is fetched once, ${size}, and kept by your browser. Your line stays in this page.`);
+  }
+
+  buildTable() {
+    this.table = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Attention weights" });
+    this.tableDetails = h("details", { ontoggle: () => this.drawTable() },
+      h("summary", {}, "The same numbers as a table"), this.table);
+    return this.tableDetails;
+  }
+
+  buildProvenance() {
+    this.source = h("p", { class: "provenance" });
+    return this.source;
+  }
+
+  // ---------------------------------------------------------------- what is shown
+
+  // current: { text, tokens, attentions (n_layers arrays of n_heads, n_tokens, n_tokens), own }
+  show(current) {
+    this.current = current;
+    this.chosen = Math.min(current.tokens.length - 1, 1);
+    const { tokens } = current;
+    this.isSpecial = tokens.map((token) => token === "[CLS]" || token === "[SEP]");
+    this.noPicture.hidden = true;
+    this.picture.hidden = false;
+    this.draw();
+    this.describeSource();
+  }
+
+  // There is nothing true to show: say why instead of showing something else.
+  showNothing(reason) {
+    this.current = null;
+    this.picture.hidden = true;
+    this.noPicture.hidden = false;
+    this.noPicture.textContent = reason;
+    this.caption.textContent = "No picture";
+    this.reading.textContent = "";
+    for (const figure of Object.values(this.figures)) figure.textContent = "–";
+    this.table.replaceChildren();
+    this.markPending(false);
+  }
+
+  showExample(index) {
+    const example = this.examples[index] ?? this.examples[0];
+    this.asked++;
+    clearTimeout(this.timer);
+    const n = example.tokens.length;
+    const all = unpack(example.attentions, Uint16Array);
+    const size = this.n_heads * n * n;
+    const attentions = Array.from({ length: this.n_layers }, (_, l) => all.subarray(l * size, (l + 1) * size));
+    this.lineSelect.value = String(Math.max(0, this.examples.indexOf(example)));
+    this.markPending(false);
+    this.show({ text: example.text, tokens: example.tokens, attentions, own: false });
+  }
+
+  markPending(pending) {
+    this.picture.classList.toggle("pending", pending);
+    this.picture.setAttribute("aria-busy", String(pending));
+  }
+
+  // The weight from token i to token j in the chosen layer and head.
+  weight(i, j) {
+    const n = this.current.tokens.length;
+    return this.current.attentions[this.layer - 1][((this.head - 1) * n + i) * n + j];
+  }
+
+  draw() {
+    this.swatch.style.background = `var(--ex-layer-${Math.round((this.layer / this.n_layers) * 6)})`;
+    if (!this.current) return;
+    const { tokens, text } = this.current;
+    this.shown = tokens.map((_, i) => i).filter((i) => this.showSpecial || !this.isSpecial[i]);
+    if (!this.shown.includes(this.chosen)) this.chosen = this.shown[0];
+    this.caption.replaceChildren(`Layer ${this.layer}, head ${this.head}: `, h("span", { class: "verse" }, shorten(text, 90)));
+    this.drawTokens();
+    this.drawFigures();
+    this.drawMap();
+    this.drawTable();
+  }
+
+  chooseToken(i) {
+    this.chosen = i;
+    this.drawTokens();
+    this.drawMap();
+    if (this.current.tokens.length > LARGEST_TABLE) this.drawTable();
+  }
+
+  // The tokens twice, side by side, and lines from the chosen one to all others.
+  drawTokens() {
+    const { tokens } = this.current;
+    const hadFocus = this.fromList.contains(this.shadowRoot.activeElement);
+    this.fromList.replaceChildren(...this.shown.map((i) => h("li", {},
+      h("button", { type: "button", class: "piece", "aria-pressed": String(i === this.chosen),
+        tabindex: i === this.chosen ? 0 : -1, onclick: () => this.chooseToken(i),
+        onpointerenter: (event) => event.pointerType === "mouse" && this.drawLines(i),
+        onpointerleave: () => this.drawLines(this.chosen) }, tokens[i]))));
+    if (hadFocus) this.fromList.querySelector("[tabindex='0']")?.focus();
+    this.toList.replaceChildren(...this.shown.map((i) => h("li", {},
+      h("span", { class: "piece" }, tokens[i]), h("span", { class: "numbers weight" }))));
+    this.drawLines(this.chosen);
+  }
+
+  drawLines(from) {
+    if (from === undefined) return;
+    const { shown } = this;
+    const height = shown.length * ROW;
+    this.lines.setAttribute("viewBox", `0 0 100 ${height}`);
+    this.lines.style.height = `${height}px`;
+    const y0 = (shown.indexOf(from) + 0.5) * ROW;
+    this.lines.replaceChildren(...shown.map((to, row) => {
+      const weight = this.weight(from, to);
+      const y1 = (row + 0.5) * ROW;
+      const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+      path.setAttribute("d", `M0 ${y0} C 50 ${y0}, 50 ${y1}, 100 ${y1}`);
+      path.style.strokeWidth = `${(0.5 + 9 * weight).toFixed(2)}px`;
+      path.style.strokeOpacity = String(Math.min(1, 0.12 + 1.2 * weight));
+      return path;
+    }));
+    shown.forEach((to, row) => {
+      const item = this.toList.children[row];
+      item.lastChild.textContent = share(this.weight(from, to));
+      item.style.setProperty("--weight", this.weight(from, to));
+    });
+    [...this.fromList.children].forEach((item, row) => item.classList.toggle("active", shown[row] === from));
+    this.sayRow(from);
+  }
+
+  drawMap() {
+    if (!this.current) return;
+    const labels = this.shown.map((i) => this.current.tokens[i]);
+    const weights = this.shown.map((i) => this.shown.map((j) => this.weight(i, j)));
+    this.map = drawHeatMap(this.canvas, labels, weights, this.shown.indexOf(this.chosen));
+    this.canvas.setAttribute("aria-label",
+      `Heat map of attention, layer ${this.layer}, head ${this.head}, ${count(labels.length, "token")}; ` +
+      "rows attend to columns. The same numbers stand in the table below.");
+  }
+
+  drawFigures() {
+    const { tokens } = this.current;
+    let special = 0, entropy = 0, largest = 0;
+    let rows = 0;
+    tokens.forEach((_, i) => {
+      let rowEntropy = 0;
+      tokens.forEach((_, j) => {
+        const weight = this.weight(i, j);
+        if (this.isSpecial[j] && !this.isSpecial[i]) special += weight;
+        if (weight > 0) rowEntropy -= weight * Math.log2(weight);
+        largest = Math.max(largest, weight);
+      });
+      entropy += rowEntropy / tokens.length;
+      if (!this.isSpecial[i]) rows++;
+    });
+    this.figures.special.textContent = `${percent(special / Math.max(rows, 1))} of the words’ attention` +
+      (this.showSpecial ? "" : ", hidden here and not shared out again");
+    this.figures.entropy.textContent =
+      `${entropy.toFixed(2)} bits; ${Math.log2(tokens.length).toFixed(2)} if spread evenly`;
+    this.figures.top.textContent = share(largest);
+  }
+
+  drawTable() {
+    if (!this.tableDetails.open || !this.current) return;
+    const { tokens } = this.current;
+    const rows = this.shown.length <= LARGEST_TABLE ? this.shown : [this.chosen];
+    const head = h("tr", {}, h("th", { scope: "col", class: "text" }, "from \\ to"),
+      ...this.shown.map((j) => h("th", { scope: "col", class: "piece" }, tokens[j])));
+    const body = rows.map((i) => h("tr", {}, h("th", { scope: "row", class: "piece" }, tokens[i]),
+      ...this.shown.map((j) => h("td", {}, share(this.weight(i, j), 3)))));
+    this.table.replaceChildren(h("table", {},
+      h("caption", { class: "note" }, rows.length < this.shown.length
+        ? `Layer ${this.layer}, head ${this.head}: the row of the chosen token; the line is too long for all rows`
+        : `Layer ${this.layer}, head ${this.head}: each row attends to the columns`),
+      h("thead", {}, head), h("tbody", {}, ...body)));
+  }
+
+  // ---------------------------------------------------------------- reading single values
+
+  sayRow(from = this.chosen) {
+    if (!this.current || from === undefined) return;
+    const { tokens } = this.current;
+    const strongest = [...this.shown].sort((a, b) => this.weight(from, b) - this.weight(from, a)).slice(0, 3);
+    const text = `${tokens[from]} attends to ` +
+      strongest.map((to) => `${tokens[to]} ${share(this.weight(from, to))}`).join(", ");
+    if (this.reading.textContent !== text) this.reading.textContent = text;
+  }
+
+  readCell(event) {
+    const cell = this.map && cellAt(this.map, event);
+    if (!cell) return this.sayRow();
+    const [from, to] = [this.shown[cell.row], this.shown[cell.column]];
+    const { tokens } = this.current;
+    this.reading.textContent = `${tokens[from]} → ${tokens[to]}: ${share(this.weight(from, to), 3)}`;
+  }
+
+  chooseCell(event) {
+    const cell = this.map && cellAt(this.map, event);
+    if (cell) this.chooseToken(this.shown[cell.row]);
+  }
+
+  // ---------------------------------------------------------------- the reader's own line
+
+  say(text, isError = false) {
+    this.status.textContent = text;
+    this.status.classList.toggle("error", isError);
+  }
+
+  typed() {
+    clearTimeout(this.timer);
+    if (this.model.ready) this.timer = setTimeout(() => this.runOwn(), PAUSE_IN_TYPING);
+  }
+
+  async runOwn() {
+    clearTimeout(this.timer);
+    const asked = ++this.asked;
+    try {
+      await this.loadModel();
+      if (asked !== this.asked) return; // another line was chosen meanwhile
+      await this.runLine(this.input.value, asked);
+    } catch (error) {
+      this.loadEnded();
+      if ((error.kind ?? error.name) === "AbortError") return this.say("Cancelled. Nothing was kept.");
+      this.say(error.message, true);
+    }
+  }
+
+  // A second click while the model loads joins the first.
+  async loadModel() {
+    if (this.model.ready) return this.loadEnded();
+    this.cancelled = false;
+    this.button.disabled = true;
+    this.cancelButton.hidden = this.progress.hidden = false;
+    this.progress.value = 0;
+    this.say("Loading the model …");
+    const { bytes } = this.manifest.weights;
+    this.tokenizer ??= new WordPiece(await fetchPart(this.manifest, this.base, "vocab"));
+    if (this.cancelled) throw new DOMException("cancelled", "AbortError");
+    await this.model.load((n) => {
+      this.progress.value = n;
+      const text = n < bytes ? `${megabytes(n)} of ${megabytes(bytes)}` : "Checking and unpacking …";
+      if (n === bytes || n - (this.lastSaid ?? -Infinity) > bytes / 10 || n < this.lastSaid) {
+        this.lastSaid = n; // ten announcements, not a thousand
+        this.say(text);
+      }
+    });
+    this.say("");
+    this.loadEnded();
+  }
+
+  cancel() {
+    this.cancelled = true;
+    this.model.cancel();
+  }
+
+  loadEnded() {
+    this.button.disabled = false;
+    this.cancelButton.hidden = this.progress.hidden = true;
+    this.labelButton();
+  }
+
+  async runLine(text, asked) {
+    this.tokenizer ??= new WordPiece(await fetchPart(this.manifest, this.base, "vocab"));
+    const batch = this.tokenizer.encode(text);
+    const n_tokens = batch.tokens.length;
+    const { n_positions } = this.manifest.config;
+    this.lineSelect.value = "-1";
+    if (n_tokens === 2) {
+      this.say("");
+      return this.showNothing("The line is empty: there is nothing to run.");
+    }
+    if (n_tokens > n_positions) {
+      this.say("");
+      return this.showNothing(
+        `This line has ${n_tokens} tokens with [CLS] and [SEP]; the model reads at most ${n_positions}. ` +
+        "Make it shorter: nothing is cut off silently here.");
+    }
+    this.markPending(true);
+    const start = performance.now();
+    const answer = await this.model.run(batch);
+    if (answer === null || asked !== this.asked) return; // a newer line is on its way
+    this.markPending(false);
+    this.say(`${count(n_tokens, "token")} in ${Math.round(performance.now() - start)} ms, in this page.`);
+    this.show({ text, tokens: batch.tokens, attentions: answer.attentions, own: true });
+  }
+
+  describeSource() {
+    const name = modelName(this.manifest);
+    const { error } = this.manifest;
+    this.source.textContent = this.current.own
+      ? `Computed in this page by ${name} with its weights as int8. Against the full-precision model, over ${error.n_texts} lines ` +
+        `when this page was built: attention off by at most ${share(error.attention_max, 3)}, ${share(error.attention_mean, 4)} on average; ` +
+        `the most attended token the same in ${(error.same_top_token * 100).toFixed(1)}% of rows.`
+      : `Computed beforehand by ${name} in full precision.`;
+  }
+}
+
+const ATTENTION_STYLE = `
+.slider { flex: 0 1 11rem; }
+.swatch { display: inline-block; width: 0.75em; height: 0.75em; border-radius: 50%; margin-inline-end: 0.4em; border: 1px solid var(--ex-muted); }
+.stage { display: grid; gap: 0.5rem; }
+.picture, .no-picture { min-height: 25rem; }
+.picture { display: grid; grid-template-columns: minmax(0, 20rem) minmax(0, 25rem); gap: 2rem; justify-content: space-between; align-items: start; }
+.no-picture { display: grid; place-content: center; text-align: center; max-width: 34rem; margin-inline: auto; padding: 1rem; }
+input::placeholder { color: var(--ex-muted); opacity: 1; }
+.arcs { display: grid; grid-template-columns: auto minmax(3rem, 1fr) auto; max-height: 23.5rem; position: relative; }
+.arcs li { height: ${ROW}px; display: flex; align-items: center; }
+.arcs button { background: none; border: 0; border-inline-end: 3px solid transparent; height: ${ROW - 2}px; min-width: 2.5rem; padding: 0 0.4rem; text-align: right; width: 100%; cursor: pointer; white-space: nowrap; }
+.arcs :focus-visible { outline-offset: -2px; }
+.arcs button[aria-pressed="true"] { border-color: var(--ex-accent); font-weight: 700; }
+.arcs li.active button { color: var(--ex-accent); }
+.arcs svg { width: 100%; display: block; }
+.arcs path { fill: none; stroke: var(--ex-accent); vector-effect: non-scaling-stroke; }
+.to li { gap: 0.5rem; justify-content: space-between; padding-inline: 0.4rem; }
+.to .weight { font-size: 0.75rem; color: var(--ex-muted); }
+.map { min-width: 0; }
+canvas { display: block; width: 100%; aspect-ratio: 1; cursor: crosshair; touch-action: pan-y; }
+.reading { min-height: 1.5em; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 0.5rem 1.5rem; min-height: 3rem; }
+.own { display: flex; flex-wrap: wrap; gap: 0.5rem 0.75rem; align-items: end; }
+.progress { flex: 1 0 100%; min-height: 2.75rem; }
+.status.error { color: var(--ex-ink); font-weight: 600; border-inline-start: 3px solid var(--ex-accent); padding-inline-start: 0.6rem; }
+.provenance { min-height: 3em; }
+@media (max-width: 48rem) {
+  .picture { grid-template-columns: minmax(0, 1fr); gap: 1rem; min-height: 44rem; }
+  .no-picture { min-height: 44rem; }
+  .slider { flex: 1 1 9rem; }
+  .provenance { min-height: 6em; }
+}
+`;
+
+customElements.define("attention-explorer", AttentionExplorer);

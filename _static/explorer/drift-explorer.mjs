@@ -1,0 +1,349 @@
+// <drift-explorer>: how far every poem moves from layer 0, beside what other poems do.
+// A dot is a poem in a layer. Choose one and read it, its tokens shaded by how far they moved in
+// that layer; compare it with another poem; see which poems are nearest to it in any layer.
+// Needs no model: all of it was computed when the book was built. Attributes: poem, layer, assets.
+
+import { Explorer, count, fetchPart, h, modelName, share, unpack, walkWithArrows } from "./shared.mjs";
+
+const SVG = "http://www.w3.org/2000/svg";
+const N_NEAREST = 5;
+const MEASURES = {
+  same: "the poem itself",
+  other: "the other poems (mean)",
+  centred: "the poem itself, centred",
+  other_centred: "the other poems (mean), centred",
+};
+const EXPLAINED = {
+  same: "Cosine of a poem in this layer with the same poem in layer 0. Read it beside “the other poems”: most of the fall is common to all.",
+  other: "Cosine of a poem in this layer with the other poems in layer 0, on average: what any text of this kind would show.",
+  centred: "The same after subtracting from each layer what all poems share in it: what is left belongs to this poem.",
+  other_centred: "The baseline of the centred measure: near zero, since nothing is shared any more.",
+};
+const PLOT = { width: 640, height: 300, left: 44, right: 10, top: 12, bottom: 34 };
+
+class DriftExplorer extends Explorer {
+  async fetchData(manifest) {
+    if (!manifest.drift) throw new Error("this build has no poems");
+    const data = JSON.parse(await fetchPart(manifest, this.base, "drift"));
+    this.n_layers = data.n_layers;
+    this.poems = data.poems;
+    this.values = {}; // each (n_layers, n_poems)
+    for (const name of Object.keys(MEASURES)) this.values[name] = unpack(data[name], Uint16Array, -1, 1);
+    this.pairs = unpack(data.pairs, Uint16Array, -1, 1); // (n_layers + 1, n_poems, n_poems)
+    for (const poem of this.poems) poem.moved = unpack(poem.moved, Uint8Array); // (n_layers, n_tokens)
+  }
+
+  build(root) {
+    this.measure = "same";
+    this.layer = Math.min(Number(this.getAttribute("layer") ?? this.n_layers), this.n_layers);
+    this.chosen = Number(this.getAttribute("poem") ?? 0) % this.poems.length;
+    this.other = -1;
+    root.append(
+      h("style", {}, DRIFT_STYLE),
+      h("section", { class: "explorer", "aria-label": "Drift explorer" },
+        this.buildControls(), this.buildPlot(), this.buildReading(), this.buildTable(),
+        h("p", { class: "provenance" },
+          `Computed beforehand by ${modelName(this.manifest)} in full precision, mean over tokens, ${count(this.poems.length, "poem")}.`)),
+    );
+    this.draw();
+  }
+
+  // ---------------------------------------------------------------- building
+
+  buildControls() {
+    const name = ({ first_line }, i) => h("option", { value: i }, first_line);
+    this.poemSelect = h("select", { id: "poem", onchange: () => this.choose(Number(this.poemSelect.value), this.layer) },
+      ...this.poems.map(name));
+    this.otherSelect = h("select", { id: "other", onchange: () => {
+      this.other = Number(this.otherSelect.value);
+      this.draw();
+    } }, h("option", { value: -1 }, "no other poem"), ...this.poems.map(name));
+    this.measureSelect = h("select", { id: "measure", onchange: () => {
+      this.measure = this.measureSelect.value;
+      this.draw();
+    } }, ...Object.entries(MEASURES).map(([value, label]) => h("option", { value }, label)));
+    this.slider = h("input", { type: "range", id: "layer", min: 1, max: this.n_layers, value: this.layer,
+      oninput: () => this.choose(this.chosen, Number(this.slider.value)) });
+    this.layerOutput = h("output", { for: "layer" });
+    const field = (id, label, control) => h("div", { class: "field wide" }, h("label", { for: id }, label), control);
+    return h("div", { class: "controls" },
+      field("measure", "Layer 0 compared with", this.measureSelect),
+      h("div", { class: "field slider" }, h("label", { for: "layer" }, "Layer ", this.layerOutput, ` of ${this.n_layers}`), this.slider),
+      field("poem", "Poem", this.poemSelect), field("other", "Compare with", this.otherSelect));
+  }
+
+  buildPlot() {
+    this.plot = document.createElementNS(SVG, "svg");
+    this.plot.setAttribute("viewBox", `0 0 ${PLOT.width} ${PLOT.height}`);
+    this.plot.setAttribute("role", "img");
+    this.plot.addEventListener("click", (event) => this.chooseNearestDot(event));
+    this.plot.addEventListener("pointermove", (event) => this.nameNearestDot(event));
+    this.plot.addEventListener("pointerleave", () => this.describe());
+    this.explained = h("figcaption", { class: "explained" });
+    this.reading = h("p", { class: "reading numbers", role: "status", "aria-live": "polite" });
+    return h("figure", { class: "plot" }, this.explained, this.plot, this.reading);
+  }
+
+  buildReading() {
+    this.poemText = h("div", { class: "poem scroll verse", tabindex: 0, role: "region", "aria-label": "The poem" });
+    this.otherText = h("div", { class: "poem scroll verse", tabindex: 0, role: "region", "aria-label": "The other poem", hidden: true });
+    this.nearest = h("ol", { class: "nearest" });
+    this.nearestTitle = h("p", { class: "label" });
+    walkWithArrows(this.nearest, () => {});
+    this.side = h("div", {}, this.nearestTitle, this.nearest);
+    this.shade = h("p", { class: "label shade" });
+    return h("div", {}, this.shade, h("div", { class: "columns" }, this.poemText, this.otherText, this.side));
+  }
+
+  buildTable() {
+    this.table = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Cosines by poem and layer" });
+    this.details = h("details", { ontoggle: () => this.drawTable() },
+      h("summary", {}, "The same numbers as a table"), this.table);
+    return this.details;
+  }
+
+  // ---------------------------------------------------------------- numbers
+
+  value(layer, poem) {
+    return this.values[this.measure][(layer - 1) * this.poems.length + poem];
+  }
+
+  pairCosine(layer, a, b) {
+    const n = this.poems.length;
+    return this.pairs[(layer * n + a) * n + b];
+  }
+
+  nearestTo(poem, layer) {
+    return this.poems.map((_, i) => i).filter((i) => i !== poem)
+      .sort((a, b) => this.pairCosine(layer, poem, b) - this.pairCosine(layer, poem, a))
+      .slice(0, N_NEAREST);
+  }
+
+  // ---------------------------------------------------------------- drawing
+
+  choose(poem, layer) {
+    this.chosen = poem;
+    this.layer = layer;
+    this.draw();
+  }
+
+  draw() {
+    this.poemSelect.value = String(this.chosen);
+    this.slider.value = String(this.layer);
+    this.layerOutput.textContent = this.layer;
+    this.explained.textContent = EXPLAINED[this.measure];
+    this.drawPlot();
+    this.drawPoem(this.poemText, this.chosen);
+    this.otherText.hidden = this.other < 0;
+    this.side.hidden = this.other >= 0;
+    if (this.other >= 0) this.drawPoem(this.otherText, this.other);
+    this.drawNearest();
+    this.drawTable();
+    this.describe();
+  }
+
+  // Where a poem's dot stands in a layer: sideways as the dots near it leave room.
+  position(layer, poem) {
+    const { width, height, left, right, top, bottom } = PLOT;
+    const band = (width - left - right) / this.n_layers;
+    const [low, high] = this.range;
+    const spread = ((poem * 0.618034) % 1) - 0.5; // even, and always the same
+    return {
+      x: left + (layer - 0.5 + spread * 0.62) * band,
+      y: top + ((high - this.value(layer, poem)) / (high - low)) * (height - top - bottom),
+    };
+  }
+
+  drawPlot() {
+    const all = this.values[this.measure];
+    this.range = [Math.min(0, ...all) - 0.02, Math.min(1, Math.max(...all) + 0.05)];
+    this.plot.replaceChildren(...this.axes());
+    for (let layer = 1; layer <= this.n_layers; layer++) {
+      this.poems.forEach((_, poem) => this.plot.append(this.dot(layer, poem)));
+      this.plot.append(this.median(layer));
+    }
+    for (const poem of [this.other, this.chosen]) if (poem >= 0) this.plot.append(...this.path(poem));
+    this.plot.setAttribute("aria-label",
+      `${count(this.poems.length, "poem")} in ${this.n_layers} layers, cosine of layer 0 with ${MEASURES[this.measure]}. ` +
+      "Choose a poem and a layer above; the numbers stand in the table below.");
+  }
+
+  axes() {
+    const { width, height, left, right, top, bottom } = PLOT;
+    const [low, high] = this.range;
+    const parts = [];
+    for (let tick = Math.ceil(low * 5) / 5; tick <= high; tick += 0.2) {
+      const y = top + ((high - tick) / (high - low)) * (height - top - bottom);
+      parts.push(svg("line", { class: "grid", x1: left, x2: width - right, y1: y, y2: y }));
+      parts.push(svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, share(Math.abs(tick) < 1e-9 ? 0 : tick, 1)));
+    }
+    const band = (width - left - right) / this.n_layers;
+    for (let layer = 1; layer <= this.n_layers; layer++)
+      parts.push(svg("text", { class: layer === this.layer ? "now" : "", x: left + (layer - 0.5) * band, y: height - 12, "text-anchor": "middle" }, `layer ${layer}`));
+    return parts;
+  }
+
+  dot(layer, poem) {
+    const { x, y } = this.position(layer, poem);
+    const dot = svg("circle", { cx: x, cy: y, r: 3.4 });
+    dot.style.fill = this.layerColour(layer);
+    return dot;
+  }
+
+  layerColour(layer) {
+    return `var(--ex-layer-${Math.round((layer / this.n_layers) * 6)})`;
+  }
+
+  median(layer) {
+    const n = this.poems.length;
+    const sorted = this.values[this.measure].slice((layer - 1) * n, layer * n).sort();
+    const middle = (sorted[Math.floor((n - 1) / 2)] + sorted[Math.ceil((n - 1) / 2)]) / 2;
+    const { width, height, left, right, top, bottom } = PLOT;
+    const band = (width - left - right) / this.n_layers;
+    const [low, high] = this.range;
+    const y = top + ((high - middle) / (high - low)) * (height - top - bottom);
+    return svg("line", { class: "median", x1: left + (layer - 0.88) * band, x2: left + (layer - 0.12) * band, y1: y, y2: y });
+  }
+
+  // The way of one poem through the layers.
+  path(poem) {
+    const points = Array.from({ length: this.n_layers }, (_, i) => this.position(i + 1, poem));
+    const kind = poem === this.chosen ? "chosen" : "other";
+    const line = svg("polyline", { class: `way ${kind}`, points: points.map(({ x, y }) => `${x},${y}`).join(" ") });
+    const rings = points.map(({ x, y }, i) =>
+      svg("circle", { class: `ring ${kind}`, cx: x, cy: y, r: i + 1 === this.layer ? 7.5 : 4.5 }));
+    return [line, ...rings];
+  }
+
+  // A poem's text, each piece shaded by how far its token moved in this layer.
+  drawPoem(box, index) {
+    const poem = this.poems[index];
+    const n = poem.tokens.length;
+    const moved = poem.moved.subarray((this.layer - 1) * n, this.layer * n);
+    const parts = [];
+    let end = 0;
+    for (let t = 0; t < n; t++) {
+      const [from, to] = [poem.offsets[2 * t], poem.offsets[2 * t + 1]];
+      if (to === from) continue; // [CLS] and [SEP]
+      parts.push(poem.text.slice(end, from));
+      const piece = h("span", { title: `${poem.tokens[t]}: ${share(moved[t])}` }, poem.text.slice(from, to));
+      piece.style.setProperty("--moved", Math.min(1, moved[t] / this.mostMoved()));
+      parts.push(piece);
+      end = to;
+    }
+    parts.push(poem.text.slice(end));
+    const { title, year, theme } = poem;
+    box.replaceChildren(h("p", {}, ...parts),
+      h("p", { class: "label" }, [title || null, theme, year].filter(Boolean).join(", ")));
+    this.shade.textContent =
+      `Words shaded by how far they moved from layer ${this.layer - 1} to layer ${this.layer}: ` +
+      `none is 0, darkest ${share(this.mostMoved())} (1 − cosine).`;
+  }
+
+  // The largest movement of any token in this layer, so that shades compare between poems.
+  mostMoved() {
+    this.most ??= new Map();
+    if (!this.most.has(this.layer)) {
+      let most = 0;
+      for (const { moved, tokens } of this.poems)
+        for (let t = 1; t < tokens.length - 1; t++) most = Math.max(most, moved[(this.layer - 1) * tokens.length + t]);
+      this.most.set(this.layer, most);
+    }
+    return this.most.get(this.layer);
+  }
+
+  drawNearest() {
+    this.nearestTitle.textContent = `Nearest poems in layer ${this.layer}`;
+    this.nearest.replaceChildren(...this.nearestTo(this.chosen, this.layer).map((i) => h("li", {},
+      h("button", { type: "button", class: "verse", onclick: () => this.choose(i, this.layer) }, this.poems[i].first_line),
+      h("span", { class: "numbers" }, share(this.pairCosine(this.layer, this.chosen, i), 3)))));
+  }
+
+  drawTable() {
+    if (!this.details.open) return;
+    const layers = Array.from({ length: this.n_layers }, (_, i) => i + 1);
+    this.table.replaceChildren(h("table", {},
+      h("caption", { class: "note" }, `Cosine of layer 0 with ${MEASURES[this.measure]}`),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "poem"),
+        ...layers.map((layer) => h("th", { scope: "col" }, `layer ${layer}`)))),
+      h("tbody", {}, ...this.poems.map((poem, i) => h("tr", {},
+        h("th", { scope: "row", class: "verse" }, poem.first_line),
+        ...layers.map((layer) => h("td", {}, share(this.value(layer, i)))))))));
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  describe(poem = this.chosen, layer = this.layer) {
+    let text = `“${this.poems[poem].first_line}”, layer ${layer}: ${share(this.value(layer, poem))}`;
+    if (this.other >= 0 && poem === this.chosen)
+      text += `; with “${this.poems[this.other].first_line}” in this layer ${share(this.pairCosine(layer, poem, this.other), 3)}`;
+    this.reading.textContent = text;
+  }
+
+  nearestDot(event) {
+    const box = this.plot.getBoundingClientRect();
+    const scale = PLOT.width / box.width;
+    const [px, py] = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+    let best = null;
+    for (let layer = 1; layer <= this.n_layers; layer++)
+      this.poems.forEach((_, poem) => {
+        const { x, y } = this.position(layer, poem);
+        const distance = Math.hypot(x - px, y - py);
+        if (!best || distance < best.distance) best = { poem, layer, distance };
+      });
+    return best.distance < 24 * scale ? best : null; // a finger's breadth
+  }
+
+  chooseNearestDot(event) {
+    const dot = this.nearestDot(event);
+    if (dot) this.choose(dot.poem, dot.layer);
+  }
+
+  nameNearestDot(event) {
+    const dot = event.pointerType === "mouse" && this.nearestDot(event);
+    if (dot) this.describe(dot.poem, dot.layer);
+  }
+}
+
+function svg(tag, attributes, text = "") {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.textContent = text;
+  return element;
+}
+
+const DRIFT_STYLE = `
+.slider { flex: 0 1 11rem; }
+.explained { min-height: 2.6em; }
+.plot { display: grid; gap: 0.5rem; }
+.plot svg { width: 100%; height: auto; aspect-ratio: ${PLOT.width} / ${PLOT.height}; display: block; cursor: pointer; touch-action: pan-y; }
+.plot text { font-size: 12px; fill: var(--ex-muted); }
+.plot text.now { fill: var(--ex-ink); font-weight: 700; }
+.grid { stroke: var(--ex-line); stroke-width: 1; }
+.median { stroke: var(--ex-ink); stroke-width: 1.5; }
+.plot circle { fill-opacity: 0.75; }
+.plot .way { fill: none; stroke: var(--ex-accent); stroke-width: 1.5; }
+.plot .ring { fill: var(--ex-accent); fill-opacity: 1; stroke: var(--ex-paper); stroke-width: 1; }
+.plot .other { stroke-dasharray: 5 3; }
+.plot .ring.other { fill: var(--ex-paper); stroke: var(--ex-accent); stroke-width: 2; stroke-dasharray: none; }
+.reading { min-height: 3em; }
+.columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 2rem; height: 17rem; margin-top: 0.5rem; }
+.poem { max-height: 17rem; white-space: pre-line; }
+.poem .label { white-space: normal; margin-top: 0.5rem; font-family: inherit; font-style: italic; }
+.poem span { background: color-mix(in srgb, var(--ex-accent) calc(var(--moved) * 38%), transparent); box-decoration-break: clone; }
+.nearest { display: grid; gap: 0.15rem; margin-top: 0.25rem; }
+.nearest li { display: flex; justify-content: space-between; gap: 0.75rem; align-items: baseline; border-bottom: 1px solid var(--ex-line); }
+.nearest button { background: none; border: 0; padding: 0.3rem 0; min-height: 2rem; text-align: left; cursor: pointer; text-decoration: underline; text-decoration-color: var(--ex-line); text-underline-offset: 0.2em; }
+.nearest .numbers { font-size: 0.875rem; color: var(--ex-muted); }
+.shade { min-height: 2.6em; }
+@media (max-width: 48rem) {
+  .explained { min-height: 5.2em; }
+  .shade { min-height: 3.9em; }
+  .columns { grid-template-columns: minmax(0, 1fr); height: auto; grid-template-rows: 16rem 17rem; gap: 1rem; }
+  .poem { max-height: none; height: 100%; }
+  .plot text { font-size: 17px; }
+  .reading { min-height: 4.5em; }
+}
+`;
+
+customElements.define("drift-explorer", DriftExplorer);

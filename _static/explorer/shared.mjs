@@ -1,0 +1,180 @@
+// What the explorers share: how an element starts, how assets are fetched, how they look.
+
+import { sha256 } from "./sha256.mjs";
+
+const FORMAT = 1; // of manifest.json; another number means files of another build
+export const SPECIAL = new Set(["[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"]);
+
+// Make an element: h("p", { class: "note", onclick: f }, "text", other)
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined)
+      element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+// ------------------------------------------------------------------ assets
+
+export async function fetchManifest(base) {
+  const response = await fetch(new URL("manifest.json", base), { cache: "no-cache" });
+  if (!response.ok) throw new Error("the explorers' data is not part of this site");
+  const manifest = await response.json();
+  if (manifest.format !== FORMAT) throw new Error("the explorers' data is of another version");
+  return manifest;
+}
+
+// Fetch a part that the manifest describes. Its digest must be the manifest's.
+export async function fetchPart(manifest, base, part) {
+  const { file, sha256: expected } = manifest[part];
+  const response = await fetch(`${new URL(file, base)}?sha256=${expected}`);
+  if (!response.ok) throw new Error(`${file} is missing`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if ((await sha256(bytes)) !== expected) throw new Error(`${file} is damaged or of another version`);
+  return new TextDecoder().decode(bytes);
+}
+
+// Numbers from low to high that were packed as unsigned integers in base64.
+export function unpack(base64, Integers, low = 0, high = 1) {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const limit = 2 ** (8 * Integers.BYTES_PER_ELEMENT) - 1;
+  return Float32Array.from(new Integers(bytes.buffer), (n) => low + (n / limit) * (high - low));
+}
+
+// ------------------------------------------------------------------ elements
+
+// An explorer shows the children it was given until its data is there, and for good if it never
+// comes. A subclass has fetchData(manifest) and build(root), which fills the shadow root.
+export class Explorer extends HTMLElement {
+  async connectedCallback() {
+    if (this.state) return;
+    this.state = "starting";
+    this.base = new URL(this.getAttribute("assets") ?? new URL("assets/", import.meta.url), document.baseURI);
+    try {
+      this.manifest = await fetchManifest(this.base);
+      await this.fetchData(this.manifest);
+      const root = this.attachShadow({ mode: "open" });
+      root.append(h("style", {}, STYLE));
+      this.build(root);
+      this.state = "ready";
+    } catch (error) {
+      console.error(error);
+      this.state = "unavailable";
+      this.showFallback(error);
+    }
+    this.setAttribute("state", this.state);
+  }
+
+  showFallback(error) {
+    const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
+    const note = h("p", { class: "note" }, `The interactive form of this figure could not start: ${error.message}.`);
+    root.replaceChildren(h("style", {}, STYLE), h("slot"), note);
+  }
+}
+
+// Call back when the reader's theme changes, since what is drawn on a canvas keeps its colours.
+export function onThemeChange(callback) {
+  const observer = new MutationObserver(callback);
+  observer.observe(document.documentElement, { attributeFilter: ["data-theme", "class", "style"] });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", callback);
+}
+
+// Tokens that arrow keys walk through; one of them can be reached with Tab.
+export function walkWithArrows(list, choose) {
+  list.addEventListener("keydown", (event) => {
+    const buttons = [...list.querySelectorAll("button")];
+    const now = buttons.indexOf(event.target);
+    const steps = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+    let next = now + (steps[event.key] ?? 0);
+    if (event.key === "Home") next = 0;
+    if (event.key === "End") next = buttons.length - 1;
+    if (now < 0 || next === now || !buttons[next]) return;
+    event.preventDefault();
+    choose(next);
+    list.querySelectorAll("button")[next].focus();
+  });
+}
+
+// ------------------------------------------------------------------ words and numbers
+
+// .417, as the book writes shares
+export function share(number, digits = 2) {
+  const text = number.toFixed(digits);
+  return text.startsWith("0") ? text.slice(1) : text;
+}
+
+export function percent(number) {
+  return `${Math.round(number * 100)}%`;
+}
+
+export function count(n, noun) {
+  return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+export function megabytes(n_bytes) {
+  return `${(n_bytes / 1e6).toFixed(1)} MB`;
+}
+
+export function shorten(text, n = 60) {
+  return text.length > n ? text.slice(0, n - 1).trimEnd() + "…" : text;
+}
+
+export function modelName(manifest) {
+  return manifest.checkpoint.split("/").pop();
+}
+
+// ------------------------------------------------------------------ looks
+
+const STYLE = `
+:host { color: var(--ex-ink); font-size: 1rem; line-height: 1.5; }
+* { box-sizing: border-box; }
+.explorer {
+  background: var(--ex-paper); border-block: 1px solid var(--ex-line); padding-block: 1rem;
+  display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr);
+}
+p, ol, ul, dl, dd, figure { margin: 0; padding: 0; }
+ol, ul { list-style: none; }
+h3 { margin: 0; font: inherit; font-weight: 600; }
+.muted, .note, .provenance, figcaption, legend, dt, .label { color: var(--ex-muted); }
+.note, .provenance, figcaption, .label, dt, label, .status { font-size: 0.875rem; }
+code, .piece, output { font-family: var(--lw-mono, ui-monospace, "SFMono-Regular", Menlo, Consolas, monospace); }
+code, .piece { font-size: 0.875em; }
+.verse { font-family: var(--lw-serif, Georgia, "Iowan Old Style", "Palatino Linotype", serif); }
+.numbers, td, output, dd { font-variant-numeric: tabular-nums; }
+
+.controls { display: flex; flex-wrap: wrap; gap: 0.75rem 1.5rem; align-items: end; }
+.field { display: grid; gap: 0.25rem; min-width: 0; }
+.field.wide { flex: 1 1 16rem; }
+.check { display: inline-flex; gap: 0.5rem; align-items: center; min-height: 2.25rem; }
+input, select, button { font: inherit; color: inherit; }
+input[type="text"], input[type="number"], select {
+  width: 100%; min-height: 2.25rem; padding: 0.25rem 0.5rem; background: var(--ex-paper);
+  border: 1px solid var(--ex-muted); border-radius: 2px;
+}
+input[type="number"] { width: 5.5rem; }
+input[type="checkbox"] { width: 1.15rem; height: 1.15rem; accent-color: var(--ex-accent); margin: 0; }
+input[type="range"] { width: 100%; min-width: 9rem; height: 2.25rem; accent-color: var(--ex-accent); margin: 0; }
+button.action {
+  min-height: 2.25rem; padding: 0.25rem 0.9rem; background: var(--ex-accent); color: var(--ex-paper);
+  border: 1px solid var(--ex-accent); border-radius: 2px; cursor: pointer;
+}
+button.plain { min-height: 2.25rem; padding: 0.25rem 0.9rem; background: none; border: 1px solid var(--ex-muted); border-radius: 2px; cursor: pointer; }
+button:disabled { opacity: 0.55; cursor: default; }
+:focus-visible { outline: 2px solid var(--ex-accent); outline-offset: 2px; }
+progress { width: 100%; height: 0.5rem; accent-color: var(--ex-accent); }
+details > summary { cursor: pointer; font-size: 0.875rem; min-height: 1.75rem; }
+.scroll { overflow: auto; max-height: 22rem; }
+[hidden] { display: none !important; }
+.out-of-sight { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+table { border-collapse: collapse; font-size: 0.875rem; }
+th, td { padding: 0.15rem 0.6rem; text-align: right; font-weight: 400; border-bottom: 1px solid var(--ex-line); white-space: nowrap; }
+th[scope="row"], th.text { text-align: left; }
+thead th { position: sticky; top: 0; background: var(--ex-paper); color: var(--ex-muted); z-index: 1; }
+@media (prefers-reduced-motion: no-preference) { .fades { transition: opacity 0.15s; } }
+.pending { opacity: 0.35; }
+`;

@@ -1,0 +1,169 @@
+"""What the tests of the explorers share: the assets, a small server, a browser."""
+
+import functools
+import importlib.util
+import json
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Full texts of a few poems (1890, 1891, 1896; public domain), in place of the data set.
+POEMS = [
+    (
+        "The Chariot", "Because I could not stop for Death,", "Time and Eternity", 1890,
+        "Because I could not stop for Death,\nHe kindly stopped for me;\n"
+        "The carriage held but just ourselves\nAnd Immortality.",
+    ),
+    (
+        None, "Hope is the thing with feathers", "Life", 1891,
+        "Hope is the thing with feathers\nThat perches in the soul,\n"
+        "And sings the tune without the words,\nAnd never stops at all,",
+    ),
+    (
+        None, "I'm nobody! Who are you?", "Life", 1891,
+        "I'm nobody! Who are you?\nAre you nobody, too?\n"
+        "Then there 's a pair of us — don't tell!\nThey 'd banish us, you know.",
+    ),
+    (
+        "Exclusion", "The soul selects her own society,", "Life", 1890,
+        "The soul selects her own society,\nThen shuts the door;\n"
+        "On her divine majority\nObtrude no more.",
+    ),
+    (
+        None, "There's a certain slant of light,", "Nature", 1890,
+        "There's a certain slant of light,\nOn winter afternoons,\n"
+        "That oppresses, like the weight\nOf cathedral tunes.",
+    ),
+    (
+        "Success", "Success is counted sweetest", "Life", 1890,
+        "Success is counted sweetest\nBy those who ne'er succeed.\n"
+        "To comprehend a nectar\nRequires sorest need.",
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def explorer_builder():
+    """Import tools/explorer_assets.py, which is a script and not in a package."""
+    path = ROOT / "tools" / "explorer_assets.py"
+    spec = importlib.util.spec_from_file_location("explorer_assets", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serve a folder; keep what is posted; fail where a test asks for it."""
+
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}
+
+    def log_message(self, *args):
+        pass
+
+    def do_POST(self):
+        self.server.posted[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def do_GET(self):
+        fault = self.server.faults.get(self.path.split("?")[0].rsplit("/", 1)[-1])
+        self.server.asked.append(self.path)
+        if fault is None:
+            return super().do_GET()
+        data = Path(self.translate_path(self.path)).read_bytes()
+        if fault == "missing":
+            return self.send_error(404)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if fault == "lost":
+            self.wfile.write(data[: len(data) // 2])
+            self.wfile.flush()
+            self.close_connection = True
+        elif fault == "damaged":
+            self.wfile.write(data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
+        elif fault == "slow":
+            step = len(data) // 40 + 1
+            try:
+                for start in range(0, len(data), step):
+                    self.wfile.write(data[start : start + step])
+                    self.server.slow_gate.wait(0.05)
+            except OSError:
+                pass  # the reader cancelled
+        return None
+
+
+class Site:
+    """A folder with the real modules and the real assets, on a port of this machine."""
+
+    def __init__(self, root):
+        self.root = root
+        self.server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), functools.partial(Handler, directory=root)
+        )
+        self.server.daemon_threads = True
+        self.server.posted, self.server.faults, self.server.asked = {}, {}, []
+        self.server.slow_gate = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def page(self, name, body):
+        html = (
+            "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+            "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+            "<link rel='stylesheet' href='explorer/explorer.css'>"
+            f"<title>Explorers</title></head><body><main><h1>Explorers</h1>{body}</main></body></html>"
+        )
+        (self.root / name).write_text(html, "utf-8")
+        return self.url + name
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture(scope="session")
+def explorer_assets(tmp_path_factory, explorer_builder):
+    """Build the assets once, from the installed model and a few poems."""
+    folder = tmp_path_factory.mktemp("explorer")
+    columns = ["title", "first_line", "theme", "year", "text"]
+    poems = [dict(zip(columns, poem, strict=True)) for poem in POEMS]
+    (folder / "poems.json").write_text(json.dumps(poems), "utf-8")
+    explorer_builder.build(str(folder / "assets"), poems_file=str(folder / "poems.json"))
+    return folder / "assets"
+
+
+@pytest.fixture(scope="session")
+def explorer_site(explorer_assets, tmp_path_factory):
+    root = tmp_path_factory.mktemp("explorer_site")
+    shutil.copytree(
+        ROOT / "_static" / "explorer", root / "explorer", ignore=shutil.ignore_patterns("assets")
+    )
+    shutil.copytree(explorer_assets, root / "explorer" / "assets")
+    site = Site(root)
+    site.page("empty.html", "")
+    yield site
+    site.close()
+
+
+@pytest.fixture(scope="session")
+def explorer_browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
