@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,12 +24,13 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from tools.chapters import Book, Chapter, Failure, read_book, sha256_of_text
 from tools.errors import BuildError
-from tools.execute import Workplace, execute_chapters
+from tools.execute import Workplace, execute_chapters, kernel_environment
 from tools.fingerprint import (
     Fingerprint,
     available_cores,
     compute_fingerprint,
     find_device,
+    has_weights,
     read_pins,
     resolve_device,
     sha256_of_file,
@@ -37,6 +39,7 @@ from tools.fingerprint import (
 from tools.store import Execution, Store, to_json
 
 ROOT = Path(__file__).parent.parent
+FETCH = "from layerwise.models import *; fetch_checkpoint(find_checkpoint())"
 # Folders of _build that are replaced as a whole.
 PUBLISHED = ("html", "executed")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
@@ -137,7 +140,31 @@ def execute_missing(book: Book, store: Store, packages: Path) -> list[Failure]:
     check_installed(read_pins(book.root / "requirements.txt"))
     device_name = find_device(fingerprint.device)
     workplace = Workplace(packages, fingerprint.checkpoint, fingerprint.device, device_name)
+    fetch_model(workplace)
     return execute_chapters(chapters, workplace, available_cores(), store.keep, say)
+
+
+def fetch_model(workplace: Workplace) -> None:
+    """Get the model onto this machine, once, before every chapter asks for it.
+
+    Raises
+    ------
+    BuildError
+        If it is not here and cannot be fetched.
+    """
+    if has_weights(workplace.packages, workplace.checkpoint):
+        return
+    say(f"fetching {workplace.checkpoint}")
+    with kernel_environment(workplace):
+        run = subprocess.run(
+            [sys.executable, "-c", FETCH], capture_output=True, text=True, check=False
+        )
+    if run.returncode != 0:
+        reason = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise BuildError(
+            f"chapters have to be executed, and their model cannot be had: {reason} Executions "
+            "made where the model is can be used here: nox -s cache -- unpack FILE"
+        )
 
 
 def check_installed(pins: dict[str, str]) -> None:

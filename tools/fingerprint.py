@@ -162,9 +162,9 @@ def read_pins(requirements: Path) -> dict[str, str]:
     return pins
 
 
-def read_checkpoints(snapshot: Snapshot):
+def read_checkpoints(packages: Path):
     """Import the list of known checkpoints, and nothing else of the package."""
-    path = snapshot.folder / "layerwise" / "checkpoints.py"
+    path = packages / "layerwise" / "checkpoints.py"
     spec = importlib.util.spec_from_file_location("layerwise_checkpoints", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -182,7 +182,12 @@ def local_weights(checkpoint) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def model_part(snapshot: Snapshot, name: str | None) -> dict[str, str]:
+def has_weights(packages: Path, name: str) -> bool:
+    """Tell whether a checkpoint's weights are on this machine."""
+    return local_weights(read_checkpoints(packages).CHECKPOINTS[name]) is not None
+
+
+def model_part(packages: Path, name: str | None) -> dict[str, str]:
     """Return the checkpoint, its revision, and the digest of its weights.
 
     The digest is that of the file on this machine, so that a file that was changed is seen.
@@ -194,7 +199,7 @@ def model_part(snapshot: Snapshot, name: str | None) -> dict[str, str]:
     BuildError
         If the checkpoint is not in the list.
     """
-    module = read_checkpoints(snapshot)
+    module = read_checkpoints(packages)
     name = name or module.DEFAULT_CHECKPOINT
     if name not in module.CHECKPOINTS:
         known = ", ".join(repr(known_name) for known_name in module.CHECKPOINTS)
@@ -237,7 +242,7 @@ def compute_fingerprint(root: Path, snapshot: Snapshot, model: str | None, devic
             # Releases that fix bugs, 3.11.7 or 3.11.9, share executions: the machine with the
             # device is seldom the one that builds the pages.
             "python": {"version": ".".join(platform.python_version_tuple()[:2])},
-            "model": model_part(snapshot, model),
+            "model": model_part(snapshot.folder, model),
             "device": {"type": device},
             "executions": {"format": str(FORMAT)},
         }

@@ -32,6 +32,10 @@ FAILURES = {
         "chapters/one.md", "name: python3", "name: python2",
         ["FAILED chapters/one", "NoSuchKernel", "python2"],
     ),
+    "memory address": (
+        "chapters/one.md", CELL, "print(object())\n" + CELL,
+        ["FAILED chapters/one, cell 2", "the output shows a memory address, 'at 0x"],
+    ),
     "cross-reference": (
         "chapters/one.md", "Prose.", "Prose.\n\nSee {ref}`nowhere`.",
         ["chapters/one.md:12: WARNING: undefined label: 'nowhere'"],

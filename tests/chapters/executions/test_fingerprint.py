@@ -40,8 +40,8 @@ def test_weights_are_read_from_the_file(fingerprint):
 
 def test_a_model_that_is_not_here_counts_as_the_published_one(snapshot, monkeypatch):
     monkeypatch.setattr(module, "local_weights", lambda checkpoint: None)
-    for name, checkpoint in module.read_checkpoints(snapshot).CHECKPOINTS.items():
-        part = module.model_part(snapshot, name)
+    for name, checkpoint in module.read_checkpoints(snapshot.folder).CHECKPOINTS.items():
+        part = module.model_part(snapshot.folder, name)
         assert part["weights"] == checkpoint.weights_sha256
         assert part["revision"] == checkpoint.revision
 
