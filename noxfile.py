@@ -103,7 +103,8 @@ def tests(session: nox.Session) -> None:
         return
     python(session, "-m", "tools.build_book")
     # A file stays in one process, so that what its tests share is made once.
-    python(session, "-m", "pytest", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+    in_parallel = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
+    python(session, "-m", "pytest", *in_parallel)
 
 
 @nox.session
