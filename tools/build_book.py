@@ -36,6 +36,7 @@ from tools.fingerprint import (
     sha256_of_file,
     take_snapshot,
 )
+from tools.in_page_model import add_in_page_model
 from tools.store import Execution, Store, to_json
 
 ROOT = Path(__file__).parent.parent
@@ -284,6 +285,7 @@ def write_pages(book: Book, store: Store, executions: dict[str, Execution]) -> i
     if status == 0:
         # Sphinx's note to its next build, which begins in an empty folder; it holds paths.
         (workshop / "html" / ".buildinfo").unlink(missing_ok=True)
+        add_in_page_model(book.root, store.fingerprint, workshop / "html", say)
         for name in PUBLISHED:
             put_in_place(workshop / name, build_folder / name)
         finished.write_text(state, "utf-8")
