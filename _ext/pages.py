@@ -65,12 +65,15 @@ def add_context(app: Sphinx, pagename: str, templatename: str, context: dict, do
 def book_contents(context: dict) -> str:
     """List the book's pages, and below the page that is open its sections."""
     contents = context["toctree"](maxdepth=1, includehidden=True, titles_only=True) or ""
-    sections = re.search("<ul>.*</ul>", (context.get("toc") or "")[len("<ul>") :], re.DOTALL)
-    if not sections or "<li" not in sections.group():
+    # The page's own list is its title with its sections below: <ul><li>...<ul>...</ul></li></ul>
+    sections = re.search(
+        r"(?<=.)<ul>.*</ul>(?=\s*</li>\s*</ul>\s*$)", context.get("toc") or "", re.DOTALL
+    )
+    if not sections:
         return contents
     return re.sub(
-        r'(<a class="current[^>]*>(?:(?!</a>).)*</a>)',
-        lambda link: link.group() + sections.group().rpartition("</ul>")[0],
+        r'<a class="current[^>]*>(?:(?!</a>).)*</a>',
+        lambda link: link.group() + sections.group(),
         contents,
         count=1,
     )
