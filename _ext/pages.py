@@ -54,6 +54,12 @@ def add_context(app: Sphinx, pagename: str, templatename: str, context: dict, do
         first = next(doctree.findall(nodes.paragraph), None)
         context["page_description"] = first.astext().replace("\n", " ")[:200] if first else ""
         context["body"] = improve_html(context["body"])
+    # An explorer is a custom element: a page that has one gets its script
+    context["explorers"] = [
+        script.name
+        for script in sorted((static / "explorer").glob("*-explorer.mjs"))
+        if f"<{script.stem}" in context.get("body", "")
+    ]
 
 
 def book_contents(context: dict) -> str:

@@ -9,6 +9,7 @@ What can be launched where is set in ``_config.yml``, with Jupyter Book's own ke
 """
 
 import html
+import json
 import re
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import SphinxError
 
 WORDS_PER_MINUTE = 200
 SECONDS_PER_CODE_LINE = 4
@@ -40,6 +42,15 @@ def running_time(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min"
+
+
+def seconds_to_run(app: Sphinx, pagename: str) -> float | None:
+    """Look up how long a chapter's execution took."""
+    if record := app.config.executions_record:
+        chapters = json.loads(Path(record).read_text("utf-8"))["chapters"]
+        return next((c["seconds"] for c in chapters if c["name"] == pagename), None)
+    execution = app.env.nb_metadata.get(pagename, {}).get("exec_data") or {}
+    return execution.get("runtime")
 
 
 def is_notebook(env: BuildEnvironment, docname: str) -> bool:
@@ -84,9 +95,8 @@ def launch_links(options: dict, pagename: str) -> dict[str, str]:
 def reading_line(app: Sphinx, pagename: str, context: dict, doctree: nodes.document) -> str:
     """Write the line below a chapter's title."""
     parts = [f"<span>{reading_minutes(doctree)} min to read</span>"]
-    execution = app.env.nb_metadata.get(pagename, {}).get("exec_data") or {}
-    if execution.get("runtime"):
-        parts.append(f"<span>{running_time(execution['runtime'])} to run</span>")
+    if seconds := seconds_to_run(app, pagename):
+        parts.append(f"<span>{running_time(seconds)} to run</span>")
     pathto = context["pathto"]
     for text, folder in [("Notebook", "notebooks"), ("Executed notebook", "notebooks/executed")]:
         address = pathto(f"{folder}/{pagename}.ipynb", True)
@@ -151,12 +161,6 @@ def add_definitions(body: str, definitions: dict[str, str]) -> str:
     return f"{body}\n<div hidden>\n{blocks}\n</div>\n"
 
 
-def depend_on_glossary(app: Sphinx, doctree: nodes.document) -> None:
-    """Have a page written again when the glossary has changed."""
-    if "term-" in str(doctree) or "reftype='term'" in str(doctree) or 'reftype="term"' in str(doctree):
-        app.env.note_dependency("glossary.md")
-
-
 def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
     """Put every chapter's notebook into the site, as it is and as it ran."""
     if exception is not None or app.builder.format != "html":
@@ -171,11 +175,20 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
         nbformat.write(clean_notebook(Path(app.env.doc2path(docname)), app), target)
         target = folder / "executed" / f"{docname}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
-        build = Path(app.outdir).parent
-        for kind in ["executed", "jupyter_execute"]:
-            if (source := build / kind / f"{docname}.ipynb").is_file():
-                shutil.copyfile(source, target)
-                break
+        shutil.copyfile(find_executed(app, docname), target)
+
+
+def find_executed(app: Sphinx, docname: str) -> Path:
+    """Find the notebook that the build left behind when it executed a chapter."""
+    candidates = [
+        folder / kind / f"{docname}.ipynb"
+        for kind in ["executed", "jupyter_execute"]
+        for folder in [Path(app.srcdir) / "_build", Path(app.outdir).parent]
+    ]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise SphinxError(f"{docname} has no executed notebook: none of {candidates} is there")
 
 
 def clean_notebook(source: Path, app: Sphinx) -> nbformat.NotebookNode:
@@ -208,7 +221,6 @@ def setup(app: Sphinx) -> dict:
     """Connect to Sphinx."""
     app.add_config_value("layerwise_launch", {}, "html")
     app.connect("config-inited", take_options)
-    app.connect("doctree-read", depend_on_glossary)
     app.connect("html-page-context", add_reading_help, priority=950)
     app.connect("build-finished", write_notebooks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -36,7 +36,7 @@ LINES = [
 
 @pytest.fixture(scope="session")
 def lines() -> list[str]:
-    """Return lines of different lengths: more than one batch of them, in no order of length."""
+    """Return lines of different lengths, in no order of length."""
     return LINES
 
 

@@ -145,7 +145,7 @@ def unpack(root: Path, file: Path, fingerprint_here) -> tuple[Store, int]:
     """
     packed, texts = read_pack(file)
     here = fingerprint_here(packed.checkpoint, packed.device)
-    if differences := packed.differences(here):
+    if differences := packed.differences(here, "here"):
         listed = "\n  ".join(differences[:12])
         more = f"\n  and {len(differences) - 12} more" if len(differences) > 12 else ""
         raise BuildError(

@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,20 +24,25 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from tools.chapters import Book, Chapter, Failure, read_book, sha256_of_text
 from tools.errors import BuildError
-from tools.execute import Workplace, execute_chapters
+from tools.execute import Workplace, execute_chapters, kernel_environment
 from tools.fingerprint import (
     Fingerprint,
     available_cores,
     compute_fingerprint,
     find_device,
+    has_weights,
     read_pins,
     resolve_device,
     sha256_of_file,
     take_snapshot,
 )
-from tools.store import Execution, Store, to_json, write_atomically
+from tools.in_page_model import add_in_page_model
+from tools.store import Execution, Store, to_json
 
 ROOT = Path(__file__).parent.parent
+FETCH = "from layerwise.models import *; fetch_checkpoint(find_checkpoint())"
+# Folders of _build that are replaced as a whole.
+PUBLISHED = ("html", "executed")
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -99,10 +105,7 @@ def build(root: Path, model: str | None, device: str | None) -> int:
             return report_failures(failures)
         executions = {chapter.name: store.find(chapter.key) for chapter in book.chapters}
         store.write_index(list({e.key: e for e in executions.values()}.values()))
-        write_executed_notebooks(book, executions, build_folder / "executed")
-        record = build_folder / ".executions.json"
-        write_atomically(record, to_json(summary(book, fingerprint, executions)))
-        if write_pages(book, store, record):
+        if write_pages(book, store, executions):
             say("error: the pages are not written; the warnings above say why")
             return 1
         store.prune(list(executions.values()))
@@ -138,7 +141,31 @@ def execute_missing(book: Book, store: Store, packages: Path) -> list[Failure]:
     check_installed(read_pins(book.root / "requirements.txt"))
     device_name = find_device(fingerprint.device)
     workplace = Workplace(packages, fingerprint.checkpoint, fingerprint.device, device_name)
+    fetch_model(workplace)
     return execute_chapters(chapters, workplace, available_cores(), store.keep, say)
+
+
+def fetch_model(workplace: Workplace) -> None:
+    """Get the model onto this machine, once, before every chapter asks for it.
+
+    Raises
+    ------
+    BuildError
+        If it is not here and cannot be fetched.
+    """
+    if has_weights(workplace.packages, workplace.checkpoint):
+        return
+    say(f"fetching {workplace.checkpoint}")
+    with kernel_environment(workplace):
+        run = subprocess.run(
+            [sys.executable, "-c", FETCH], capture_output=True, text=True, check=False
+        )
+    if run.returncode != 0:
+        reason = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise BuildError(
+            f"chapters have to be executed, and their model cannot be had: {reason} Executions "
+            "made where the model is can be used here: nox -s cache -- unpack FILE"
+        )
 
 
 def check_installed(pins: dict[str, str]) -> None:
@@ -184,16 +211,10 @@ def write_executed_notebooks(
     book: Book, executions: dict[str, Execution], folder: Path
 ) -> None:
     """Write every chapter as an executed notebook, ``<folder>/chapters/01_tokens.ipynb``."""
-    wanted = set()
     for chapter in book.chapters:
         path = folder / f"{chapter.name}.ipynb"
-        notebook = merge_outputs(chapter, executions[chapter.name])
-        text = nbformat.writes(notebook, version=4)
-        if not path.is_file() or path.read_text("utf-8") != text:
-            write_atomically(path, text)
-        wanted.add(path)
-    for leftover in set(folder.rglob("*.ipynb")) - wanted:
-        leftover.unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(merge_outputs(chapter, executions[chapter.name]), path, version=4)
 
 
 def merge_outputs(chapter: Chapter, execution: Execution) -> nbformat.NotebookNode:
@@ -240,8 +261,8 @@ def summary(book: Book, fingerprint: Fingerprint, executions: dict[str, Executio
     }
 
 
-def write_pages(book: Book, store: Store, record: Path) -> int:
-    """Write the pages and put them in place; return Sphinx's exit status.
+def write_pages(book: Book, store: Store, executions: dict[str, Execution]) -> int:
+    """Write pages and executed notebooks, and put them in place; return Sphinx's exit status.
 
     What Sphinx remembers of the last build is used only if that build came to its end and
     nothing that shapes a page without Sphinx's knowledge has changed since.
@@ -253,10 +274,20 @@ def write_pages(book: Book, store: Store, record: Path) -> int:
     if not finished.is_file() or finished.read_text("utf-8") != state:
         shutil.rmtree(workshop, ignore_errors=True)
     finished.unlink(missing_ok=True)
-    shutil.rmtree(workshop / "html", ignore_errors=True)
+    for name in PUBLISHED:
+        shutil.rmtree(workshop / name, ignore_errors=True)
+        (workshop / name).mkdir(parents=True)
+    # Beside the pages, where extensions find them.
+    write_executed_notebooks(book, executions, workshop / "executed")
+    record = workshop / "executions.json"
+    record.write_text(to_json(summary(book, store.fingerprint, executions)), "utf-8")
     status = run_sphinx(book, store, record, workshop)
     if status == 0:
-        put_in_place(workshop / "html", build_folder / "html")
+        # Sphinx's note to its next build, which begins in an empty folder; it holds paths.
+        (workshop / "html" / ".buildinfo").unlink(missing_ok=True)
+        add_in_page_model(book.root, store.fingerprint, workshop / "html", say)
+        for name in PUBLISHED:
+            put_in_place(workshop / name, build_folder / name)
         finished.write_text(state, "utf-8")
     return status
 
@@ -278,7 +309,6 @@ def run_sphinx(book: Book, store: Store, record: Path, workshop: Path) -> int:
     from jupyter_book.sphinx import build_sphinx
 
     myst_nb.core.execute.cache.single_nb_execution = refuse_to_execute
-    (workshop / "html").mkdir(parents=True)
     result = build_sphinx(
         book.root,
         workshop / "html",
@@ -308,7 +338,7 @@ def refuse_to_execute(*_, **__):
 
 def put_in_place(new: Path, place: Path) -> None:
     """Replace a folder by another one."""
-    old = place.with_name(".html-before")
+    old = place.with_name(f".{place.name}-before")
     shutil.rmtree(old, ignore_errors=True)
     if place.exists():
         os.replace(place, old)

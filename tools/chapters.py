@@ -31,14 +31,20 @@ class Chapter(NamedTuple):
 
     @property
     def code_cells(self) -> list[tuple[int, NotebookNode]]:
-        """The cells to execute, each with its number in the notebook, from 1."""
-        cells = enumerate(self.notebook.cells, start=1)
-        return [(number, cell) for number, cell in cells if cell.cell_type == "code"]
+        """The cells to execute; see :func:`code_cells`."""
+        return code_cells(self.notebook)
 
-    def line_of(self, cell_number: int) -> int | None:
-        """Return the line of the source where a cell's code begins, if known."""
-        lines = self.notebook.metadata.get("source_map")
-        return lines[cell_number - 1] + 1 if lines else None
+    def place(self, cell_number: int) -> str:
+        """Say where a cell is: its number, and the line of its code in the source."""
+        lines = self.notebook.metadata.get("source_map")  # an .ipynb file has none
+        line = f" (line {lines[cell_number - 1] + 1})" if lines else ""
+        return f"cell {cell_number}{line}"
+
+
+def code_cells(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
+    """Return the code cells of a notebook, each with its number among all cells, from 1."""
+    cells = enumerate(notebook.cells, start=1)
+    return [(number, cell) for number, cell in cells if cell.cell_type == "code"]
 
 
 class Failure(NamedTuple):

@@ -1,5 +1,6 @@
 """Execute chapters, in parallel, each in a kernel of its own that depends on nothing else."""
 
+import copy
 import os
 import platform
 import re
@@ -17,11 +18,15 @@ from typing import NamedTuple
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from tqdm import tqdm
 
-from tools.chapters import Chapter, Failure
+from tools.chapters import Chapter, Failure, code_cells
 
 TRACEBACK_BEGINS = "An error occurred while executing the following cell:"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+# A kernel picks free ports, and another program may take one of them before it does.
+KERNEL_STARTS = 3
+ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 # Settings of a person or terminal that would change what a cell shows.
 PERSONAL_SETTINGS = ("MPLBACKEND", "COLUMNS", "LINES", "PYTHONSTARTUP", "PYTHONWARNINGS")
 
@@ -64,7 +69,7 @@ def execute_chapters(
         Given each chapter that succeeded, its executed notebook, and the record of its
         execution. Called from this thread only.
     report : callable
-        Given each line of progress.
+        Given each line of progress; on a terminal a bar of cells runs beside it.
 
     Returns
     -------
@@ -72,18 +77,30 @@ def execute_chapters(
         The chapters that failed, in the order of ``chapters``. The others are not held up.
     """
     failures = {}
-    with kernel_environment(workplace), ThreadPoolExecutor(max(1, n_parallel)) as pool:
-        futures = {pool.submit(execute, chapter, workplace): chapter for chapter in chapters}
-        for done, future in enumerate(as_completed(futures), start=1):
-            chapter = futures[future]
-            result = future.result()
-            if isinstance(result, Failure):
-                failures[chapter.name] = result
-                outcome = f"FAILED at {result.where}" if result.where else "FAILED"
-            else:
-                keep(chapter, *result)
-                outcome = f"executed in {result[1]['seconds']:.1f} s"
-            report(f"[{done}/{len(chapters)}] {chapter.name}: {outcome}")
+    n_cells = sum(len(chapter.code_cells) for chapter in chapters)
+    with (
+        kernel_environment(workplace),
+        tqdm(total=n_cells, unit="cell", disable=None, leave=False) as bar,
+        ThreadPoolExecutor(max(1, n_parallel)) as pool,
+    ):
+        futures = {pool.submit(execute, c, workplace, bar.update): c for c in chapters}
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                chapter = futures[future]
+                result = future.result()
+                if isinstance(result, Failure):
+                    failures[chapter.name] = result
+                    outcome = f"FAILED at {result.where}" if result.where else "FAILED"
+                else:
+                    keep(chapter, *result)
+                    outcome = f"executed in {result[1]['seconds']:.1f} s"
+                bar.clear()
+                report(f"[{done}/{len(chapters)}] {chapter.name}: {outcome}")
+        except KeyboardInterrupt:
+            report("interrupted; chapters that were done stay in the cache")
+            # Threads would go on to the end of their cells. Kernels end with this process, and
+            # what is half-done is nowhere to be found, as after any other kill.
+            os._exit(130)
     return [failures[chapter.name] for chapter in chapters if chapter.name in failures]
 
 
@@ -127,36 +144,27 @@ def kernel_environment(workplace: Workplace) -> Iterator[None]:
             os.environ.update(before)
 
 
-def execute(chapter: Chapter, workplace: Workplace) -> tuple[NotebookNode, dict] | Failure:
-    """Execute one chapter in an empty folder.
+def execute(
+    chapter: Chapter, workplace: Workplace, advance: Callable[[], object] = lambda: None
+) -> tuple[NotebookNode, dict] | Failure:
+    """Execute one chapter in an empty folder, calling ``advance`` after each code cell.
 
     A chapter that reads a file by a relative path fails here: that file would not be part of
     the fingerprint.
     """
     started = time.perf_counter()
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    notebook = chapter.notebook.copy()
-    notebook.cells = [cell.copy() for cell in chapter.notebook.cells]
-    current = {"cell": None}
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as kernel_messages:
-        client = NotebookClient(
-            notebook,
-            timeout=chapter.time_limit,
-            allow_errors=False,
-            coalesce_streams=True,
-            record_timing=False,
-            shutdown_kernel="immediate",
-            resources={"metadata": {"path": folder}},
-            on_cell_start=lambda cell, cell_index: current.update(cell=cell_index + 1),
-        )
-        try:
-            if chapter.code_cells:
-                client.execute(stderr=kernel_messages)
-        except Exception as error:  # each is told with its cell and traceback
-            kernel_messages.seek(0)
-            messages = kernel_messages.read().decode(errors="replace").strip()
-            return describe_failure(chapter, notebook, current["cell"], error, messages)
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(KERNEL_STARTS):
+            notebook = copy.deepcopy(chapter.notebook)
+            failure, cell_started = run_cells(chapter, notebook, folder, advance)
+            if not failure or cell_started:
+                break
+        if failure:
+            return failure
         make_repeatable(notebook, workplace, folder)
+    if failure := find_address(chapter, notebook):
+        return failure
     record = {
         "executed": when,
         "seconds": round(time.perf_counter() - started, 1),
@@ -164,6 +172,61 @@ def execute(chapter: Chapter, workplace: Workplace) -> tuple[NotebookNode, dict]
         "python": platform.python_version(),
     }
     return notebook, record
+
+
+def run_cells(
+    chapter: Chapter, notebook: NotebookNode, folder: str, advance: Callable[[], object]
+) -> tuple[Failure | None, bool]:
+    """Run a notebook's cells in a new kernel, filling in their outputs.
+
+    Returns
+    -------
+    failure : Failure or None
+    cell_started : bool
+        False if the kernel did not come as far as the first cell.
+    """
+    current = {"cell": None}
+    with tempfile.TemporaryFile() as kernel_messages:
+        client = NotebookClient(
+            notebook,
+            timeout=chapter.time_limit,
+            allow_errors=False,
+            coalesce_streams=True,
+            # On a busy machine outputs come late: then wait, or fail; never go on without.
+            iopub_timeout=60,
+            raise_on_iopub_timeout=True,
+            record_timing=False,
+            shutdown_kernel="immediate",
+            resources={"metadata": {"path": folder}},
+            on_cell_start=lambda cell, cell_index: current.update(cell=cell_index + 1),
+            on_cell_executed=lambda **_: advance(),
+        )
+        try:
+            if chapter.code_cells:
+                client.execute(stderr=kernel_messages)
+        except Exception as error:  # each is told with its cell and traceback
+            kernel_messages.seek(0)
+            messages = kernel_messages.read().decode(errors="replace").strip()
+            failure = describe_failure(chapter, notebook, current["cell"], error, messages)
+            return failure, current["cell"] is not None
+    return None, True
+
+
+def find_address(chapter: Chapter, notebook: NotebookNode) -> Failure | None:
+    """Return a failure if an output shows a memory address: another one at each execution."""
+    for number, cell in code_cells(notebook):
+        for output in cell.outputs:
+            shown = [output.get("text", ""), *output.get("traceback", [])]
+            shown += [text for text in output.get("data", {}).values() if isinstance(text, str)]
+            if match := ADDRESS.search("\n".join(shown)):
+                return Failure(
+                    chapter.name,
+                    chapter.place(number),
+                    f"the output shows a memory address, {match.group()!r}, which is another "
+                    "one at each execution",
+                    cell.source,
+                )
+    return None
 
 
 def describe_failure(
@@ -187,11 +250,9 @@ def describe_failure(
         what, traceback = f"{type(error).__name__}: {error}", kernel_messages
     if cell_number is None:
         return Failure(chapter.name, "", what, traceback)
-    line = chapter.line_of(cell_number)
-    where = f"cell {cell_number}" + (f" (line {line})" if line else "")
     if not isinstance(error, CellExecutionError):  # its traceback begins with the cell
         traceback = f"{notebook.cells[cell_number - 1].source}\n{'-' * 40}\n{traceback}"
-    return Failure(chapter.name, where, what, traceback)
+    return Failure(chapter.name, chapter.place(cell_number), what, traceback)
 
 
 def make_repeatable(notebook: NotebookNode, workplace: Workplace, folder: str) -> None:

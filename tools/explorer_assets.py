@@ -5,11 +5,11 @@
 Writes to DIR
 
 - ``manifest.json``: what was made from which weights, with digests and the measured error;
-- ``weights.bin``: the matrices as int8 in blocks of 32 with one fp16 scale a block, the vectors
-  and the two small embedding tables as float32 (left out, and said so, if it would be too large
-  for a page);
+- ``weights.bin``: the matrices as whole numbers of 10 bits (an int8 and two bits), in blocks of
+  32 with one fp16 scale a block; vectors and small tables as float32 (left out, and said so, if
+  it would be too large for a page);
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
-- ``examples.json``: some lines with the attention of every layer and head, full precision model;
+- ``examples.json``: some lines with the attention of every layer and head, in full precision;
 - ``drift.json``: how far the poems move from layer to layer (left out without poems).
 
 Nothing here is committed: the build makes it again from the installed model.
@@ -25,11 +25,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+
 from layerwise.models import find_checkpoint, load_encoder
 
 FORMAT = 1
 BLOCK = 32  # weights that share a scale
-SCALE_FACTORS = [1, 0.91, 0.93, 0.95, 0.97, 0.98, 0.99, 1.01]
+# With 8 bits the errors add up: in a text that fills the window, a weight of attention may be
+# off by .06. Two bits more cost a fifth of the size and take it to .02.
+BITS = 10
+LIMIT = 2 ** (BITS - 1) - 1
 MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
 # Public domain: from Poems by Emily Dickinson, Boston 1890, 1891, 1896.
 LINES = [
@@ -55,17 +59,8 @@ LINES_TO_MEASURE = [
 # ---------------------------------------------------------------- weights
 
 
-def rounded(blocks: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Write each block as whole numbers of its scale, between -127 and 127."""
-    divisors = np.where(scales == 0, 1, scales.astype(np.float32))[..., None]
-    return np.clip(np.rint(blocks / divisors), -127, 127)
-
-
 def quantize(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Write a matrix as int8, each run of 32 numbers in a row with a scale of its own.
-
-    The scale that fits the largest number of a block is not always the best for the other 31:
-    a few scales near it are tried, and the one with the least squared error is taken.
+    """Write a matrix as whole numbers, each run of 32 in a row with a scale of its own.
 
     Parameters
     ----------
@@ -74,20 +69,16 @@ def quantize(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    values : int8 array of shape (n_rows, n_columns / 32, 32)
+    values : int16 array of shape (n_rows, n_columns / 32, 32)
+        From -511 to 511.
     scales : float16 array of shape (n_rows, n_columns / 32)
         weight is about values * scales.
     """
     blocks = weight.reshape(weight.shape[0], -1, BLOCK)
-    fitting = np.abs(blocks).max(axis=2) / 127
-    best_scales, least = fitting.astype(np.float16), np.full(fitting.shape, np.inf)
-    for factor in SCALE_FACTORS:
-        scales = (fitting * factor).astype(np.float16)
-        values = rounded(blocks, scales) * scales.astype(np.float32)[..., None]
-        error = np.square(values - blocks).sum(axis=2)
-        best_scales = np.where(error < least, scales, best_scales)
-        least = np.minimum(error, least)
-    return rounded(blocks, best_scales).astype(np.int8), best_scales
+    scales = (np.abs(blocks).max(axis=2) / LIMIT).astype(np.float16)
+    divisors = np.where(scales == 0, 1, scales.astype(np.float32))[..., None]
+    values = np.clip(np.rint(blocks / divisors), -LIMIT, LIMIT)
+    return values.astype(np.int16), scales
 
 
 def dequantize(values: np.ndarray, scales: np.ndarray) -> np.ndarray:
@@ -105,11 +96,11 @@ def parameters_of(model) -> dict[str, np.ndarray]:
     }
 
 
-def is_quantized(name: str, parameter: np.ndarray) -> bool:
-    """Say whether a parameter is written as int8.
+def is_rounded(name: str, parameter: np.ndarray) -> bool:
+    """Say whether a parameter is written as whole numbers.
 
-    Vectors are not, nor are the small tables of positions and token types, which are added to
-    every token: full precision there costs 0.6 MB and takes a fifth off the largest error.
+    Vectors are not, nor are the small tables of positions and token types, which every token is
+    built on.
     """
     small = ("embeddings.position_embeddings", "embeddings.token_type_embeddings")
     return parameter.ndim == 2 and not name.startswith(small)
@@ -118,24 +109,34 @@ def is_quantized(name: str, parameter: np.ndarray) -> bool:
 def weights_size(parameters: dict[str, np.ndarray]) -> int:
     """Return how many bytes :func:`pack_weights` will make, alignment aside."""
     return sum(
-        p.size + p.size // BLOCK * 2 if is_quantized(name, p) else p.size * 4
+        p.size * BITS // 8 + p.size // BLOCK * 2 if is_rounded(name, p) else p.size * 4
         for name, p in parameters.items()
     )
 
 
 def quantize_all(parameters: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Quantize the parameters that are written as int8."""
-    return {name: quantize(p) for name, p in parameters.items() if is_quantized(name, p)}
+    """Quantize the parameters that are written as whole numbers."""
+    return {name: quantize(p) for name, p in parameters.items() if is_rounded(name, p)}
 
 
-def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[bytes, list[dict]]:
+def lowest_two_bits(values: np.ndarray) -> np.ndarray:
+    """Put the lowest two bits of each number into bytes, four numbers a byte, lowest first."""
+    low = (values & 3).astype(np.uint8).reshape(-1, 4)
+    return low[:, 0] | low[:, 1] << 2 | low[:, 2] << 4 | low[:, 3] << 6
+
+
+def pack_weights(
+    parameters: dict[str, np.ndarray], quantized: dict
+) -> tuple[bytes, list[dict]]:
     """Put all parameters in one run of bytes, and say where each one lies.
 
     Returns
     -------
     data : bytes
     tensors : list of dict
-        name, shape, dtype, offset in bytes; for int8 also scales_offset.
+        name, shape, dtype ("float32" or "int10") and offset, in bytes; with int10 also
+        scales_offset and low_offset: a number is 4 times the int8 at offset plus the two bits
+        at low_offset.
     """
     data, tensors = bytearray(), []
 
@@ -149,7 +150,12 @@ def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[by
         tensor = {"name": name, "shape": list(parameter.shape)}
         if name in quantized:
             values, scales = quantized[name]
-            tensor |= {"dtype": "int8", "scales_offset": append(scales), "offset": append(values)}
+            tensor |= {
+                "dtype": "int10",
+                "scales_offset": append(scales),
+                "low_offset": append(lowest_two_bits(values)),
+                "offset": append((values >> 2).astype(np.int8)),
+            }
         else:
             tensor |= {"dtype": "float32", "offset": append(parameter)}
         tensors.append(tensor)
@@ -157,7 +163,7 @@ def pack_weights(parameters: dict[str, np.ndarray], quantized: dict) -> tuple[by
 
 
 def quantized_copy(model, quantized: dict):
-    """Return a copy of a model whose matrices went through int8 and back."""
+    """Return a copy of a model whose matrices were rounded as in ``weights.bin``."""
     copied = copy.deepcopy(model)
     with torch.no_grad():
         for name, parameter in copied.named_parameters():
@@ -192,15 +198,15 @@ def run(line: str, encoder) -> tuple[list[int], np.ndarray, np.ndarray]:
 
 
 def measure_error(lines: list[str], encoder, quantized: dict) -> dict:
-    """Compare the int8 weights with the model's own, on some lines."""
-    encoder_8 = encoder._replace(model=quantized_copy(encoder.model, quantized))
+    """Compare the rounded weights with the model's own, on some lines."""
+    rounded = encoder._replace(model=quantized_copy(encoder.model, quantized))
     differences, cosines, same_top = [], [], []
     for line in lines:
         _, hidden, attention = run(line, encoder)
-        _, hidden_8, attention_8 = run(line, encoder_8)
-        differences.append(np.abs(attention - attention_8).ravel())
-        same_top.append((attention.argmax(-1) == attention_8.argmax(-1)).ravel())
-        a, b = hidden[-1].mean(0), hidden_8[-1].mean(0)
+        _, hidden_rounded, attention_rounded = run(line, rounded)
+        differences.append(np.abs(attention - attention_rounded).ravel())
+        same_top.append((attention.argmax(-1) == attention_rounded.argmax(-1)).ravel())
+        a, b = hidden[-1].mean(0), hidden_rounded[-1].mean(0)
         cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
     differences = np.concatenate(differences)
     return {
@@ -353,12 +359,13 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit
         folder.remove("weights.bin")
         manifest["weights"] = None
         manifest["weights_left_out"] = (
-            f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even as int8, too large for a page"
+            f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in {BITS} bits a number, "
+            "too large for a page"
         )
         return
     quantized = quantize_all(parameters)
     data, tensors = pack_weights(parameters, quantized)
-    manifest["weights"] = folder.write("weights.bin", data) | {"block": BLOCK}
+    manifest["weights"] = folder.write("weights.bin", data) | {"block": BLOCK, "bits": BITS}
     manifest["tensors"] = tensors
     manifest["error"] = measure_error(lines, encoder, quantized)
 
@@ -371,7 +378,8 @@ def build(
     limit: int = MAX_WEIGHTS_BYTES,
 ) -> dict:
     """Make all assets in a folder and return the manifest."""
-    checkpoint, encoder, folder = find_checkpoint(model), load_encoder(model, "cpu"), Folder(out)
+    checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
+    folder = Folder(out)
     config, tokenizer = encoder.model.config, encoder.tokenizer
     lines = Path(lines_file).read_text("utf-8").splitlines() if lines_file else LINES
     poems = load_poems(poems_file)
@@ -421,8 +429,9 @@ def main() -> None:
     manifest = build(arguments.out, arguments.model, arguments.poems, arguments.lines)
     for part in ["weights", "vocab", "examples", "drift"]:
         made = manifest[part]
-        print(f"{part}: {made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else f"{part}: none")
-    print(manifest.get("weights_left_out") or f"error of int8: {manifest['error']}")
+        size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
+        print(f"{part}: {size}")
+    print(manifest.get("weights_left_out") or f"error of rounding: {manifest['error']}")
 
 
 if __name__ == "__main__":

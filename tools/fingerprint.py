@@ -53,32 +53,39 @@ class Fingerprint:
         """The type of device: cpu, cuda or mps."""
         return self.parts["device"]["type"]
 
-    def differences(self, other: "Fingerprint") -> list[str]:
+    def differences(self, other: "Fingerprint", other_is: str = "before") -> list[str]:
         """Name what differs, part by part and thing by thing.
+
+        Parameters
+        ----------
+        other : Fingerprint
+        other_is : str
+            What to call the other one.
 
         Returns
         -------
         list of str
-            For instance ``["libraries: numpy is 2.4.6, was 2.4.5"]``: "was" in the other.
+            For instance ``["libraries: numpy 2.4.6 (before 2.4.5)"]``.
         """
         found = []
         for part in sorted(self.parts.keys() | other.parts.keys()):
             ours, theirs = self.parts.get(part, {}), other.parts.get(part, {})
             for name in sorted(ours.keys() | theirs.keys()):
                 if ours.get(name) != theirs.get(name):
-                    found.append(describe(part, name, ours.get(name), theirs.get(name)))
+                    difference = describe(ours.get(name), theirs.get(name), other_is)
+                    found.append(f"{part}: {name} {difference}")
         return found
 
 
-def describe(part: str, name: str, ours: str | None, theirs: str | None) -> str:
+def describe(ours: str | None, theirs: str | None, other_is: str) -> str:
     """Put one difference into words."""
     if theirs is None:
-        return f"{part}: {name} is new"
+        return f"is new (not there {other_is})"
     if ours is None:
-        return f"{part}: {name} is gone"
+        return f"is missing (there {other_is})"
     if len(ours) == len(theirs) == 64:  # digests say nothing to a reader
-        return f"{part}: {name} changed"
-    return f"{part}: {name} is {ours}, was {theirs}"
+        return "differs"
+    return f"{ours} ({other_is} {theirs})"
 
 
 class Snapshot(NamedTuple):
@@ -155,9 +162,9 @@ def read_pins(requirements: Path) -> dict[str, str]:
     return pins
 
 
-def read_checkpoints(snapshot: Snapshot):
+def read_checkpoints(packages: Path):
     """Import the list of known checkpoints, and nothing else of the package."""
-    path = snapshot.folder / "layerwise" / "checkpoints.py"
+    path = packages / "layerwise" / "checkpoints.py"
     spec = importlib.util.spec_from_file_location("layerwise_checkpoints", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -175,7 +182,12 @@ def local_weights(checkpoint) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def model_part(snapshot: Snapshot, name: str | None) -> dict[str, str]:
+def has_weights(packages: Path, name: str) -> bool:
+    """Tell whether a checkpoint's weights are on this machine."""
+    return local_weights(read_checkpoints(packages).CHECKPOINTS[name]) is not None
+
+
+def model_part(packages: Path, name: str | None) -> dict[str, str]:
     """Return the checkpoint, its revision, and the digest of its weights.
 
     The digest is that of the file on this machine, so that a file that was changed is seen.
@@ -187,7 +199,7 @@ def model_part(snapshot: Snapshot, name: str | None) -> dict[str, str]:
     BuildError
         If the checkpoint is not in the list.
     """
-    module = read_checkpoints(snapshot)
+    module = read_checkpoints(packages)
     name = name or module.DEFAULT_CHECKPOINT
     if name not in module.CHECKPOINTS:
         known = ", ".join(repr(known_name) for known_name in module.CHECKPOINTS)
@@ -230,7 +242,7 @@ def compute_fingerprint(root: Path, snapshot: Snapshot, model: str | None, devic
             # Releases that fix bugs, 3.11.7 or 3.11.9, share executions: the machine with the
             # device is seldom the one that builds the pages.
             "python": {"version": ".".join(platform.python_version_tuple()[:2])},
-            "model": model_part(snapshot, model),
+            "model": model_part(snapshot.folder, model),
             "device": {"type": device},
             "executions": {"format": str(FORMAT)},
         }

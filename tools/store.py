@@ -149,9 +149,11 @@ def family_name(fingerprint: Fingerprint) -> str:
 def read_fingerprint(folder: Path) -> Fingerprint | None:
     """Read what the executions in a folder rest on; None if it does not say."""
     try:
-        return Fingerprint(json.loads((folder / "fingerprint.json").read_text("utf-8")))
-    except (OSError, ValueError):
+        fingerprint = Fingerprint(json.loads((folder / "fingerprint.json").read_text("utf-8")))
+        family_name(fingerprint)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+    return fingerprint
 
 
 def read_execution(folder: Path) -> Execution | None:

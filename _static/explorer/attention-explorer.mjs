@@ -26,8 +26,8 @@ class AttentionExplorer extends Explorer {
   }
 
   build(root) {
-    this.layer = Math.min(Number(this.getAttribute("layer") ?? 3), this.n_layers);
-    this.head = Math.min(Number(this.getAttribute("head") ?? 5), this.n_heads);
+    this.layer = Math.min(Number(this.getAttribute("layer") ?? 2), this.n_layers);
+    this.head = Math.min(Number(this.getAttribute("head") ?? 9), this.n_heads);
     this.showSpecial = true;
     this.asked = 0; // counts requests: an answer to an older one is not shown
     root.append(
@@ -247,7 +247,7 @@ class AttentionExplorer extends Explorer {
       const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
       path.setAttribute("d", `M0 ${y0} C 50 ${y0}, 50 ${y1}, 100 ${y1}`);
       path.style.strokeWidth = `${(0.5 + 9 * weight).toFixed(2)}px`;
-      path.style.strokeOpacity = String(Math.min(1, 0.12 + 1.2 * weight));
+      path.style.strokeOpacity = weight < 0.005 ? "0" : String(Math.min(1, 0.12 + 1.2 * weight));
       return path;
     }));
     shown.forEach((to, row) => {
@@ -417,9 +417,9 @@ class AttentionExplorer extends Explorer {
 
   describeSource() {
     const name = modelName(this.manifest);
-    const { error } = this.manifest;
+    const { error, weights } = this.manifest;
     this.source.textContent = this.current.own
-      ? `Computed in this page by ${name} with its weights as int8. Against the full-precision model, over ${error.n_texts} lines ` +
+      ? `Computed in this page by ${name} with its weights rounded to ${weights.bits} bits each. Against the full-precision model, over ${error.n_texts} lines ` +
         `when this page was built: attention off by at most ${share(error.attention_max, 3)}, ${share(error.attention_mean, 4)} on average; ` +
         `the most attended token the same in ${(error.same_top_token * 100).toFixed(1)}% of rows.`
       : `Computed beforehand by ${name} in full precision.`;
@@ -450,13 +450,22 @@ canvas { display: block; width: 100%; aspect-ratio: 1; cursor: crosshair; touch-
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 0.5rem 1.5rem; min-height: 3rem; }
 .own { display: flex; flex-wrap: wrap; gap: 0.5rem 0.75rem; align-items: end; }
 .progress { flex: 1 0 100%; min-height: 2.75rem; }
+.own .action { min-width: 15.5rem; }
 .status.error { color: var(--ex-ink); font-weight: 600; border-inline-start: 3px solid var(--ex-accent); padding-inline-start: 0.6rem; }
 .provenance { min-height: 3em; }
-@media (max-width: 48rem) {
-  .picture { grid-template-columns: minmax(0, 1fr); gap: 1rem; min-height: 44rem; }
+@container (max-width: 42rem) {
+  .picture { grid-template-columns: minmax(0, 1fr); gap: 0.5rem; min-height: 0; }
   .no-picture { min-height: 44rem; }
-  .slider { flex: 1 1 9rem; }
-  .provenance { min-height: 6em; }
+  .side, .map { width: 100%; max-width: 23rem; }
+  .side { height: 20rem; }
+  .arcs { max-height: 18.5rem; }
+  .slider { flex: 1 1 8rem; }
+  input[type="range"] { min-width: 8rem; }
+  .figures { grid-template-columns: minmax(0, 1fr); min-height: 9.5rem; }
+  .own .action { flex: 1 0 100%; }
+  .progress { min-height: 4rem; }
+  .reading { min-height: 3em; }
+  .provenance { min-height: 7.5em; }
 }
 `;
 

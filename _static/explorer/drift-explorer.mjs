@@ -19,7 +19,8 @@ const EXPLAINED = {
   centred: "The same after subtracting from each layer what all poems share in it: what is left belongs to this poem.",
   other_centred: "The baseline of the centred measure: near zero, since nothing is shared any more.",
 };
-const PLOT = { width: 640, height: 300, left: 44, right: 10, top: 12, bottom: 34 };
+const HEIGHT = 300; // of the plot, in pixels, at every width
+const MARGIN = { left: 34, right: 6, top: 12, bottom: 34 };
 
 class DriftExplorer extends Explorer {
   async fetchData(manifest) {
@@ -45,7 +46,14 @@ class DriftExplorer extends Explorer {
         h("p", { class: "provenance" },
           `Computed beforehand by ${modelName(this.manifest)} in full precision, mean over tokens, ${count(this.poems.length, "poem")}.`)),
     );
+    // One scale for all measures, so that they can be compared.
+    const all = Object.values(this.values).flatMap((values) => [...values]);
+    this.range = [Math.min(0, ...all) - 0.03, Math.min(1, Math.max(...all) + 0.05)];
+    this.width = 640;
     this.draw();
+    new ResizeObserver(() => {
+      if (this.plot.clientWidth && this.plot.clientWidth !== this.width) this.drawPlot();
+    }).observe(this.plot);
   }
 
   // ---------------------------------------------------------------- building
@@ -66,7 +74,7 @@ class DriftExplorer extends Explorer {
       oninput: () => this.choose(this.chosen, Number(this.slider.value)) });
     this.layerOutput = h("output", { for: "layer" });
     const field = (id, label, control) => h("div", { class: "field wide" }, h("label", { for: id }, label), control);
-    return h("div", { class: "controls" },
+    return h("div", { class: "controls pairs" },
       field("measure", "Layer 0 compared with", this.measureSelect),
       h("div", { class: "field slider" }, h("label", { for: "layer" }, "Layer ", this.layerOutput, ` of ${this.n_layers}`), this.slider),
       field("poem", "Poem", this.poemSelect), field("other", "Compare with", this.otherSelect));
@@ -74,7 +82,6 @@ class DriftExplorer extends Explorer {
 
   buildPlot() {
     this.plot = document.createElementNS(SVG, "svg");
-    this.plot.setAttribute("viewBox", `0 0 ${PLOT.width} ${PLOT.height}`);
     this.plot.setAttribute("role", "img");
     this.plot.addEventListener("click", (event) => this.chooseNearestDot(event));
     this.plot.addEventListener("pointermove", (event) => this.nameNearestDot(event));
@@ -144,19 +151,24 @@ class DriftExplorer extends Explorer {
 
   // Where a poem's dot stands in a layer: sideways as the dots near it leave room.
   position(layer, poem) {
-    const { width, height, left, right, top, bottom } = PLOT;
-    const band = (width - left - right) / this.n_layers;
-    const [low, high] = this.range;
     const spread = ((poem * 0.618034) % 1) - 0.5; // even, and always the same
-    return {
-      x: left + (layer - 0.5 + spread * 0.62) * band,
-      y: top + ((high - this.value(layer, poem)) / (high - low)) * (height - top - bottom),
-    };
+    return { x: this.x(layer + spread * 0.62), y: this.y(this.value(layer, poem)) };
+  }
+
+  x(layer) {
+    const { left, right } = MARGIN;
+    return left + ((layer - 0.5) / this.n_layers) * (this.width - left - right);
+  }
+
+  y(value) {
+    const { top, bottom } = MARGIN;
+    const [low, high] = this.range;
+    return top + ((high - value) / (high - low)) * (HEIGHT - top - bottom);
   }
 
   drawPlot() {
-    const all = this.values[this.measure];
-    this.range = [Math.min(0, ...all) - 0.02, Math.min(1, Math.max(...all) + 0.05)];
+    this.width = this.plot.clientWidth || this.width;
+    this.plot.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
     this.plot.replaceChildren(...this.axes());
     for (let layer = 1; layer <= this.n_layers; layer++) {
       this.poems.forEach((_, poem) => this.plot.append(this.dot(layer, poem)));
@@ -169,17 +181,16 @@ class DriftExplorer extends Explorer {
   }
 
   axes() {
-    const { width, height, left, right, top, bottom } = PLOT;
     const [low, high] = this.range;
     const parts = [];
-    for (let tick = Math.ceil(low * 5) / 5; tick <= high; tick += 0.2) {
-      const y = top + ((high - tick) / (high - low)) * (height - top - bottom);
-      parts.push(svg("line", { class: "grid", x1: left, x2: width - right, y1: y, y2: y }));
-      parts.push(svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, share(Math.abs(tick) < 1e-9 ? 0 : tick, 1)));
+    for (let fifth = Math.ceil(low * 5); fifth <= high * 5; fifth++) {
+      const y = this.y(fifth / 5);
+      parts.push(svg("line", { class: fifth ? "grid" : "grid zero", x1: MARGIN.left, x2: this.width - MARGIN.right, y1: y, y2: y }));
+      parts.push(svg("text", { x: MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, fifth ? share(fifth / 5, 1) : "0"));
     }
-    const band = (width - left - right) / this.n_layers;
     for (let layer = 1; layer <= this.n_layers; layer++)
-      parts.push(svg("text", { class: layer === this.layer ? "now" : "", x: left + (layer - 0.5) * band, y: height - 12, "text-anchor": "middle" }, `layer ${layer}`));
+      parts.push(svg("text", { class: layer === this.layer ? "now" : "", x: this.x(layer), y: HEIGHT - 12, "text-anchor": "middle" },
+        this.width < 500 && layer > 1 ? layer : `layer ${layer}`));
     return parts;
   }
 
@@ -198,11 +209,8 @@ class DriftExplorer extends Explorer {
     const n = this.poems.length;
     const sorted = this.values[this.measure].slice((layer - 1) * n, layer * n).sort();
     const middle = (sorted[Math.floor((n - 1) / 2)] + sorted[Math.ceil((n - 1) / 2)]) / 2;
-    const { width, height, left, right, top, bottom } = PLOT;
-    const band = (width - left - right) / this.n_layers;
-    const [low, high] = this.range;
-    const y = top + ((high - middle) / (high - low)) * (height - top - bottom);
-    return svg("line", { class: "median", x1: left + (layer - 0.88) * band, x2: left + (layer - 0.12) * band, y1: y, y2: y });
+    const y = this.y(middle);
+    return svg("line", { class: "median", x1: this.x(layer - 0.38), x2: this.x(layer + 0.38), y1: y, y2: y });
   }
 
   // The way of one poem through the layers.
@@ -282,8 +290,7 @@ class DriftExplorer extends Explorer {
 
   nearestDot(event) {
     const box = this.plot.getBoundingClientRect();
-    const scale = PLOT.width / box.width;
-    const [px, py] = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
     let best = null;
     for (let layer = 1; layer <= this.n_layers; layer++)
       this.poems.forEach((_, poem) => {
@@ -291,7 +298,7 @@ class DriftExplorer extends Explorer {
         const distance = Math.hypot(x - px, y - py);
         if (!best || distance < best.distance) best = { poem, layer, distance };
       });
-    return best.distance < 24 * scale ? best : null; // a finger's breadth
+    return best.distance < 24 ? best : null; // a finger's breadth
   }
 
   chooseNearestDot(event) {
@@ -313,13 +320,14 @@ function svg(tag, attributes, text = "") {
 }
 
 const DRIFT_STYLE = `
-.slider { flex: 0 1 11rem; }
+.pairs { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .explained { min-height: 2.6em; }
 .plot { display: grid; gap: 0.5rem; }
-.plot svg { width: 100%; height: auto; aspect-ratio: ${PLOT.width} / ${PLOT.height}; display: block; cursor: pointer; touch-action: pan-y; }
+.plot svg { width: 100%; height: ${HEIGHT}px; display: block; cursor: pointer; touch-action: pan-y; }
 .plot text { font-size: 12px; fill: var(--ex-muted); }
 .plot text.now { fill: var(--ex-ink); font-weight: 700; }
 .grid { stroke: var(--ex-line); stroke-width: 1; }
+.grid.zero { stroke: var(--ex-muted); }
 .median { stroke: var(--ex-ink); stroke-width: 1.5; }
 .plot circle { fill-opacity: 0.75; }
 .plot .way { fill: none; stroke: var(--ex-accent); stroke-width: 1.5; }
@@ -336,12 +344,13 @@ const DRIFT_STYLE = `
 .nearest button { background: none; border: 0; padding: 0.3rem 0; min-height: 2rem; text-align: left; cursor: pointer; text-decoration: underline; text-decoration-color: var(--ex-line); text-underline-offset: 0.2em; }
 .nearest .numbers { font-size: 0.875rem; color: var(--ex-muted); }
 .shade { min-height: 2.6em; }
-@media (max-width: 48rem) {
+@container (max-width: 42rem) {
+  .provenance { min-height: 4.5em; }
+  .pairs { grid-template-columns: minmax(0, 1fr); }
   .explained { min-height: 5.2em; }
   .shade { min-height: 3.9em; }
   .columns { grid-template-columns: minmax(0, 1fr); height: auto; grid-template-rows: 16rem 17rem; gap: 1rem; }
   .poem { max-height: none; height: 100%; }
-  .plot text { font-size: 17px; }
   .reading { min-height: 4.5em; }
 }
 `;

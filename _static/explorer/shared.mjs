@@ -103,8 +103,7 @@ export function walkWithArrows(list, choose) {
 
 // .417, as the book writes shares
 export function share(number, digits = 2) {
-  const text = number.toFixed(digits);
-  return text.startsWith("0") ? text.slice(1) : text;
+  return number.toFixed(digits).replace(/^(-?)0/, "$1").replace("-", "−");
 }
 
 export function percent(number) {

@@ -165,7 +165,7 @@ const code = (text) => h("code", {}, text);
 const quote = (word) => h("q", { class: "verse" }, shorten(word, 30));
 
 const TOKEN_STYLE = `
-.whole { flex: 1 0 100%; }
+.field.whole { flex: 1 1 45%; }
 .call { background: color-mix(in srgb, var(--ex-line) 28%, transparent); padding: 0.5rem 0.75rem; height: 4.2rem; }
 .call code { overflow-wrap: anywhere; }
 .strip { height: 6.6rem; padding-block: 2px; }
@@ -182,9 +182,11 @@ tr.padding { color: var(--ex-muted); }
 .notes { display: grid; gap: 0.6rem; align-content: start; font-size: 0.9375rem; height: 17rem; overflow: auto; }
 .notes li { border-inline-start: 2px solid var(--ex-line); padding-inline-start: 0.75rem; overflow-wrap: anywhere; }
 .summary { min-height: 1.5em; }
-@media (max-width: 48rem) {
+@container (max-width: 42rem) {
   .columns { grid-template-columns: minmax(0, 1fr); gap: 1rem; }
+  .field.whole { flex: 1 0 100%; }
   .notes { height: 14rem; }
+  .provenance { min-height: 4.5em; }
   .call { height: 5.8rem; }
   thead th { white-space: normal; }
   th, td { padding-inline: 0.3rem; font-size: 0.75rem; }

@@ -1,4 +1,4 @@
-// The model's weights: fetched, verified, kept by the browser, decoded from int8.
+// The model's weights: fetched, verified, kept by the browser, decoded from whole numbers.
 // tools/explorer_assets.py wrote them; manifest.json says what lies where in weights.bin.
 
 import { sha256 } from "./sha256.mjs";
@@ -27,7 +27,7 @@ export class Weights {
   // bytes: an ArrayBuffer holding weights.bin
   constructor(bytes, manifest) {
     this.bytes = bytes;
-    this.block = manifest.weights.block; // int8 numbers that share a scale
+    this.block = manifest.weights.block; // numbers that share a scale
     this.tensors = new Map(manifest.tensors.map((tensor) => [tensor.name, tensor]));
     this.decoded = new Map();
   }
@@ -57,15 +57,21 @@ export class Weights {
       : this.decode(name, start, n_columns);
   }
 
-  // number = int8 value * the fp16 scale of its block
+  // number = whole number * the fp16 scale of its block. A whole number has 10 bits: the upper 8
+  // are an int8, the lowest 2 stand elsewhere, four to a byte.
   decode(name, start, length) {
-    const { offset, scales_offset } = this.tensors.get(name);
-    const values = new Int8Array(this.bytes, offset + start, length);
-    const scales = new Uint16Array(this.bytes, scales_offset + (start / this.block) * 2, length / this.block);
+    const { offset, low_offset, scales_offset } = this.tensors.get(name);
+    const { bytes, block } = this;
+    const upper = new Int8Array(bytes, offset + start, length);
+    const low = new Uint8Array(bytes, low_offset + start / 4, length / 4);
+    const scales = new Uint16Array(bytes, scales_offset + (start / block) * 2, length / block);
     const numbers = new Float32Array(length);
     for (let b = 0; b < scales.length; b++) {
       const scale = decodeFloat16(scales[b]);
-      for (let i = b * this.block; i < (b + 1) * this.block; i++) numbers[i] = values[i] * scale;
+      for (let i = b * block; i < (b + 1) * block; i++) {
+        const lowest = (low[i >> 2] >> (2 * (i & 3))) & 3;
+        numbers[i] = (upper[i] * 4 + lowest) * scale;
+      }
     }
     return numbers;
   }

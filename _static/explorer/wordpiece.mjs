@@ -1,5 +1,7 @@
 // From text to input IDs, as transformers' BertTokenizer does for an uncased BERT:
 // clean the text, lower its case, split it into words, cut each word into pieces.
+// Limits: some 650 characters younger than Unicode 8 (2015), in scripts this vocabulary does not
+// know, are read as the browser's newer tables have them; half a surrogate pair is dropped.
 // Chapter: "Large Language Models: An Introduction", "Subword tokenization".
 
 const MAX_WORD_CHARACTERS = 100; // a longer word becomes [UNK], unread

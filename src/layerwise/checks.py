@@ -66,7 +66,7 @@ def check_equal(claim: str, ours, theirs, tolerance: float = TOLERANCE) -> None:
     difference = largest_difference(ours, theirs)
     if difference > tolerance:
         raise AssertionError(f"✗ {claim}: differs by {difference:.2g}, more than {tolerance:g}")
-    print(f"✓ {claim}" + (f" (to {tolerance:g})" if difference else ""))
+    print(f"✓ {claim}: the same" + (f", to {tolerance:g}" if difference else ""))
 
 
 def check_differs(claim: str, broken, theirs, tolerance: float = TOLERANCE) -> None:
@@ -85,5 +85,5 @@ def check_differs(claim: str, broken, theirs, tolerance: float = TOLERANCE) -> N
             f"{claim}: the broken twin differs by {difference:.2g} only, so the check it "
             "belongs to proves nothing"
         )
-    size = f", off by {difference:.2g}" if math.isfinite(difference) else ""
-    print(f"✗ {claim}: fails, as it should{size}")
+    size = f", by up to {difference:.2g}" if math.isfinite(difference) else ""
+    print(f"✗ {claim}: differs{size}")

@@ -14,8 +14,8 @@ from tqdm.auto import tqdm
 from layerwise.models import Encoder, context_window
 from layerwise.pooling import POOLINGS
 
-# Texts in a batch: enough to keep the processor busy, few enough to stay in its cache.
-BATCH_SIZE = {"cpu": 8, "mps": 64, "cuda": 256}
+# Tokens in a batch: enough to keep the processor busy, few enough to stay in its cache.
+BATCH_TOKENS = {"cpu": 512, "mps": 4096, "cuda": 16384}
 # No bar for work that ends before a reader wonders.
 SECONDS_BEFORE_PROGRESS = 2
 
@@ -78,14 +78,21 @@ def tokenize(texts: Sequence[str], encoder: Encoder, truncate: bool) -> list[Ten
     return [torch.tensor(ids) for ids in input_ids]
 
 
-def batches_by_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+def batches_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
     """Group the positions of texts of like length, longest first, so that padding is rare.
 
-    Longest first: if memory runs out, it does so at once.
+    A batch holds at most max_tokens, padding included, or else one text: many short texts or
+    a few long ones are the same amount of work. Longest first: if memory runs out, it does so
+    at once.
     """
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+    batch: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
 
 
 def pad(input_ids: list[Tensor], encoder: Encoder) -> dict[str, Tensor]:
@@ -206,7 +213,7 @@ def embed_layers(
         disable=not progress, delay=SECONDS_BEFORE_PROGRESS,
     )
     with bar:
-        for positions in batches_by_length(lengths, BATCH_SIZE[encoder.device.type]):
+        for positions in batches_by_length(lengths, BATCH_TOKENS[encoder.device.type]):
             batch = pad([input_ids[i] for i in positions], encoder)
             pooled = pool_every_layer(batch, encoder, POOLINGS[pooling])
             embeddings[:, positions] = pooled.cpu().numpy()

@@ -70,7 +70,9 @@ def explorer_builder():
 class Handler(SimpleHTTPRequestHandler):
     """Serve a folder; keep what is posted; fail where a test asks for it."""
 
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".mjs": "text/javascript"
+    }
 
     def log_message(self, *args):
         pass
@@ -151,9 +153,8 @@ def explorer_assets(tmp_path_factory, explorer_builder):
 @pytest.fixture(scope="session")
 def explorer_site(explorer_assets, tmp_path_factory):
     root = tmp_path_factory.mktemp("explorer_site")
-    shutil.copytree(
-        ROOT / "_static" / "explorer", root / "explorer", ignore=shutil.ignore_patterns("assets")
-    )
+    ours = shutil.ignore_patterns("assets")
+    shutil.copytree(ROOT / "_static" / "explorer", root / "explorer", ignore=ours)
     shutil.copytree(explorer_assets, root / "explorer" / "assets")
     site = Site(root)
     site.page("empty.html", "")

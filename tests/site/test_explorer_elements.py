@@ -1,11 +1,13 @@
 """The explorers in a real browser: what is drawn is true, and every state is handled."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+
 from layerwise.models import load_encoder
 
 pytest_plugins = ("explorer_fixtures",)
@@ -100,6 +102,10 @@ def status(page):
     return page.locator("attention-explorer .status")
 
 
+def text_of(page, selector):
+    return page.locator(f"attention-explorer {selector}").text_content()
+
+
 def run_own(page, line):
     page.locator("#own").fill(line)
     page.locator("#own").press("Enter")
@@ -128,19 +134,19 @@ def test_precomputed_lines_are_those_of_torch(attention, encoder):
     assert len(lines) >= 3
     for i, line in enumerate(lines):
         attention.locator("#line").select_option(str(i))
-        assert_true_picture(attention, encoder, line, layer=1 + i % 6, head=12 - i, tolerance=1e-3)
-    assert "full precision" in attention.locator("attention-explorer .provenance").text_content()
+        assert_true_picture(attention, encoder, line, 1 + i % 6, 12 - i, tolerance=1e-3)
+    assert "full precision" in text_of(attention, ".provenance")
 
 
 def test_own_line_is_run_and_true(attention, encoder):
     line = "The brain is wider than the sky, für immer 🌹"
-    assert "24." in attention.locator("attention-explorer button.action").text_content()
+    assert re.search(r"\d\d\.\d MB", text_of(attention, "button.action"))
     run_own(attention, line)
     attention.wait_for_selector("attention-explorer .status:has-text('tokens in')")
     for layer, head in [(1, 1), (3, 7), (6, 12)]:
         assert_true_picture(attention, encoder, line, layer, head, tolerance=0.04)
     said = attention.locator("attention-explorer .provenance").text_content()
-    assert "int8" in said
+    assert "rounded to 10 bits" in said
     assert "off by at most .0" in said
     # From now on typing is enough, and the last thing typed is what is shown.
     attention.locator("#own").fill("")
@@ -164,7 +170,8 @@ def test_hiding_special_tokens_hides_rows_and_columns_only(attention, encoder):
     said = attention.locator("attention-explorer dd").first.text_content()
     assert abs(int(said.split("%")[0]) / 100 - special) < 0.006
     entropy = float(torch.special.entr(weights[3, 1]).sum(-1).mean() / np.log(2))
-    assert f"{entropy:.2f} bits" in attention.locator("attention-explorer dd").nth(1).text_content()
+    said = attention.locator("attention-explorer dd").nth(1).text_content()
+    assert f"{entropy:.2f} bits" in said
 
 
 def test_heat_map_is_darkest_where_the_weight_is_largest(attention):
@@ -176,8 +183,10 @@ def test_heat_map_is_darkest_where_the_weight_is_largest(attention):
         """(element) => {
           const { n, margin, cell } = element.map;
           const pen = element.canvas.getContext("2d");
-          const pixel = (i, j) => pen.getImageData(margin + (j + 0.4) * cell, margin + (i + 0.4) * cell, 1, 1).data[3];
-          return Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => pixel(i, j)));
+          const at = (i) => margin + (i + 0.4) * cell;
+          const pixel = (i, j) => pen.getImageData(at(j), at(i), 1, 1).data[3];
+          const places = Array.from({ length: n }, (_, i) => i);
+          return places.map((i) => places.map((j) => pixel(i, j)));
         }"""
     )
     np.testing.assert_allclose(np.array(alpha) / 255, shown / shown.max(), atol=0.02)
@@ -193,7 +202,8 @@ def test_an_answer_that_comes_late_is_not_shown(attention):
     attention.wait_for_timeout(300)
     wait_for_idle_model(attention)
     assert caption(attention) == shown
-    assert attention.locator("attention-explorer .picture").get_attribute("aria-busy") == "false"
+    picture = attention.locator("attention-explorer .picture")
+    assert picture.get_attribute("aria-busy") == "false"
 
 
 def wait_for_idle_model(page):
@@ -248,8 +258,7 @@ def test_weights_that_do_not_arrive_whole_are_not_used(
     run_own(attention, "I dwell in possibility")
     attention.wait_for_selector(f"attention-explorer .status.error:has-text('{said}')")
     assert caption(attention) == before
-    assert attention.evaluate("caches.keys().then((names) => names.length ? caches.open(names[0])"
-                              ".then((cache) => cache.keys()).then((keys) => keys.length) : 0)") == 0
+    assert cached(attention) == []
     explorer_site.server.faults.clear()
     attention.locator("attention-explorer button.action").click()
     attention.wait_for_selector("attention-explorer .status:has-text('tokens in')")
@@ -264,8 +273,10 @@ def test_old_and_damaged_cached_weights_are_replaced(attention, explorer_site):
           const address = new URL("weights.bin", base).href;
           const cache = await caches.open("layerwise-explorer-weights");
           await cache.put(address + "?sha256=old", new Response("another version"));
-          await cache.put(`${address}?sha256=${manifest.weights.sha256}`, new Response("spoiled"));
-          await cache.put(new URL("/other/weights.bin", base).href + "?sha256=x", new Response("a neighbour's"));
+          const mine = `${address}?sha256=${manifest.weights.sha256}`;
+          await cache.put(mine, new Response("spoiled"));
+          const other = new URL("/other/weights.bin", base).href;
+          await cache.put(other + "?sha256=x", new Response("a neighbour's"));
         }"""
     )
     run_own(attention, "I dwell in possibility")
@@ -330,9 +341,10 @@ def test_a_tab_in_the_background_finishes(attention, encoder, explorer_site):
 
 
 def test_a_model_too_large_for_a_page_leaves_the_lines(
-    tmp_path, context, explorer_site, explorer_builder
+    tmp_path, context, explorer_site, explorer_builder, explorer_assets
 ):
-    manifest = explorer_builder.build(str(tmp_path), limit=1000)
+    poems = str(explorer_assets.parent / "poems.json")
+    manifest = explorer_builder.build(str(tmp_path), poems_file=poems, limit=1000)
     assert manifest["weights"] is None
     assert not (tmp_path / "weights.bin").exists()
     (explorer_site.root / "small").mkdir(exist_ok=True)
@@ -346,16 +358,16 @@ def test_a_model_too_large_for_a_page_leaves_the_lines(
 
 def test_data_of_another_build_is_refused(context, explorer_site, explorer_assets):
     """Examples that do not belong to the manifest would be a wrong picture."""
+    element = "attention-explorer"
     explorer_site.server.faults["examples.json"] = "damaged"
-    page = open_page(
-        context, explorer_site.url + "attention-explorer.html", "attention-explorer", "unavailable"
-    )
+    address = f"{explorer_site.url}{element}.html"
+    page = open_page(context, address, element, "unavailable")
     assert page.get_by_text(FALLBACK).is_visible()
-    assert "damaged or of another version" in page.locator("attention-explorer .note").text_content()
+    assert "damaged or of another version" in page.locator(f"{element} .note").text_content()
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
-def test_without_data_or_scripts_the_place_is_not_blank(element, context, pages, explorer_browser):
+def test_without_data_or_scripts_it_is_not_blank(element, context, pages, explorer_browser):
     page = open_page(context, pages[f"{element} without data"], element, "unavailable")
     assert page.get_by_text(FALLBACK).is_visible()
     assert "could not start" in page.locator(f"{element} .note").text_content()
@@ -380,8 +392,8 @@ def tokens(context, pages):
 
 def token_table(page):
     return page.locator("token-explorer table").evaluate(
-        """(table) => [...table.tBodies[0].rows].map((row) =>
-          [row.cells[1].textContent, ...[2, 3, 4].map((i) => Number(row.cells[i].textContent))])"""
+        """(table) => [...table.tBodies[0].rows].map(({ cells }) =>
+          [cells[1].textContent, ...[2, 3, 4].map((i) => Number(cells[i].textContent))])"""
     )
 
 
@@ -422,6 +434,92 @@ def test_unusual_input_is_explained(tokens):
     assert len(token_table(tokens)) == 12
     tokens.get_by_label("max_length").fill("1")  # makes no sense: the last one stays
     assert len(token_table(tokens)) == 12
+
+
+# ---------------------------------------------------------------- drift
+
+
+@pytest.fixture
+def drift(context, pages):
+    page = open_page(context, pages["drift-explorer"], "drift-explorer")
+    yield page
+    assert page.problems == []
+
+
+@pytest.fixture(scope="module")
+def hidden_states(encoder, explorer_assets):
+    """One array (n_layers + 1, n_tokens, n_dims) a poem, from torch."""
+    poems = json.loads((explorer_assets.parent / "poems.json").read_text("utf-8"))
+    states = []
+    for poem in poems:
+        batch = encoder.tokenizer(
+            poem["text"], padding=False, truncation=False, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            hidden = encoder.model(**batch, output_hidden_states=True).hidden_states
+        states.append(torch.cat(hidden).numpy())
+    return states
+
+
+def cosine(a, b):
+    return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+
+
+@pytest.mark.parametrize("measure", ["same", "other", "centred", "other_centred"])
+def test_drift_is_that_of_torch(measure, drift, hidden_states):
+    pooled = np.stack([hidden.mean(axis=1) for hidden in hidden_states], axis=1)
+    if "centred" in measure:
+        pooled = pooled - pooled.mean(axis=1, keepdims=True)
+    n = pooled.shape[1]
+    for layer in range(1, len(pooled)):
+        for poem in range(n):
+            others = [i for i in range(n) if i != poem]
+            compared = others if "other" in measure else [poem]
+            theirs = np.mean([cosine(pooled[layer, poem], pooled[0, i]) for i in compared])
+            ours = drift.locator("drift-explorer").evaluate(
+                "(e, [measure, layer, poem]) =>"
+                " { e.measure = measure; return e.value(layer, poem); }",
+                [measure, layer, poem],
+            )
+            assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def test_words_are_shaded_by_their_own_movement(drift, hidden_states):
+    drift.get_by_label("Poem", exact=True).select_option("2")
+    set_slider(drift, "layer", 3)
+    moved = 1 - cosine(hidden_states[2][3], hidden_states[2][2])
+    titles = drift.locator("drift-explorer .poem:visible span").evaluate_all(
+        "(spans) => spans.map((span) => [span.textContent, span.title])"
+    )
+    assert len(titles) == len(moved) - 2  # all but [CLS] and [SEP]
+    for (text, title), movement in zip(titles, moved[1:-1], strict=True):
+        assert title.split(": ")[0].removeprefix("##") == text.lower()
+        assert float(title.split(": ")[1]) == pytest.approx(movement, abs=0.008)
+
+
+def test_nearest_poems_and_pairs(drift, hidden_states):
+    pooled = np.stack([hidden.mean(axis=1) for hidden in hidden_states], axis=1)
+    lines = drift.get_by_label("Poem", exact=True).locator("option").all_text_contents()
+    for layer in [1, 6]:
+        set_slider(drift, "layer", layer)
+        similar = cosine(pooled[layer, :1], pooled[layer])
+        order = [lines[i] for i in np.argsort(-similar) if i != 0][:5]
+        assert drift.locator("drift-explorer .nearest button").all_text_contents() == order
+    drift.get_by_label("Compare with").select_option("3")
+    said = drift.locator("drift-explorer .reading").text_content()
+    assert f"{float(cosine(pooled[6, 0], pooled[6, 3])):.3f}".removeprefix("0") in said
+    assert drift.locator("drift-explorer .poem:visible").count() == 2
+    drift.get_by_label("Compare with").select_option("-1")
+    drift.locator("drift-explorer .nearest button").first.click()
+    assert drift.get_by_label("Poem", exact=True).input_value() != "0"
+
+
+def test_a_dot_leads_to_its_poem(drift):
+    drift.locator("drift-explorer .plot svg").scroll_into_view_if_needed()
+    place = drift.locator("drift-explorer").evaluate("(e) => e.position(2, 4)")
+    drift.locator("drift-explorer .plot svg").click(position=place)
+    assert drift.get_by_label("Poem", exact=True).input_value() == "4"
+    assert drift.locator("#layer").input_value() == "2"
 
 
 # ---------------------------------------------------------------- everyone can use it
@@ -483,8 +581,10 @@ def test_keyboard_alone_is_enough(attention):
             " || document.activeElement.shadowRoot?.activeElement?.className || ''"
         )
 
+    layer = int(attention.locator("#layer").input_value())
     stops = []
-    for _ in range(12):
+    while "own" not in stops:
+        assert len(stops) < 12, stops
         attention.keyboard.press("Tab")
         stops.append(focused())
         if stops[-1] == "layer":
@@ -492,7 +592,7 @@ def test_keyboard_alone_is_enough(attention):
     assert [stop for stop in ["line", "layer", "head", "piece", "own"] if stop in stops] == [
         "line", "layer", "head", "piece", "own",
     ]
-    assert attention.locator("#layer").input_value() == "4"
+    assert int(attention.locator("#layer").input_value()) == layer + 1
     attention.locator("attention-explorer .from button[tabindex='0']").focus()
     attention.keyboard.press("ArrowDown")
     attention.keyboard.press("ArrowDown")

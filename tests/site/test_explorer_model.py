@@ -7,7 +7,9 @@ import random
 import numpy as np
 import pytest
 import torch
+
 from layerwise.models import load_encoder
+from layerwise.poems import load_poems
 
 pytest_plugins = ("explorer_fixtures",)
 
@@ -56,10 +58,10 @@ OTHER_TEXTS = [
     "!",
     "[MASK] is the thing with feathers",
     "x" * 101 + " and after",
-    " ".join(POEM_LINES * 2 + POEM_LINES[::-1])[:1200],
     "the of and to in " * 102,  # 510 pieces and [CLS] and [SEP]: the whole window
 ]
 TEXTS = POEM_LINES + OTHER_TEXTS
+WINDOW = 512
 PAIR = ("Who are you?", "I'm nobody!")
 PADDED_TO = 20
 
@@ -71,7 +73,8 @@ async ({ requests, manifest, base, name }) => {
   const weights = new Weights(bytes, manifest);
   for (const [i, batch] of requests.entries()) {
     const { hidden_states, attentions } = encode(batch, weights, manifest.config);
-    await fetch(`/${name}/${i}`, { method: "POST", body: new Blob([...hidden_states, ...attentions]) });
+    const body = new Blob([...hidden_states, ...attentions]);
+    await fetch(`/${name}/${i}`, { method: "POST", body });
   }
 }
 """
@@ -102,6 +105,8 @@ def batches(encoder):
         return dict(encoder.tokenizer(*texts, truncation=False, **options))
 
     yield from (tokenize(text, padding=False) for text in TEXTS)
+    poems = " ".join(load_poems()["text"].iloc[40:])
+    yield dict(encoder.tokenizer(poems, padding=False, truncation=True, max_length=WINDOW))
     yield tokenize(*PAIR, padding=False)
     yield tokenize(POEM_LINES[0], padding="max_length", max_length=PADDED_TO)
 
@@ -140,7 +145,7 @@ def cosine(a, b):
 
 def compare(requests, ours, theirs):
     """Measure how far the page's results are from torch's."""
-    difference, cosines, same_top, hidden = [], [], [], []
+    difference, cosines, same_top, hidden = [], [], [], []  # of each text
     for request, (hidden_a, attention_a), (hidden_b, attention_b) in zip(
         requests, ours, theirs, strict=True
     ):
@@ -151,10 +156,9 @@ def compare(requests, ours, theirs):
         hidden.append(np.abs(hidden_a - hidden_b)[:, counted].max())
         for layer_a, layer_b in zip(hidden_a, hidden_b, strict=True):
             cosines.append(cosine(layer_a[counted].mean(0), layer_b[counted].mean(0)))
-    difference = np.concatenate(difference)
     return {
-        "attention_max": float(difference.max()),
-        "attention_mean": float(difference.mean()),
+        "attention_max": float(max(each.max() for each in difference)),
+        "attention_mean": float(max(each.mean() for each in difference)),
         "pooled_cosine_min": min(cosines),
         "same_top": float(np.concatenate(same_top).mean()),
         "hidden_max": float(max(hidden)),
@@ -197,7 +201,7 @@ def test_page_agrees_with_torch_on_every_text(requests, in_page, reference):
 def test_forward_pass_is_exact_given_the_same_weights(
     requests, in_page, encoder, explorer_builder
 ):
-    """With int8 taken out of the comparison, arithmetic is all that is left to differ."""
+    """With rounding taken out of the comparison, arithmetic is all that is left to differ."""
     builder = explorer_builder
     quantized = builder.quantize_all(builder.parameters_of(encoder.model))
     rounded = builder.quantized_copy(encoder.model, quantized)
@@ -286,20 +290,26 @@ PIECES = [
 ]
 
 
+def ids_in_transformers(encoder, texts):
+    batch = encoder.tokenizer(texts, padding=False, truncation=False, verbose=False)
+    return batch["input_ids"]
+
+
 def awkward_strings(n):
     """Make strings that a tokenizer of one's own gets wrong, always the same ones."""
     chance = random.Random(1890)
     for _ in range(n):
         pools = chance.sample(POOLS, chance.randint(1, 4))
-        yield "".join(
-            chance.choice(PIECES) if chance.random() < 0.06 else chance.choice(chance.choice(pools))
-            for _ in range(chance.randint(0, 40))
-        )
+        pieces = []
+        for _ in range(chance.randint(0, 40)):
+            pool = PIECES if chance.random() < 0.06 else chance.choice(pools)
+            pieces.append(chance.choice(pool))
+        yield "".join(pieces)
 
 
 def test_ids_are_those_of_transformers_on_awkward_unicode(page, encoder):
     texts = ["", " ", *TEXTS, *awkward_strings(3000)]
-    theirs = encoder.tokenizer(texts, padding=False, truncation=False, verbose=False)["input_ids"]
+    theirs = ids_in_transformers(encoder, texts)
     ours = page.evaluate(TOKENIZE_IN_PAGE, texts)
     wrong = [
         (text, their_ids, our_ids)
@@ -318,7 +328,7 @@ def test_every_character_is_read_as_transformers_reads_it(page, encoder):
     size = 256
     groups = [characters[i : i + size] for i in range(0, len(characters), size)]
     texts = [" ".join(f"a{character}b" for character in group) for group in groups]
-    theirs = encoder.tokenizer(texts, padding=False, truncation=False, verbose=False)["input_ids"]
+    theirs = ids_in_transformers(encoder, texts)
     ours = page.evaluate(TOKENIZE_IN_PAGE, texts)
     doubtful = [
         character
@@ -327,7 +337,7 @@ def test_every_character_is_read_as_transformers_reads_it(page, encoder):
         for character in group
     ]
     texts = [f"a{character}b" for character in doubtful]
-    theirs = encoder.tokenizer(texts, padding=False, truncation=False)["input_ids"]
+    theirs = ids_in_transformers(encoder, texts)
     ours = page.evaluate(TOKENIZE_IN_PAGE, texts)
     differing = [
         character
@@ -352,7 +362,8 @@ def test_ids_are_read_back_as_transformers_does(page, encoder):
         }""",
         input_ids,
     )
-    assert ours == [encoder.tokenizer.decode(ids, skip_special_tokens=True) for ids in input_ids]
+    decode = encoder.tokenizer.decode
+    assert ours == [decode(ids, skip_special_tokens=True) for ids in input_ids]
 
 
 def test_padding_truncation_and_pairs_are_those_of_transformers(page, encoder):
@@ -363,7 +374,8 @@ def test_padding_truncation_and_pairs_are_those_of_transformers(page, encoder):
             length = chance.randint(5, 24)
             for padding in [False, True]:
                 for truncation in [False, True]:
-                    options = {"padding": padding, "truncation": truncation, "max_length": length}
+                    options = {"padding": padding, "truncation": truncation}
+                    options["max_length"] = length
                     calls.append([text, pair, options])
                     batch = encoder.tokenizer(
                         text, pair, padding="max_length" if padding else False,
@@ -381,7 +393,8 @@ def test_sha256_by_hand_is_sha256(page):
     ours = page.evaluate(
         """async (lengths) => {
           const { sha256ByHand } = await import("/explorer/sha256.mjs");
-          return lengths.map((n) => [...sha256ByHand(new Uint8Array(n).map((_, i) => i % 251))]);
+          const bytes = (n) => new Uint8Array(n).map((_, i) => i % 251);
+          return lengths.map((n) => [...sha256ByHand(bytes(n))]);
         }""",
         lengths,
     )
@@ -407,7 +420,7 @@ def test_manifest_says_what_was_made(manifest, explorer_assets, encoder):
         data = (explorer_assets / manifest[part]["file"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == manifest[part]["sha256"]
         assert len(data) == manifest[part]["bytes"]
-    assert manifest["weights"]["bytes"] < 25_000_000
+    assert manifest["weights"]["bytes"] < 31_000_000
     assert manifest["source_sha256"].startswith("53aa51172d14")
     assert 0 < manifest["error"]["attention_mean"] < manifest["error"]["attention_max"] < 0.04
     config = encoder.model.config

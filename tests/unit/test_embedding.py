@@ -18,6 +18,7 @@ from transformers import (
     T5EncoderModel,
 )
 
+from layerwise import embedding
 from layerwise.embedding import batches_by_length, embed_layers, layer_modules
 from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
 from layerwise.pooling import POOLINGS
@@ -65,13 +66,22 @@ def test_company_moves_no_text(tiny_encoder, text, before, after):
     np.testing.assert_allclose(together[:, len(before)], alone[:, 0], **claims.TOLERANCE)
 
 
-@given(st.lists(st.integers(1, 512)), st.integers(1, 20))
-def test_batches_hold_each_text_once_and_the_longest_first(lengths, batch_size):
-    batches = list(batches_by_length(lengths, batch_size))
+@given(st.lists(st.integers(1, 512)), st.integers(1, 2000))
+def test_batches_hold_each_text_once_and_the_longest_first(lengths, max_tokens):
+    batches = list(batches_by_length(lengths, max_tokens))
     positions = [i for batch in batches for i in batch]
     assert sorted(positions) == list(range(len(lengths)))
-    assert all(1 <= len(batch) <= batch_size for batch in batches)
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * lengths[batch[0]] <= max_tokens
     assert [lengths[i] for i in positions] == sorted(lengths, reverse=True)
+
+
+@pytest.mark.parametrize("max_tokens", [1, 20, 40])
+def test_the_size_of_batches_moves_no_text(tiny_encoder, lines, monkeypatch, max_tokens):
+    in_one_batch = embed_layers(lines, tiny_encoder, progress=False)
+    monkeypatch.setitem(embedding.BATCH_TOKENS, "cpu", max_tokens)
+    in_small_batches = embed_layers(lines, tiny_encoder, progress=False)
+    np.testing.assert_allclose(in_small_batches, in_one_batch, **claims.TOLERANCE)
 
 
 @pytest.mark.parametrize(

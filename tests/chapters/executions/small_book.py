@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,7 +74,7 @@ CONSTANT = 1
 def first_line():
     return files("layerwise.datasets").joinpath("poems.txt").read_text().splitlines()[0]
 """,
-    "src/layerwise/checkpoints.py": """
+    "src/layerwise/checkpoints.py": f"""
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -87,9 +88,13 @@ class Checkpoint(NamedTuple):
 
 
 MODELS = Path(os.environ["SMALL_BOOK_MODELS"])
-CHECKPOINTS = {
-    name: Checkpoint(name, "r1", "0" * 64, MODELS / name) for name in ("some/first", "some/other")
-}
+PUBLISHED = {{
+    "some/first": "{sha256(b"first weights").hexdigest()}",
+    "some/other": "{sha256(b"other weights").hexdigest()}",
+}}
+CHECKPOINTS = {{
+    name: Checkpoint(name, "r1", PUBLISHED[name], MODELS / name) for name in PUBLISHED
+}}
 DEFAULT_CHECKPOINT = "some/first"
 """,
     "data/datasets/__init__.py": "",
@@ -191,6 +196,7 @@ class SmallBook:
 
     def __init__(self, folder: Path, server: BuildServer):
         self.folder, self.server = folder, server
+        self.log = folder.parent / f"{folder.name}.log"
 
     @classmethod
     def make(cls, folder: Path, server: BuildServer) -> "SmallBook":
@@ -221,7 +227,6 @@ class SmallBook:
         self, module: str, *arguments: str, kill_at: int | None = None, **environment: str
     ) -> Run:
         """Run a tool on this book."""
-        output = self.folder.parent / f"{self.folder.name}.log"
         environment = {
             "SMALL_BOOK_MODELS": str(self.folder / "models"),
             "PYTHONPATH": str(self.folder / "installed"),
@@ -232,14 +237,14 @@ class SmallBook:
                 "module": module,
                 "arguments": [*arguments, "--book", str(self.folder)],
                 "environment": environment,
-                "output": str(output),
+                "output": str(self.log),
                 "folder": str(self.folder),
                 "kill_at": kill_at,
             }
         )
-        count = Path(f"{output}.count")
+        count = Path(f"{self.log}.count")
         changes = int(count.read_text() or 0) if count.exists() else 0
-        return Run(status, output.read_text("utf-8", errors="replace"), changes)
+        return Run(status, self.log.read_text("utf-8", errors="replace"), changes)
 
     def build(self, *arguments: str, **options) -> Run:
         """Build the book."""
@@ -252,10 +257,6 @@ class SmallBook:
     def page(self, name: str) -> str:
         """Return a built page."""
         return (self.folder / "_build/html" / f"{name}.html").read_text("utf-8")
-
-    def pages(self) -> dict[str, bytes]:
-        """Return every file of the site, but those that tell dates and seconds."""
-        return {name: text for name, text in self.built().items() if name.startswith("html/")}
 
     def built(self) -> dict[str, bytes]:
         """Return every file that was built, but those that tell dates and seconds."""

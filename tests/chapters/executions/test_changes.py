@@ -1,5 +1,7 @@
 """What makes chapters execute again, and what does not."""
 
+import os
+
 import pytest
 
 BOTH = {"chapters/one", "chapters/two"}
@@ -23,10 +25,10 @@ def edit_weights(book):
 
 
 SEEN = [
-    (edit_constant, [], "package: src/layerwise/helper.py changed", "2 Success"),
-    (edit_poem, [], "data: data/datasets/poems.txt changed", "1 Failure"),
-    (edit_pin, [], "libraries: fakelib is 2.0, was 1.0", "1 Success"),
-    (edit_weights, [], "model: weights changed", "1 Success"),
+    (edit_constant, [], "package: src/layerwise/helper.py differs", "2 Success"),
+    (edit_poem, [], "data: data/datasets/poems.txt differs", "1 Failure"),
+    (edit_pin, [], "libraries: fakelib 2.0 (before 1.0)", "1 Success"),
+    (edit_weights, [], "model: weights differs", "1 Success"),
 ]
 
 
@@ -187,3 +189,53 @@ def test_the_environment_must_be_the_pinned_one(built_book):
     run = built_book.build()
     assert run.status == 1
     assert "fakelib is 1.0, requirements.txt pins 3.0" in run.output
+
+
+def test_a_model_that_cannot_be_had_is_an_error(book):
+    (book.folder / "models/some/first/model.safetensors").unlink()
+    book.write("src/layerwise/models.py", """
+find_checkpoint = lambda: None
+
+
+def fetch_checkpoint(checkpoint):
+    raise OSError("the hub cannot be reached.")
+""")
+    run = book.build()
+    assert run.status == 1
+    assert "their model cannot be had: OSError: the hub cannot be reached." in run.output
+    assert "nox -s cache -- unpack" in run.output
+
+
+def test_executions_of_earlier_fingerprints_stay_but_not_all(built_book):
+    family = built_book.folder / ".jupyter_cache/some--first-cpu"
+    parts = next(family.glob("*/fingerprint.json")).read_text()
+    folders = []
+    for constant in range(2, 9):
+        built_book.edit("src/layerwise/helper.py", f"T = {constant - 1}", f"T = {constant}")
+        store = built_book.cache("fingerprint").output.strip()
+        folder = family / store
+        folders.append(folder)
+        folder.mkdir()
+        (folder / "fingerprint.json").write_text(parts)
+        os.utime(folder / "fingerprint.json", (constant, constant))
+    built_book.edit("src/layerwise/helper.py", "T = 8", "T = 1")
+    assert built_book.build().executed == set()
+    assert [folder.exists() for folder in folders] == [False] * 2 + [True] * 5
+
+
+def test_a_kernel_that_does_not_start_is_started_again(built_book):
+    """As when another program takes the port that the kernel was going to listen on."""
+    built_book.write("installed/sitecustomize.py", """
+import os
+import sys
+from pathlib import Path
+
+marks = Path(os.environ["SMALL_BOOK_MODELS"])
+if "ipykernel_launcher" in sys.orig_argv and not (marks / "started").exists():
+    (marks / "started").touch()
+    os._exit(1)
+""")
+    edit_constant(built_book)
+    run = built_book.build()
+    assert (run.status, run.executed) == (0, BOTH), run.output
+    assert (built_book.folder / "models/started").exists()

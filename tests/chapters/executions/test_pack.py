@@ -1,0 +1,215 @@
+"""Executions carried from one machine to another."""
+
+import gzip
+import io
+import json
+import shutil
+import tarfile
+
+import pytest
+from small_book import SmallBook
+
+
+@pytest.fixture(scope="session")
+def packed(tmp_path_factory, server):
+    """A book executed on a GPU (a make-believe one), and its pack."""
+    folder = tmp_path_factory.mktemp("packed")
+    book = SmallBook.make(folder / "book", server)
+    run = book.build("--device", "cuda", SMALL_BOOK_DEVICE="cuda")
+    assert run.status == 0, run.output
+    run = book.cache("pack", str(folder / "pack"), "--device", "cuda")
+    assert run.status == 0, run.output
+    return book, folder / "pack"
+
+
+@pytest.fixture
+def pack(packed, tmp_path):
+    """A copy of the pack, to be damaged."""
+    return shutil.copy(packed[1], tmp_path / "pack")
+
+
+def cache_files(book):
+    """Return every file below the cache."""
+    return {path for path in (book.folder / ".jupyter_cache").rglob("*") if path.is_file()}
+
+
+def repack(pack, change):
+    """Rewrite a pack with its members (name to content) changed."""
+    with tarfile.open(pack) as archive:
+        members = {m.name: archive.extractfile(m).read() for m in archive}
+    change(members)
+    with tarfile.open(pack, "w:gz") as archive:
+        for name, content in members.items():
+            member = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+            member.size = 0 if member is content else len(content)
+            archive.addfile(member, None if member is content else io.BytesIO(content))
+
+
+def test_site_is_built_with_neither_device_nor_model(packed, pack, book):
+    source, _ = packed
+    shutil.rmtree(book.folder / "models")
+    run = book.cache("unpack", str(pack), SMALL_BOOK_DEVICE="forbidden")
+    assert run.status == 0, run.output
+    for _ in range(2):
+        run = book.build("--device", "cuda", SMALL_BOOK_DEVICE="forbidden")
+        assert (run.status, run.executed) == (0, set()), run.output
+        assert book.built() == source.built()
+    assert "some/first cuda" in book.page("chapters/two")
+    assert "A GPU made for tests" in book.page("executions")
+
+
+def test_packing_again_gives_the_same_bytes(packed, tmp_path):
+    book, file = packed
+    assert book.cache("pack", str(tmp_path / "again"), "--device", "cuda").status == 0
+    assert (tmp_path / "again").read_bytes() == file.read_bytes()
+
+
+def test_a_pack_is_complete_or_not_made(packed, tmp_path, built_book):
+    built_book.edit("chapters/one.md", "print(CONSTANT", "print(7, CONSTANT")
+    run = built_book.cache("pack", str(tmp_path / "pack"))
+    assert run.status == 1
+    assert "no execution of chapters/one: run nox -s book first" in run.output
+    assert not (tmp_path / "pack").exists()
+
+
+DIFFERENCES = {
+    "package": ("src/layerwise/helper.py", "CONSTANT = 1", "CONSTANT = 2", "helper.py differs"),
+    "data": ("data/datasets/poems.txt", "Success", "Failure", "poems.txt differs"),
+    "libraries": ("requirements.txt", "fakelib==1.0", "fakelib==1.1", "1.0 (here 1.1)"),
+    "model": ("models/some/first/model.safetensors", "first", "last", "weights differs"),
+}
+
+
+@pytest.mark.parametrize("part", DIFFERENCES)
+def test_another_fingerprint_is_refused_by_name(book, pack, part):
+    file, old, new, difference = DIFFERENCES[part]
+    book.edit(file, old, new)
+    run = book.cache("unpack", str(pack))
+    assert run.status == 1
+    assert f"{part}: " in run.output
+    assert difference in run.output
+    assert cache_files(book) == set()
+
+
+def truncate(pack):
+    pack.write_bytes(pack.read_bytes()[:-200])
+
+
+def flip(pack):
+    content = bytearray(pack.read_bytes())
+    content[len(content) // 2] ^= 1
+    pack.write_bytes(content)
+
+
+def empty(pack):
+    pack.write_bytes(b"")
+
+
+def not_an_archive(pack):
+    pack.write_text("hello")
+
+
+def not_a_tar_archive(pack):
+    pack.write_bytes(gzip.compress(b"hello" * 1000))
+
+
+def member_missing(pack):
+    repack(pack, lambda members: members.pop(next(n for n in members if "base" in n)))
+
+
+def member_changed(pack):
+    def change(members):
+        name = next(name for name in members if "base" in name)
+        members[name] = members[name].replace(b"first cuda", b"first nowt")
+
+    repack(pack, change)
+
+
+def manifest_missing(pack):
+    repack(pack, lambda members: members.pop("manifest.json"))
+
+
+def manifest_is_a_list(pack):
+    repack(pack, lambda members: members.update({"manifest.json": b"[]"}))
+
+
+def manifest_is_partial(pack):
+    repack(pack, lambda members: members.update({"manifest.json": b'{"files": {}}'}))
+
+
+def forged(pack):
+    """Changed and its digest with it, so that it is no execution any more."""
+
+    def change(members):
+        from hashlib import sha256
+
+        name = next(name for name in members if "base" in name)
+        members[name] = members[name].replace(b"import", b"export")
+        manifest = json.loads(members["manifest.json"])
+        manifest["files"][name] = sha256(members[name]).hexdigest()
+        members["manifest.json"] = json.dumps(manifest).encode()
+
+    repack(pack, change)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncate, flip, empty, not_an_archive, not_a_tar_archive, member_missing,
+        member_changed, manifest_missing, manifest_is_a_list, manifest_is_partial, forged,
+    ],
+)  # fmt: skip
+def test_a_damaged_pack_is_refused(book, pack, damage):
+    damage(pack)
+    run = book.cache("unpack", str(pack))
+    assert run.status == 1
+    assert run.output.startswith(f"error: {pack} is ")
+    assert cache_files(book) == set()
+
+
+def link(name, kind):
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, "/etc/passwd"
+    return member
+
+
+KEY = "executed/" + 32 * "0"
+INTRUDERS = {
+    "parent": ("../outside", b"x"),
+    "deep parent": (f"{KEY}/../../../outside", b"x"),
+    "absolute": ("/tmp/outside-of-the-cache", b"x"),
+    "other name": (f"{KEY}/run.py", b"x"),
+    "symbolic link": (f"{KEY}/base.ipynb", link(f"{KEY}/base.ipynb", tarfile.SYMTYPE)),
+    "hard link": (f"{KEY}/base.ipynb", link(f"{KEY}/base.ipynb", tarfile.LNKTYPE)),
+    "device": (f"{KEY}/base.ipynb", link(f"{KEY}/base.ipynb", tarfile.CHRTYPE)),
+    "folder": (KEY, link(KEY, tarfile.DIRTYPE)),
+}
+
+
+@pytest.mark.parametrize("intruder", INTRUDERS)
+def test_a_pack_that_leads_outside_is_refused(book, pack, intruder, tmp_path):
+    name, content = INTRUDERS[intruder]
+    repack(pack, lambda members: members.update({name: content}))
+    before = set(tmp_path.rglob("*"))
+    run = book.cache("unpack", str(pack))
+    assert run.status == 1
+    assert f"is refused: '{name}' in it is " in run.output
+    assert cache_files(book) == set()
+    new = {path.name for path in set(tmp_path.rglob("*")) - before}
+    assert "outside" not in new
+
+
+def test_a_pack_that_is_not_there(book):
+    run = book.cache("unpack", "nowhere.tgz")
+    assert run.status == 1
+    assert "error: nowhere.tgz does not exist" in run.output
+
+
+def test_damage_on_disk_is_repaired(built_book, undisturbed):
+    """Not by a kill, but a full disk or a person: the chapter is executed again."""
+    record, *_ = built_book.folder.glob(".jupyter_cache/*/*/executed/*/base.ipynb")
+    record.write_text(record.read_text()[:-100])
+    run = built_book.build()
+    assert run.status == 0, run.output
+    assert len(run.executed) == 1
+    assert built_book.built() == undisturbed.built()

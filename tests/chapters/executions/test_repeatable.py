@@ -1,0 +1,115 @@
+"""Building twice gives the same bytes."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+import pytest
+from filelock import FileLock
+from small_book import EXCEPTIONS, SmallBook
+
+# A cell for each thing that differs from one execution to the next.
+RESTLESS = """
+```{code-cell}
+import sys
+import warnings
+
+from ipywidgets import IntProgress
+
+warnings.warn("a file name with a process number", stacklevel=1)
+print({"a", "b", "c"}, file=sys.stderr)
+print({"a", "b", "c"}, __import__("layerwise").__file__)
+IntProgress()
+```
+
+```{code-cell}
+:tags: [raises-exception]
+
+from layerwise.helper import first_line
+import json
+
+json.loads("{")
+```
+"""
+
+
+@pytest.fixture
+def restless(book):
+    """A book whose cells would show something else at each execution."""
+    book.write("chapters/two.md", (book.folder / "chapters/two.md").read_text() + RESTLESS)
+    return book
+
+
+def test_two_cold_builds_are_the_same_byte_for_byte(restless, tmp_path, server):
+    first = restless.build()
+    assert first.status == 0, first.output
+    other = SmallBook.make(tmp_path / "elsewhere", server)
+    other.write("chapters/two.md", (restless.folder / "chapters/two.md").read_text())
+    second = other.build()
+    assert second.status == 0, second.output
+    assert restless.built() == other.built()
+    assert EXCEPTIONS <= {path.name for path in (other.folder / "_build/html").iterdir()}
+
+
+def test_no_path_of_this_machine_is_in_the_site(restless):
+    run = restless.build()
+    assert run.status == 0, run.output
+    for name, content in restless.built().items():
+        assert str(restless.folder.parent).encode() not in content, name
+        assert b"ipykernel_" not in content, name
+    page = restless.page("chapters/two")
+    assert "src/layerwise/__init__.py" in page
+    assert "cell.py:" in page
+
+
+def test_executed_notebooks_are_whole(undisturbed):
+    path = undisturbed.folder / "_build/executed/chapters/one.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    markdown, code, raising = notebook.cells
+    assert "# One" in markdown.source
+    assert code.outputs[0].text == "1 Success is counted sweetest\n"
+    assert raising.outputs[0].ename == "ZeroDivisionError"
+
+
+def test_the_executions_page_and_its_data_agree(undisturbed):
+    record = json.loads((undisturbed.folder / "_build/html/executions.json").read_text())
+    page = undisturbed.page("executions")
+    for value in (record["fingerprint"], record["model"], record["weights_sha256"]):
+        assert value in page
+    names = [chapter["name"] for chapter in record["chapters"]]
+    assert names == ["chapters/one", "chapters/two"]
+    for chapter in record["chapters"]:
+        assert f'href="{chapter["name"]}.html"' in page
+        assert f">{chapter['seconds']:.1f}<" in page
+        assert f"{chapter['executed'][:10]} {chapter['executed'][11:16]} UTC" in page
+    assert record["chapters"][0]["cells"] == 2
+    assert (record["device"], record["versions"]["fakelib"]) == ("cpu", "1.0")
+    search = (undisturbed.folder / "_build/html/searchindex.js").read_text()
+    assert record["fingerprint"] not in search
+
+
+def test_sphinx_executes_nothing(built_book):
+    """Even if an execution gets lost between the first step of a build and the second."""
+    run = built_book.build(SMALL_BOOK_LOSE_INDEX="1")
+    assert run.status == 1
+    assert "this page's execution is not in the cache" in run.output
+    assert built_book.build().status == 0
+
+
+def test_status_of_a_book_never_built(book):
+    run = book.cache("status")
+    assert run.status == 0
+    assert run.output.count("missing     never executed with this model on this device") == 2
+
+
+def test_two_builds_at_once_wait_for_each_other(built_book):
+    lock = FileLock(built_book.folder / "_build/.lock")
+    with lock, ThreadPoolExecutor() as pool:
+        waiting = pool.submit(built_book.build)
+        while not built_book.log.exists() or "waiting for it" not in built_book.log.read_text():
+            assert not waiting.done()
+            time.sleep(0.05)
+        lock.release()
+        assert waiting.result().status == 0

@@ -1,0 +1,179 @@
+"""What every page of the site must be: each check raises AssertionError where it is not."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
+
+import axe_playwright_python
+from playwright.sync_api import Browser, Page
+
+from tools.serve_site import address, make_server
+
+CHROMIUM = "/usr/bin/chromium"
+BROWSER_OPTIONS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+# Names of what nobody can see, written where words should be
+EMPTY_WORDS = {"image", "figure", "picture", "plot", "graph", "svg", "png", "untitled", "alt"}
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder in the background; give its address."""
+    with make_server(folder) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield address(server)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def opened(browser: Browser, url: str, width: int, theme: str, **options):
+    """Open a page as a new reader would, with every other host blocked; give it to the checks.
+
+    The page's ``complaints`` list what its console and its requests reported.
+    """
+    height = 780 if width < 700 else 900
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=theme, **options
+    )
+    page = context.new_page()
+    page.complaints = complaints = []
+    host = urlparse(url).netloc
+
+    def guard(route) -> None:
+        target = urlparse(route.request.url)
+        if target.netloc == host or target.scheme in ("data", "blob"):
+            route.fallback()
+        else:
+            complaints.append(f"request to another host: {route.request.url}")
+            route.abort()
+
+    def hear(message) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"console {message.type}: {message.text}")
+
+    def answered(response) -> None:
+        if response.status >= 400 and response.url != url:
+            complaints.append(f"status {response.status}: {response.url}")
+
+    context.route("**/*", guard)
+    page.on("console", hear)
+    page.on("pageerror", lambda error: complaints.append(f"script error: {error}"))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on("response", answered)
+    page.goto(url, wait_until="load")
+    page.wait_for_function("document.fonts.ready.then(() => true)")
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+def check_quiet(page: Page) -> None:
+    """No message in the console, no failed request, none to another host."""
+    assert not page.complaints, "\n".join(page.complaints)
+
+
+def check_width(page: Page) -> None:
+    """The page does not scroll sideways; what is wide scrolls within itself."""
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"the page is {wide} px wider than the window"
+
+
+def check_axe(page: Page) -> None:
+    """axe finds no violation of WCAG 2.1 A and AA."""
+    page.evaluate(AXE)
+    found = page.evaluate(
+        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})"
+        ".then(r => r.violations.flatMap(v => v.nodes.map("
+        "n => `${v.id}: ${n.html.slice(0, 200)} ${n.failureSummary}`)))",
+        RULES,
+    )
+    assert not found, "\n".join(found)
+
+
+def check_headings(page: Page) -> None:
+    """There is one h1, it comes first, and no level is skipped on the way down."""
+    levels = page.evaluate(
+        "Array.from(document.querySelectorAll('h1, h2, h3, h4, h5, h6'))"
+        ".filter(h => h.checkVisibility()).map(h => Number(h.tagName[1]))"
+    )
+    assert levels[:1] == [1], f"the first heading is not an h1: {levels}"
+    assert levels.count(1) == 1, f"more than one h1: {levels}"
+    skipped = [
+        (a, b) for a, b in zip(levels, levels[1:], strict=False) if b > a + 1
+    ]
+    assert not skipped, f"levels skipped: {skipped} in {levels}"
+
+
+def check_alternatives(page: Page) -> None:
+    """Every image says in words what it shows; what is decoration is marked as such."""
+    images = page.evaluate(
+        "Array.from(document.querySelectorAll('img, svg:not(svg svg), canvas, [role=img]'))"
+        ".filter(e => !e.closest('[aria-hidden=true]')).map(e => [e.tagName,"
+        " e.getAttribute('role'), e.getAttribute('alt') ?? e.getAttribute('aria-label') ?? '',"
+        " Boolean(e.closest('figure'))])"
+    )
+    for tag, role, text, is_figure in images:
+        words = [word for word in text.lower().split() if word.strip(".") not in EMPTY_WORDS]
+        wanted = 8 if is_figure else 2
+        assert len(words) >= wanted, f"<{tag.lower()}> has the alt text {text!r}: say what it shows"
+        assert tag != "svg" or role == "img", f"svg without role=img: {text!r}"
+
+
+def check_keyboard(page: Page) -> None:
+    """The Tab key reaches every link, button and field, each is seen to have the focus."""
+    wanted = page.evaluate(
+        """() => {
+          const selector = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
+          const all = Array.from(document.querySelectorAll(selector));
+          const usable = all.filter((e) => e.checkVisibility() && !e.disabled);
+          usable.forEach((e, i) => e.dataset.stop = String(i));
+          document.activeElement.blur();
+          return usable.map((e) => e.outerHTML.slice(0, 120));
+        }"""
+    )
+    # the change from one state to the other is what the eye sees
+    look = """() => {
+      let e = document.activeElement;
+      const stop = e?.dataset?.stop;
+      while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+      const style = e && getComputedStyle(e);
+      const outline = e && style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+      return [stop ?? null, Boolean(outline || (e && style.boxShadow !== 'none'))];
+    }"""
+    reached, unseen = set(), []
+    page.keyboard.press("Tab")
+    stop, seen = page.evaluate(look)
+    first = stop
+    for _ in range(3 * len(wanted) + 20):
+        if stop is not None:
+            reached.add(int(stop))
+            if not seen:
+                unseen.append(wanted[int(stop)])
+        page.keyboard.press("Tab")
+        stop, seen = page.evaluate(look)
+        if stop == first and len(reached) > 1:
+            break
+    lost = [text for i, text in enumerate(wanted) if i not in reached]
+    assert not lost, "not reached by Tab:\n" + "\n".join(lost)
+    assert not unseen, "focus not visible on:\n" + "\n".join(unseen)
+
+
+CHECKS = {
+    "quiet": check_quiet,
+    "width": check_width,
+    "axe": check_axe,
+    "headings": check_headings,
+    "alternatives": check_alternatives,
+    "keyboard": check_keyboard,
+}

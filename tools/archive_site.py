@@ -1,0 +1,60 @@
+"""Pack the built site into one .zip that can be carried: ``nox -s site_archive``."""
+
+import argparse
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTE = """\
+Layer by Layer: the book as a website
+=====================================
+
+To read it, start a web server in this folder. Any will do; Python brings one:
+
+    python3 -m http.server --bind 127.0.0.1
+
+Then open http://127.0.0.1:8000/ in a browser. No other connection is needed: mathematics,
+fonts, search and figures are in the folder. (Opened as files, without a server, the pages can
+be read, but browsers then refuse to run search and the explorers.)
+
+notebooks/            the chapters as Jupyter notebooks
+notebooks/executed/   the same, with the outputs they had when the site was built
+"""
+# One date for every file: the same site packs to the same bytes.
+DATE = (2020, 1, 1, 0, 0, 0)
+
+
+def archive_site(site: Path, archive: Path) -> None:
+    """Pack a built site, with a note on how to open it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no built site.
+    """
+    if not (site / "index.html").is_file():
+        raise FileNotFoundError(f"no site in {site}: build it first, python3 -m nox -s book")
+    files = {
+        path.relative_to(site).as_posix(): path.read_bytes()
+        for path in sorted(site.rglob("*"))
+        if path.is_file() and path.name != ".buildinfo"
+    }
+    files["HOW-TO-OPEN.txt"] = NOTE.encode()
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(zipfile.ZipInfo(f"layer-by-layer/{name}", DATE), content, zipfile.ZIP_DEFLATED)
+
+
+def main() -> None:
+    """Pack _build/html, and say where the archive is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--site", type=Path, default=ROOT / "_build" / "html")
+    parser.add_argument("--to", type=Path, default=ROOT / "_build" / "layer-by-layer.zip")
+    options = parser.parse_args()
+    archive_site(options.site, options.to)
+    print(f"{options.to}: {options.to.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

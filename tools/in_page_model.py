@@ -1,0 +1,76 @@
+"""Put what the in-page explorers read beside the pages: weights, vocabulary, examples, drift.
+
+It is made from the installed model by ``tools/explorer_assets.py``, once for each fingerprint,
+and kept in ``_build/explorer``. Nothing of it is committed.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.errors import BuildError
+from tools.fingerprint import Fingerprint
+
+ASSETS = Path("_static/explorer/assets")
+
+
+def add_in_page_model(
+    root: Path, fingerprint: Fingerprint, html: Path, report: Callable[[str], None]
+) -> None:
+    """Add the explorers' assets to pages that have just been written.
+
+    A book without explorers needs none. On a machine without torch, where pages are built from
+    unpacked executions, the explorers show what stands in their place, and the build says so.
+
+    Raises
+    ------
+    BuildError
+        If the assets cannot be made.
+    """
+    if not (root / "_static" / "explorer").is_dir():
+        return
+    made = root / "_build" / "explorer" / assets_key(root, fingerprint)
+    if not made.is_dir():
+        if importlib.util.find_spec("torch") is None:
+            report("torch is not installed: the pages are built without the in-page model")
+            return
+        report("making the in-page model")
+        make_assets(root, fingerprint, made)
+    shutil.copytree(made, html / ASSETS, copy_function=link_or_copy)
+
+
+def assets_key(root: Path, fingerprint: Fingerprint) -> str:
+    """Name assets after all they are made from: the fingerprint, and the program."""
+    program = (root / "tools" / "explorer_assets.py").read_bytes()
+    return hashlib.sha256(fingerprint.digest.encode() + program).hexdigest()[:16]
+
+
+def make_assets(root: Path, fingerprint: Fingerprint, place: Path) -> None:
+    """Make the assets in a draft folder, then put them in place and drop those made before."""
+    draft = place.with_name("draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.rmtree(place.parent, ignore_errors=True)
+    program = root / "tools" / "explorer_assets.py"
+    command = [sys.executable, str(program), "--out", str(draft)]
+    run = subprocess.run(
+        [*command, "--model", fingerprint.checkpoint],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # sums in one order, on every machine
+        capture_output=True,
+        text=True,
+    )
+    if run.returncode:
+        raise BuildError(f"the in-page model cannot be made:\n{run.stdout}{run.stderr}")
+    os.replace(draft, place)
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Link a file, so that large ones are on the disk once; copy it where links do not work."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
