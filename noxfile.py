@@ -3,6 +3,8 @@
     python3 -m nox -s book            build and execute the book into _build/html
     python3 -m nox -s tests           build it, and run all tests
     python3 -m nox -s lab             open the chapters as notebooks in JupyterLab
+    python3 -m nox -s serve           serve the built site on 127.0.0.1
+    python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
@@ -93,6 +95,18 @@ def lab(session: nox.Session) -> None:
     python(
         session, "-m", "jupyterlab", first, no_network, *session.posargs, env=settings
     )  # fmt: skip
+
+
+@nox.session
+def serve(session: nox.Session) -> None:
+    """Serve the built site on 127.0.0.1 and print its address: --port NUMBER."""
+    python(session, "-m", "tools.serve_site", *session.posargs)
+
+
+@nox.session
+def site_archive(session: nox.Session) -> None:
+    """Pack the site, with its notebooks, into _build/layer-by-layer.zip: --to FILE."""
+    python(session, "-m", "tools.archive_site", *session.posargs)
 
 
 @nox.session

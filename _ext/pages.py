@@ -90,6 +90,8 @@ def improve_html(body: str) -> str:
     body = re.sub(r"<style scoped>.*?</style>\s*", "", body, flags=re.DOTALL)
     body = body.replace('<table border="1" class="dataframe">', '<table class="dataframe">')
     body = body.replace('<tr style="text-align: right;">', "<tr>")
+    # docutils gives references roles that are deprecated or do not fit what is in them
+    body = body.replace(' role="doc-biblioentry"', "").replace('<div role="list" class="cit', '<div class="cit')
     # MyST-NB puts paragraphs into a summary, which takes none
     body = re.sub(
         r'<summary aria-label="Toggle hidden content">\s*<p class="collapsed admonition-title">'

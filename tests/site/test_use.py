@@ -22,14 +22,15 @@ SEARCHES = {
 
 
 def search(page, address: str, words: str) -> list[str]:
-    """Search for words; return the addresses found, without what follows a #."""
+    """Search for words; return the pages found, the best first."""
     page.goto(f"{address}search.html")
     page.get_by_role("searchbox").fill(words)
     page.keyboard.press("Enter")
     page.wait_for_selector("#search-results li a")
     page.wait_for_function("document.querySelector('.search-summary').textContent.includes('page')")
     links = page.eval_on_selector_all("#search-results li > a", "l => l.map(a => a.href)")
-    return [link.removeprefix(address).split("#")[0].split("?")[0] for link in links]
+    pages = [link.removeprefix(address).split("#")[0].split("?")[0] for link in links]
+    return list(dict.fromkeys(pages))
 
 
 @pytest.mark.parametrize("words", SEARCHES)

@@ -1,0 +1,105 @@
+"""Launch links and the Binder set-up: there for who publishes the book, else absent."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "_ext"))
+
+from pages import add_figure_links, improve_html  # noqa: E402
+from reading_help import add_definitions, launch_links, running_time  # noqa: E402
+
+BUTTONS = {
+    "binderhub_url": "https://mybinder.org",
+    "colab_url": "https://colab.research.google.com",
+    "jupyterhub_url": "https://hub.example.org/",
+}
+# What repo2docker reads in a binder folder
+REPO2DOCKER_FILES = {
+    "environment.yml", "Pipfile", "Pipfile.lock", "requirements.txt", "setup.py", "Project.toml",
+    "install.R", "apt.txt", "DESCRIPTION", "postBuild", "start", "runtime.txt", "default.nix",
+    "Dockerfile",
+}  # fmt: skip
+
+
+def links(repository: str, **options) -> dict[str, str]:
+    return launch_links(
+        {"launch_buttons": BUTTONS, "repository_url": repository, **options}, "chapters/01_tokens"
+    )
+
+
+def test_no_repository_no_links():
+    assert links("") == {}
+
+
+def test_no_service_no_links():
+    assert launch_links({"repository_url": "https://github.com/a/b"}, "chapters/x") == {}
+
+
+def test_links_of_a_repository_on_github():
+    assert links("https://github.com/a/b/", repository_branch="v1") == {
+        "Binder": "https://mybinder.org/v2/gh/a/b/v1?urlpath=lab%2Ftree%2Fchapters%2F01_tokens.ipynb",
+        "Colab": "https://colab.research.google.com/github/a/b/blob/gh-pages/"
+        "notebooks/chapters/01_tokens.ipynb",
+        "JupyterHub": "https://hub.example.org/hub/user-redirect/git-pull?"
+        "repo=https%3A%2F%2Fgithub.com%2Fa%2Fb&branch=gh-pages&"
+        "urlpath=lab%2Ftree%2Fb%2Fnotebooks%2Fchapters%2F01_tokens.ipynb",
+    }
+
+
+@pytest.mark.parametrize(
+    ("repository", "source"),
+    [
+        ("https://gitlab.com/a/b.git", "gl/a%2Fb"),
+        ("https://git.example.org/a/b", "git/https%3A%2F%2Fgit.example.org%2Fa%2Fb"),
+    ],
+)
+def test_binder_of_other_repositories(repository, source):
+    found = links(repository)
+    assert found["Binder"].startswith(f"https://mybinder.org/v2/{source}/main?")
+    assert "Colab" not in found  # it opens notebooks from GitHub only
+
+
+def test_binder_folder_is_what_repo2docker_reads():
+    folder = ROOT / "binder"
+    assert {file.name for file in folder.iterdir()} <= REPO2DOCKER_FILES
+    assert re.fullmatch(r"python-3\.\d+\n", (folder / "runtime.txt").read_text("utf-8"))
+    assert (folder / "postBuild").read_text("utf-8").startswith("#!")
+    assert (folder / "postBuild").stat().st_mode & 0o111
+    lines = (folder / "requirements.txt").read_text("utf-8").splitlines()
+    (pins,) = [line.removeprefix("-r ") for line in lines if line.startswith("-r ")]
+    assert (folder / pins).resolve() == ROOT / "requirements.txt"
+
+
+def test_definitions_are_added_once():
+    link = '<a class="reference internal" href="../glossary.html#term-token" title="x">token</a>'
+    page = add_definitions(link + link, {"term-token": "<p>A piece.</p>", "term-b": "<p>B.</p>"})
+    assert page.count('aria-describedby="definition-term-token"') == 2
+    assert page.count('id="definition-term-token"') == 1
+    assert "B." not in page
+
+
+def test_page_without_terms_stays_as_it_is():
+    assert add_definitions("<p>No terms.</p>", {"term-token": "x"}) == "<p>No terms.</p>"
+
+
+def test_figures_of_the_same_caption_get_different_addresses():
+    figure = '<figure class="layerwise-figure"><svg/><figcaption>Drift, 3 layers</figcaption></figure>'
+    page = add_figure_links(figure + figure)
+    assert re.findall('id="([^"]*)"', page) == ["fig-drift-layers", "fig-drift-layers-2"]
+    assert page.count('class="headerlink"') == 2
+
+
+def test_styles_of_tables_are_taken_out():
+    frame = '<div><style scoped>td {}</style><table border="1" class="dataframe"></table></div>'
+    assert improve_html(frame) == '<div><table class="dataframe"></table></div>'
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "1 s"), (8.6, "9 s"), (89, "89 s"), (131, "2 min")]
+)
+def test_running_time(seconds, text):
+    assert running_time(seconds) == text
