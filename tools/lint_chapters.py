@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from sphinx_external_toc.parsing import parse_toc_yaml
+
 ROOT = Path(__file__).parent.parent
 
 MOST_LINES = 22  # of a cell: more do not fit a laptop's screen beside its output
@@ -46,7 +48,7 @@ FORBIDDEN_CODE = {
 FORBIDDEN_WORDS = re.compile(r"\b(simply|obviously|as\s+you\s+can\s+see)\b", re.IGNORECASE)
 # A decimal, a percentage, or a number of four digits and more, with or without its comma.
 NUMBER = re.compile(
-    r"\d[\d,]*\.\d+|(?<![\w.])\.\d+|\d[\d,.]*\s?(?:%|per\s?cent\b)|\d{1,3}(?:,\d{3})+|\d{4,}"
+    r"\d[\d,.]*\s?(?:%|per\s?cent\b)|\d[\d,]*\.\d+|(?<![\w.])\.\d+|\d{1,3}(?:,\d{3})+|\d{4,}"
 )
 YEAR = re.compile(r"1[789]\d\d|20\d\d")
 NOT_PROSE = re.compile(
@@ -348,8 +350,7 @@ def check_terms(pages: list[Page], root: Path) -> Iterator[Finding]:
 
 def lint(root: Path) -> list[Finding]:
     """Check every page of a book against every rule."""
-    pages = [read_page(path, root) for path in sorted((root / "chapters").glob("*.md"))]
-    pages.append(read_page(root / "index.md", root))
+    pages = [read_page(root / f"{name}.md", root) for name in parse_toc_yaml(root / "_toc.yml")]
     findings = [finding for page in pages for rule in PAGE_RULES for finding in rule(page)]
     findings += [*check_citations(pages, root), *check_terms(pages, root)]
     return sorted(findings)

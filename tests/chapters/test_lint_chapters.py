@@ -50,6 +50,7 @@ print(12345.678)
 % a note to authors: 99.9%
 """
 FILES = {
+    "_toc.yml": "format: jb-book\nroot: index\nchapters:\n  - file: chapters/01_one\n",
     "chapters/01_one.md": CHAPTER,
     "index.md": "# A book\n\nSee {cite:p}`dickinson,other`.\n",
     "glossary.md": "# Words\n\n:::{glossary}\ntoken\n  A piece.\n\nlayers\n  Many.\n:::\n",
@@ -73,9 +74,11 @@ def test_the_chapters_pass():
 def test_findings_are_shown_and_decide_on_the_exit_status(monkeypatch, capsys, book):
     monkeypatch.setattr("tools.lint_chapters.ROOT", book)
     assert main() == 0
-    (book / "index.md").write_text("It is simply 99.5%.\n", "utf-8")
+    (book / "index.md").write_text(FILES["index.md"] + "It is 99.5%.\n", "utf-8")
     assert main() == 1
-    assert "index.md:1: the number 99.5% is typed: compute it" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.startswith("chapters: nothing found\nindex.md:4: the number 99.5% is typed: ")
+    assert shown.endswith("chapters: 1 findings\n")
 
 
 def test_a_book_without_faults_has_no_findings(book):
@@ -87,27 +90,27 @@ LONG = "x = 1  # " + "x" * 80
 TWINS = {
     "no header": ("language: python\n", "", "01_one.md:1: another header"),
     "a header of its own": ("Python 3 (ipykernel)", "Python", "01_one.md:1: another header"),
-    "pip": ("%matplotlib inline", "!pip install x", ":44: code that installs packages"),
+    "pip": ("%matplotlib inline", "!pip install x", ":47: code that installs packages"),
     "pip, the magic": ("%matplotlib inline", "%pip install x", "code that installs packages"),
     "a folder": ("print(12345.678)", "os.chdir('/')", "code that changes the working folder"),
     "a path": ("print(12345.678)", "sys.path.append('..')", "changes where Python looks"),
-    "a long line": ("print(12345.678)", LONG, ":45: 89 characters of code: break the line, 88"),
-    "a long cell": ("print(12345.678)", "x = 1\n" * 22, ":44: a cell of 23 lines: split it"),
-    "a decimal": ("Count.", "About .41 of them.", ":35: the number .41 is typed"),
+    "a long line": ("print(12345.678)", LONG, ":48: 89 characters of code: break the line, 88"),
+    "a long cell": ("print(12345.678)", "x = 1\n" * 22, ":47: a cell of 23 lines: split it"),
+    "a decimal": ("Count.", "About .41 of them.", ":39: the number .41 is typed"),
     "a decimal with a zero": ("Count.", "It is 0.41.", "the number 0.41 is typed"),
     "a percentage": ("Count.", "It is 41 % here.", "the number 41 % is typed"),
     "a share in words": ("Count.", "41 percent", "the number 41 percent is typed"),
     "thousands": ("Count.", "Of 30,522 entries", "the number 30,522 is typed"),
     "a large number": ("Count.", "Of 30522 entries", "the number 30522 is typed"),
     "no year": ("Count.", "Of 1512 entries", "the number 1512 is typed"),
-    "simply": ("Count.", "Simply count.", ":35: 'Simply': leave it out"),
+    "simply": ("Count.", "Simply count.", ":39: 'Simply': leave it out"),
     "as you can see": ("Count.", "It is, as you can see, so.", "'as you can see': leave"),
-    "no alt text": ('    alt=f"Bars for {n} poems.",\n', "", ":18: a figure without alt text"),
-    "a fixed alt text": ("{n} poems", "some poems", ":18: an alt text without a computed"),
-    "no twin": ("check_differs(", "print(", ":14: a check without a broken twin"),
-    "no label": (":label: ex-try\n", "", ":32: an exercise without a label"),
-    "no solution": ("-start} ex-try", "-start} ex-other", ":32: an exercise without a"),
-    "no such source": ("`dickinson`", "`dickenson`", ":14: 'dickenson' is not in"),
+    "no alt text": ('    alt=f"Bars for {n} poems.",\n', "", ":26: a figure without alt text"),
+    "a fixed alt text": ("{n} poems", "some poems", ":26: an alt text without a computed"),
+    "no twin": ("check_differs(", "print(", ":21: a check without a broken twin"),
+    "no label": (":label: ex-try\n", "", ":36: an exercise without a label"),
+    "no solution": ("-start} ex-try", "-start} ex-other", ":36: an exercise without a"),
+    "no such source": ("`dickinson`", "`dickenson`", ":15: 'dickenson' is not in"),
     "no such term": ("<token>", "<tokens>", "the term 'tokens' is not in glossary.md"),
 }  # fmt: skip
 
