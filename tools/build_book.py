@@ -136,7 +136,8 @@ def execute_missing(book: Book, store: Store, packages: Path) -> list[Failure]:
         say("every chapter is executed already")
         return []
     fingerprint = store.fingerprint
-    chapters = list(missing.values())
+    # Those with the most cells first, so that no long one is left to run alone at the end.
+    chapters = sorted(missing.values(), key=lambda chapter: -len(chapter.code_cells))
     say("to execute: " + ", ".join(chapter.name for chapter in chapters))
     check_installed(read_pins(book.root / "requirements.txt"))
     device_name = find_device(fingerprint.device)

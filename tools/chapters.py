@@ -23,7 +23,7 @@ SUFFIXES = (".md", ".ipynb")
 class Chapter(NamedTuple):
     """A page of the book that has cells to execute."""
 
-    name: str  # as in _toc.yml: chapters/01_tokens
+    name: str  # as Sphinx calls it: chapters/01_tokens
     path: Path
     notebook: NotebookNode
     key: str  # jupyter-cache's digest of kernel and code cells
@@ -180,7 +180,8 @@ def read_chapter(root: Path, name: str, settings: dict) -> Chapter | None:
     notebook = reader.read(text)
     own_settings = notebook.metadata.get(nb_config.metadata_key, {})
     time_limit = own_settings.get("execution_timeout", nb_config.execution_timeout)
-    return Chapter(name, path, notebook, cache_key(notebook), time_limit)
+    page = path.relative_to(root).with_suffix("").as_posix()
+    return Chapter(page, path, notebook, cache_key(notebook), time_limit)
 
 
 def cache_key(notebook: NotebookNode) -> str:

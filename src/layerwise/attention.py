@@ -8,6 +8,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from transformers.models.bert.modeling_bert import BertSelfAttention
 
 
 def check_mask(mask: Tensor, scores: Tensor) -> None:
@@ -100,7 +101,9 @@ def padding_mask(attention_mask: Tensor) -> Tensor:
     """
     empty = (attention_mask.sum(dim=-1) == 0).nonzero().flatten().tolist()
     if empty:
-        raise ValueError(f"attention_mask is all zeros for text(s) {empty}: nothing to attend to")
+        raise ValueError(
+            f"attention_mask is all zeros for text(s) {empty}: nothing to attend to"
+        )
     return attention_mask.bool()[:, None, None, :]
 
 
@@ -134,7 +137,9 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     """
     n_texts, n_tokens, n_dims = x.shape
     if n_heads < 1 or n_dims % n_heads:
-        raise ValueError(f"{n_dims} dimensions cannot be cut into {n_heads} heads of equal size")
+        raise ValueError(
+            f"{n_dims} dimensions cannot be cut into {n_heads} heads of equal size"
+        )
     return x.view(n_texts, n_tokens, n_heads, n_dims // n_heads).transpose(1, 2)
 
 
@@ -169,14 +174,17 @@ def linear(x: Tensor, layer: nn.Linear) -> Tensor:
 
 
 def multi_head_self_attention(
-    hidden_states: Tensor, self_attention: nn.Module, n_heads: int, mask: Tensor | None = None
+    hidden_states: Tensor,
+    self_attention: BertSelfAttention,
+    n_heads: int,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Compute what a BERT layer's self-attention computes, from its own weights.
 
     Parameters
     ----------
     hidden_states : Tensor of shape (n_texts, n_tokens, n_dims)
-    self_attention : nn.Module
+    self_attention : BertSelfAttention
         ``model.encoder.layer[i].attention.self``: it holds ``query``, ``key``, ``value``.
     n_heads : int
     mask : bool Tensor that broadcasts to (n_texts, n_heads, n_tokens, n_tokens), optional

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import BertModel
+from transformers.models.bert.modeling_bert import BertLayer
 
 from layerwise.attention import linear, multi_head_self_attention, padding_mask
 
@@ -46,14 +47,13 @@ def gelu(x: Tensor) -> Tensor:
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
-def embed_tokens(input_ids: Tensor, token_type_ids: Tensor, model: PreTrainedModel) -> Tensor:
+def embed_tokens(input_ids: Tensor, token_type_ids: Tensor, model: BertModel) -> Tensor:
     """Compute hidden state 0: LayerNorm(word + position + token type).
 
     Parameters
     ----------
     input_ids, token_type_ids : int Tensor of shape (n_texts, n_tokens)
-    model : PreTrainedModel
-        A BERT.
+    model : BertModel
 
     Returns
     -------
@@ -78,13 +78,13 @@ def embed_tokens(input_ids: Tensor, token_type_ids: Tensor, model: PreTrainedMod
     return layer_norm(word + position + token_type, embeddings.LayerNorm)
 
 
-def feed_forward(x: Tensor, layer: nn.Module) -> Tensor:
+def feed_forward(x: Tensor, layer: BertLayer) -> Tensor:
     """Expand each token's vector four times, bend it with GELU, contract it again.
 
     Parameters
     ----------
     x : Tensor of shape (n_texts, n_tokens, n_dims)
-    layer : nn.Module
+    layer : BertLayer
         ``model.encoder.layer[i]``.
 
     Returns
@@ -96,14 +96,14 @@ def feed_forward(x: Tensor, layer: nn.Module) -> Tensor:
 
 
 def encoder_layer(
-    hidden_states: Tensor, layer: nn.Module, n_heads: int, mask: Tensor | None = None
+    hidden_states: Tensor, layer: BertLayer, n_heads: int, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Run one layer: attention and feed-forward, each added to its input and normalized.
 
     Parameters
     ----------
     hidden_states : Tensor of shape (n_texts, n_tokens, n_dims)
-    layer : nn.Module
+    layer : BertLayer
         ``model.encoder.layer[i]``.
     n_heads : int
     mask : bool Tensor that broadcasts to (n_texts, n_heads, n_tokens, n_tokens), optional
@@ -123,7 +123,7 @@ def encoder_layer(
 
 
 def encode(
-    batch: Mapping[str, Tensor], model: PreTrainedModel
+    batch: Mapping[str, Tensor], model: BertModel
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Run the whole encoder on a batch, keeping every layer.
 
@@ -132,8 +132,8 @@ def encode(
     batch : mapping
         What a tokenizer returns: ``input_ids``, ``token_type_ids`` and ``attention_mask``,
         each of shape (n_texts, n_tokens).
-    model : PreTrainedModel
-        A BERT, in evaluation mode.
+    model : BertModel
+        In evaluation mode.
 
     Returns
     -------

@@ -20,7 +20,7 @@ def largest_difference(ours, theirs) -> float:
     Parameters
     ----------
     ours, theirs : Tensor, array, number, or list or str
-        Lists and strings differ by 0 when they are equal, or else by infinity.
+        Two lists or strings differ by 0 when they are equal, or else by infinity.
 
     Returns
     -------
@@ -29,21 +29,25 @@ def largest_difference(ours, theirs) -> float:
     Raises
     ------
     ValueError
-        If the shapes differ, or a number is not a number: nothing is shown by comparing them.
+        If the shapes differ, there are no numbers, or one is not a number: nothing is shown by
+        comparing them.
     """
-    if isinstance(ours, list | str):
+    if isinstance(ours, list | str) and isinstance(theirs, list | str):
         return 0.0 if ours == theirs else math.inf
     ours, theirs = (_to_array(x) for x in (ours, theirs))
     if ours.shape != theirs.shape:
         raise ValueError(f"shapes {ours.shape} and {theirs.shape} cannot be compared")
-    difference = float(np.abs(ours - theirs).max())
+    if ours.size == 0:
+        raise ValueError("there are no numbers to compare")
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        difference = float(np.where(ours == theirs, 0, np.abs(ours - theirs)).max())
     if math.isnan(difference):
         raise ValueError("there is a nan in one of them: nothing can be said")
     return difference
 
 
 def _to_array(x) -> np.ndarray:
-    return np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x, dtype=float)
+    return np.asarray(x.detach().cpu().double() if isinstance(x, torch.Tensor) else x, float)
 
 
 def check_equal(claim: str, ours, theirs, tolerance: float = TOLERANCE) -> None:
@@ -65,7 +69,9 @@ def check_equal(claim: str, ours, theirs, tolerance: float = TOLERANCE) -> None:
     """
     difference = largest_difference(ours, theirs)
     if difference > tolerance:
-        raise AssertionError(f"✗ {claim}: differs by {difference:.2g}, more than {tolerance:g}")
+        raise AssertionError(
+            f"✗ {claim}: differs by {difference:.2g}, more than {tolerance:g}"
+        )
     print(f"✓ {claim}: the same" + (f", to {tolerance:g}" if difference else ""))
 
 

@@ -12,6 +12,8 @@ def source_without_docstring(function: Callable) -> str:
     """Return a function's code as it stands in the package, without its docstring."""
     source = textwrap.dedent(inspect.getsource(function))
     definition = ast.parse(source).body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        raise TypeError(f"{function!r} is not defined with def: its source cannot be shown")
     lines = source.splitlines()
     if ast.get_docstring(definition) is not None:
         docstring = definition.body[0]

@@ -62,18 +62,25 @@ def tokenize(texts: Sequence[str], encoder: Encoder, truncate: bool) -> list[Ten
     Raises
     ------
     ValueError
-        If a text is too long and may not be truncated.
+        If a text is too long and may not be truncated, or has nothing but special tokens:
+        one with only characters that the tokenizer drops, or does not know.
     """
     window = context_window(encoder)
     input_ids = encoder.tokenizer(
         texts, padding=False, truncation=truncate, max_length=window if truncate else None,
         verbose=False,
     )["input_ids"]
+    special = set(encoder.tokenizer.all_special_ids)
     for i, ids in enumerate(input_ids):
+        if special.issuperset(ids):
+            raise ValueError(
+                f"text {i} ({texts[i][:40]!r}) has no token but special ones, so nothing of it "
+                "would be embedded: leave it out, or give it words the tokenizer knows"
+            )
         if len(ids) > window:
             raise ValueError(
-                f"text {i} ({texts[i][:40]!r}...) has {len(ids)} tokens, the model reads at most "
-                f"{window}: cut it into chunks, or pass truncate=True to drop its end"
+                f"text {i} ({texts[i][:40]!r}...) has {len(ids)} tokens, the model reads at "
+                f"most {window}: cut it into chunks, or pass truncate=True to drop its end"
             )
     return [torch.tensor(ids) for ids in input_ids]
 
@@ -110,8 +117,13 @@ def pad(input_ids: list[Tensor], encoder: Encoder) -> dict[str, Tensor]:
     }
 
 
-def layer_modules(model: nn.Module) -> list[nn.Module]:
+def layer_modules(model) -> list[nn.Module]:
     """List the modules whose outputs are the hidden states: the embeddings, then each layer.
+
+    Parameters
+    ----------
+    model
+        Any model built like a BERT.
 
     Raises
     ------
@@ -190,8 +202,8 @@ def embed_layers(
         If texts is a single string or holds something else than strings, or the model is not
         built like a BERT.
     ValueError
-        If there are no texts, a text is empty or too long, the pooling is unknown, or the
-        model is in training mode.
+        If there are no texts, a text is empty, too long or without a known word, the pooling
+        is unknown, or the model is in training mode.
     """
     texts = check_texts(texts)
     if pooling not in POOLINGS:

@@ -6,7 +6,7 @@ Chapter: *Large Language Models: An Introduction*, "Where models come from".
 import hashlib
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import huggingface_hub
 import torch
@@ -51,8 +51,8 @@ def find_checkpoint(name: str | None = None) -> Checkpoint:
     if name not in CHECKPOINTS:
         known = ", ".join(repr(known_name) for known_name in CHECKPOINTS)
         raise ValueError(
-            f"unknown checkpoint {name!r}: this book knows {known}. For any other model, load it "
-            "with transformers and pass Encoder(tokenizer, model, device) to embed_layers."
+            f"unknown checkpoint {name!r}: this book knows {known}. For any other model, load "
+            "it with transformers and pass Encoder(tokenizer, model, device) to embed_layers."
         )
     return CHECKPOINTS[name]
 
@@ -73,8 +73,10 @@ def pick_device(name: str = "auto") -> torch.device:
     RuntimeError
         If this machine has no such device.
     """
-    if name == "auto":
-        name = os.environ.get("LAYERWISE_DEVICE") or "auto"
+    asked = repr(name)
+    if name == "auto" and os.environ.get("LAYERWISE_DEVICE"):
+        name = os.environ["LAYERWISE_DEVICE"]
+        asked = f"{name!r}, from the environment variable LAYERWISE_DEVICE,"
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -83,11 +85,11 @@ def pick_device(name: str = "auto") -> torch.device:
     if name == "auto":
         name = next(device for device, is_there in available.items() if is_there)
     if name not in available:
-        raise ValueError(f"unknown device {name!r}: use 'auto', 'cpu', 'cuda' or 'mps'")
+        raise ValueError(f"unknown device {asked}: use 'auto', 'cpu', 'cuda' or 'mps'")
     if not available[name]:
         raise RuntimeError(
-            f"device {name!r} was asked for, but torch {torch.__version__} finds none on this "
-            "machine; use device='cpu' or device='auto'"
+            f"device {asked} was asked for, but torch {torch.__version__} finds none on this "
+            "machine; use 'cpu', or 'auto' for the best there is"
         )
     return torch.device(name)
 
@@ -102,7 +104,7 @@ def fetch_checkpoint(checkpoint: Checkpoint) -> Path:
     """
     if checkpoint.folder is not None:
         return checkpoint.folder
-    pinned = {"repo_id": checkpoint.name, "revision": checkpoint.revision}
+    pinned: dict[str, Any] = {"repo_id": checkpoint.name, "revision": checkpoint.revision}
     try:
         # Where the hub cannot be reached this fails at once; a download retries for long.
         huggingface_hub.model_info(**pinned, timeout=10)
@@ -114,8 +116,8 @@ def fetch_checkpoint(checkpoint: Checkpoint) -> Path:
     except LocalEntryNotFoundError:
         raise OSError(
             f"checkpoint {checkpoint.name!r} is not on this machine and the Hugging Face hub "
-            f"cannot be reached ({type(hub_error).__name__}). Connect once to download it, or use "
-            f"the default {DEFAULT_CHECKPOINT!r}, which needs no network."
+            f"cannot be reached ({type(hub_error).__name__}). Connect once to download it, or "
+            f"use the default {DEFAULT_CHECKPOINT!r}, which needs no network."
         ) from hub_error
 
 
@@ -140,16 +142,18 @@ def verify_weights(checkpoint: Checkpoint, folder: Path) -> None:
     if digest != checkpoint.weights_sha256:
         raise ValueError(
             f"{weights} is not the published weights of {checkpoint.name!r}: its SHA-256 is "
-            f"{digest}, not {checkpoint.weights_sha256}. Install the package or checkpoint again."
+            f"{digest}, not {checkpoint.weights_sha256}. Install the package or checkpoint "
+            "again."
         )
 
 
 def load_encoder(
     checkpoint: str | None = None, device: str = "auto", dtype: str = "float32"
 ) -> Encoder:
-    """Load a tokenizer and its model, ready to use: verified, on the device, in evaluation mode.
+    """Load a tokenizer and its model, ready to use.
 
-    Attention is computed the plain way ("eager"), so that the model can return its weights.
+    The weights are verified, and the model is on its device and in evaluation mode. Attention
+    is computed the plain way ("eager"), so that the model can return its weights.
 
     Parameters
     ----------

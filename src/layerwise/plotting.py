@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 # Text and lines are drawn in this colour, which then becomes the page's text colour.
 INK = "#010203"
-STYLE = {
+STYLE: dict = {
     "figure.figsize": (4.8, 3.2),
     "figure.facecolor": "none",
     "figure.constrained_layout.use": True,
@@ -82,6 +82,9 @@ def figure_to_svg(figure: Figure, name: str) -> str:
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # A style sheet inside an SVG holds for the whole page: set the same on this figure only.
+    svg = re.sub(r"<defs>\s*<style[^>]*>\*\{(.*?)\}</style>\s*</defs>", "", svg)
+    svg = svg.replace("<svg ", '<svg style="stroke-linejoin: round; stroke-linecap: butt" ', 1)
     name += hashlib.sha256(svg.encode()).hexdigest()[:8]
     svg = re.sub(r'\b(id="|xlink:href="#)', rf"\1{name}-", svg)
     svg = svg.replace("url(#", f"url(#{name}-").replace(INK, "currentColor")
@@ -158,15 +161,18 @@ def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
     figure, axes = new_figure(height=4.0)
     comparisons = list(table["comparison"].unique())
     quartiles = table.groupby(["comparison", "layer"])["cosine"].quantile([0.25, 0.5, 0.75])
+    dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
     for comparison, color, marker, dash in zip(
-        comparisons, COMPARISON_COLORS, "osD^v", ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))], strict=False
+        comparisons, COMPARISON_COLORS, "osD^v", dashes, strict=False
     ):
         by_layer = quartiles[comparison].unstack()
         axes.plot(
             by_layer.index, by_layer[0.5], color=color, marker=marker, linestyle=dash,
             markeredgecolor=INK, label=comparison,
         )
-        axes.fill_between(by_layer.index, by_layer[0.25], by_layer[0.75], color=color, alpha=0.2)
+        axes.fill_between(
+            by_layer.index, by_layer[0.25], by_layer[0.75], color=color, alpha=0.2
+        )
     axes.set(xlabel="layer", ylabel=label, xticks=sorted(table["layer"].unique()))
     axes.grid(axis="y")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -217,15 +223,16 @@ def attention_grid(attentions: Sequence[np.ndarray]) -> Figure:
     n_layers, (n_heads, n_tokens, _) = len(attentions), attentions[0].shape
     side = n_tokens + 1  # one empty row and column between the maps
     mosaic = np.full((n_layers * side - 1, n_heads * side - 1), np.nan)
-    for layer, heads in enumerate(attentions):
-        for head, weights in enumerate(heads):
+    for layer, of_layer in enumerate(attentions):
+        for head, weights in enumerate(of_layer):
             top, left = layer * side, head * side
             mosaic[top : top + n_tokens, left : left + n_tokens] = weights
     figure, axes = new_figure(width=6.4, height=1.0 + 5.2 * n_layers / n_heads)
     image = axes.imshow(mosaic, cmap=ATTENTION_PALETTE, vmin=0, vmax=1, interpolation="nearest")
     middle = (n_tokens - 1) / 2
-    axes.set_xticks([head * side + middle for head in range(n_heads)], range(n_heads))
-    axes.set_yticks([layer * side + middle for layer in range(n_layers)], range(1, n_layers + 1))
+    heads, layers = np.arange(n_heads), np.arange(n_layers)
+    axes.set_xticks(heads * side + middle, [str(head + 1) for head in heads])
+    axes.set_yticks(layers * side + middle, [str(layer + 1) for layer in layers])
     axes.set(xlabel="head", ylabel="layer")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -245,7 +252,8 @@ def layer_picture(tokens: Sequence[str], moved: np.ndarray) -> Figure:
     n_rows, n_tokens = np.shape(moved)
     figure, axes = new_figure(width=6.6, height=0.9 + 0.26 * n_rows)
     axes.imshow(
-        moved, cmap=LAYER_PALETTE, vmin=0, origin="lower", aspect="auto", interpolation="nearest"
+        moved, cmap=LAYER_PALETTE, vmin=0, origin="lower", aspect="auto",
+        interpolation="nearest",
     )
     axes.set_xticks(range(n_tokens), tokens, rotation=90)
     axes.set_yticks(range(0, n_rows, max(1, n_rows // 6)))
@@ -303,12 +311,12 @@ def token_strip(tokens: Sequence[str], values: Sequence[float], label: str) -> H
     """
     if len(tokens) != len(values):
         raise ValueError(f"{len(tokens)} tokens, but {len(values)} values")
-    values = np.asarray(values, dtype=float)
-    spread = np.ptp(values) or 1.0
-    shades = (values - values.min()) / spread  # 0 to 1
+    numbers = np.asarray(values, dtype=float)
+    spread = np.ptp(numbers) or 1.0
+    shades = (numbers - numbers.min()) / spread  # 0 to 1
     palette = ListedColormap(sns.color_palette(LAYER_PALETTE, 256))
     pieces = []
-    for token, value, shade in zip(tokens, values, shades, strict=True):
+    for token, value, shade in zip(tokens, numbers, shades, strict=True):
         r, g, b, _ = palette(float(shade))
         luminance = 0.2126 * r**2.2 + 0.7152 * g**2.2 + 0.0722 * b**2.2
         ink = "#fff" if luminance < 0.18 else "#000"  # either way a contrast above 4.5 to 1

@@ -37,7 +37,8 @@ def poem_html(text: str, title: str = "", source: str = "", name: str = "") -> s
     name : str
         Makes each line an address to link to: ``name-line-3``.
     """
-    text = re.sub(r'(?<![^\s—(])"', "“", text).replace('"', "”").replace("'", "’")  # as in print
+    text = re.sub(r'(?<![^\s—(])"', "“", text).replace('"', "”")  # as in print
+    text = text.replace("'", "’")
     number, stanzas = 0, []
     for stanza in text.strip().split("\n\n"):
         lines = []

@@ -81,23 +81,6 @@ def max_pool(hidden_states: Tensor, mask: Tensor) -> Tensor:
 POOLINGS = {"cls": cls_pool, "mean": mean_pool, "max": max_pool}
 
 
-def without_special_tokens(input_ids: Tensor, attention_mask: Tensor, special_ids) -> Tensor:
-    """Take the special tokens out of an attention mask, so that only words are pooled.
-
-    Parameters
-    ----------
-    input_ids, attention_mask : Tensor of shape (n_texts, n_tokens)
-    special_ids : sequence of int
-        ``tokenizer.all_special_ids``.
-
-    Returns
-    -------
-    Tensor of shape (n_texts, n_tokens)
-    """
-    is_special = torch.isin(input_ids, torch.as_tensor(special_ids, device=input_ids.device))
-    return attention_mask * ~is_special
-
-
 def combine_layers(layer_embeddings, how: str, n_last: int = 4):
     """Make one vector a text from its last few layers.
 

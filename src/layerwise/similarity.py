@@ -37,7 +37,9 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     a, b = np.asarray(a), np.asarray(b)
     if a.shape[-1] != b.shape[-1]:
-        raise ValueError(f"vectors of {a.shape[-1]} and {b.shape[-1]} dimensions have no cosine")
+        raise ValueError(
+            f"vectors of {a.shape[-1]} and {b.shape[-1]} dimensions have no cosine"
+        )
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     if not np.all(norms > 0):
         raise ValueError("a vector of zeros has no direction, so no cosine")
@@ -52,7 +54,7 @@ def check_layers(layer_embeddings: np.ndarray) -> None:
     ValueError
         If it is not.
     """
-    if layer_embeddings.ndim != 3 or layer_embeddings.shape[0] < 2 or layer_embeddings.shape[1] < 2:
+    if layer_embeddings.ndim != 3 or min(layer_embeddings.shape[:2]) < 2:
         raise ValueError(
             "layer embeddings have shape (n_layers + 1, n_texts, n_dims), with at least one "
             f"layer and two texts; got {layer_embeddings.shape}"
@@ -201,7 +203,9 @@ def nearest(vectors: np.ndarray) -> np.ndarray:
     return np.argsort(-similarities, axis=1, kind="stable")[:, :-1]
 
 
-def neighbour_agreement(neighbours: np.ndarray, labels: Sequence[str]) -> float:
+def neighbour_agreement(
+    neighbours: np.ndarray, labels: Sequence[str] | np.ndarray
+) -> float:
     """Return the share of texts whose nearest neighbour has the same label.
 
     Parameters
@@ -210,10 +214,10 @@ def neighbour_agreement(neighbours: np.ndarray, labels: Sequence[str]) -> float:
         From :func:`nearest`.
     labels : sequence of str, one for each text
     """
-    labels = np.asarray(labels)
-    if len(labels) != len(neighbours):
-        raise ValueError(f"{len(neighbours)} texts, but {len(labels)} labels")
-    return float((labels[neighbours[:, 0]] == labels).mean())
+    own = np.asarray(labels)
+    if len(own) != len(neighbours):
+        raise ValueError(f"{len(neighbours)} texts, but {len(own)} labels")
+    return float((own[neighbours[:, 0]] == own).mean())
 
 
 def shuffled_agreement(

@@ -157,6 +157,9 @@ BAD_TEXTS = {
     "None among texts": (["hope", None], TypeError, "text 1 is None, of type None.*leave"),
     "a number among texts": ([3, "hope"], TypeError, "text 0 is 3, of type int.*leave"),
     "a missing value": (["hope", np.nan], TypeError, "text 1 is nan, of type float.*leave"),
+    "nothing to see": (["hope", "\u200b"], ValueError, r"text 1 \('\\u200b'\) has no token"),
+    "nothing known": (["\u2603", "hope"], ValueError, "text 0 .* no token but special ones"),
+    "special tokens": (["[SEP] [PAD]"], ValueError, "text 0 .* no token but special ones"),
 }
 
 

@@ -115,7 +115,13 @@ def test_load_encoder_asks_the_environment(monkeypatch):
         load_encoder()
     monkeypatch.delenv("LAYERWISE_CHECKPOINT")
     monkeypatch.setenv("LAYERWISE_DEVICE", "gpu")
-    with pytest.raises(ValueError, match="unknown device 'gpu'"):
+    named = "'gpu', from the environment variable LAYERWISE_DEVICE,"
+    with pytest.raises(ValueError, match=f"unknown device {named}: use"):
+        load_encoder()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("LAYERWISE_DEVICE", "cuda")
+    named = "'cuda', from the environment variable LAYERWISE_DEVICE,"
+    with pytest.raises(RuntimeError, match=f"device {named} was asked for, but"):
         load_encoder()
 
 
@@ -133,7 +139,7 @@ def test_an_unknown_device_is_refused_with_the_known_ones():
 def test_an_absent_device_is_refused_with_what_to_use_instead(device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(RuntimeError, match=f"'{device}' was asked for.*use device='cpu'"):
+    with pytest.raises(RuntimeError, match=f"'{device}' was asked for.*use 'cpu'"):
         load_encoder(device=device)
 
 

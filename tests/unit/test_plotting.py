@@ -77,6 +77,14 @@ def test_ink_becomes_the_pages_text_colour(draw):
 
 
 @any_figure
+def test_a_figure_has_no_style_sheet_which_would_hold_for_the_whole_page(draw):
+    page = show(draw(), ALT).data
+    assert "<style" not in page
+    (svg,) = ET.fromstring(page).findall(f"{SVG}svg")
+    assert svg.get("style") == "stroke-linejoin: round; stroke-linecap: butt"
+
+
+@any_figure
 def test_the_same_figure_gives_the_same_bytes(draw):
     assert show(draw(), ALT).data == show(draw(), ALT).data
 

@@ -8,14 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch.testing import assert_close
 
-from layerwise.pooling import (
-    POOLINGS,
-    cls_pool,
-    combine_layers,
-    max_pool,
-    mean_pool,
-    without_special_tokens,
-)
+from layerwise.pooling import POOLINGS, cls_pool, combine_layers, max_pool, mean_pool
 
 NUMBERS = st.floats(-100, 100, width=32)
 CLOSE = {"atol": 1e-3, "rtol": 1e-5}
@@ -82,17 +75,6 @@ def test_mean_and_max_do_not_depend_on_the_order_of_tokens(case, data):
 def test_cls_is_the_first_token(case):
     hidden_states, mask = case
     assert torch.equal(cls_pool(hidden_states, mask), hidden_states[:, 0])
-
-
-def test_special_tokens_can_be_left_out(tiny_encoder):
-    tokenizer = tiny_encoder.tokenizer
-    batch = tokenizer(["Wild nights!", "I'm nobody!"], padding=True, return_tensors="pt")
-    mask = without_special_tokens(
-        batch["input_ids"], batch["attention_mask"], tokenizer.all_special_ids
-    )
-    kept = batch["input_ids"][mask == 1]
-    tokens = ["wild", "nights", "!", "i", "'", "m", "nobody", "!"]
-    assert tokenizer.convert_ids_to_tokens(kept) == tokens
 
 
 LAYERS = np.arange(5 * 3 * 2, dtype=np.float32).reshape(5, 3, 2)

@@ -239,3 +239,20 @@ if "ipykernel_launcher" in sys.orig_argv and not (marks / "started").exists():
     run = built_book.build()
     assert (run.status, run.executed) == (0, BOTH), run.output
     assert (built_book.folder / "models/started").exists()
+
+
+def test_chapters_may_be_notebooks(built_book):
+    import nbformat
+
+    kernel = {"name": "python3", "display_name": "Python 3"}
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+    notebook.cells = [
+        nbformat.v4.new_markdown_cell("# Three"), nbformat.v4.new_code_cell("print(6 * 7)"),
+    ]  # fmt: skip
+    nbformat.write(notebook, built_book.folder / "chapters/three.ipynb")
+    two = "  - file: chapters/two\n"
+    built_book.edit("_toc.yml", two, two + "  - file: chapters/three.ipynb\n")
+    run = built_book.build()
+    assert (run.status, run.executed) == (0, {"chapters/three"}), run.output
+    assert "42" in built_book.page("chapters/three")
+    assert built_book.build().executed == set()

@@ -1,0 +1,58 @@
+"""A chapter shows the code that the package runs, without what the chapter says itself."""
+
+import ast
+import inspect
+
+import pytest
+
+from layerwise import attention, by_hand, pooling
+from layerwise.display import show_source, source_without_docstring
+
+
+def documented(x):
+    """Say what it does.
+
+    In more than one line.
+    """
+    y = x + 1  # a comment stays
+
+    return "y" * y
+
+
+def bare(x):
+    return x
+
+
+FUNCTIONS = [attention.scaled_dot_product_attention, by_hand.encoder_layer, pooling.mean_pool]
+
+
+def test_the_docstring_is_left_out_and_all_else_stays():
+    assert source_without_docstring(documented) == (
+        'def documented(x):\n    y = x + 1  # a comment stays\n\n    return "y" * y'
+    )
+
+
+def test_without_a_docstring_everything_stays():
+    assert source_without_docstring(bare) == "def bare(x):\n    return x"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_what_is_shown_is_the_code_that_runs(function):
+    (shown,) = ast.parse(source_without_docstring(function)).body
+    (runs,) = ast.parse(inspect.getsource(function)).body
+    assert ast.get_docstring(runs) is not None
+    del runs.body[0]
+    assert ast.dump(shown) == ast.dump(runs)
+
+
+def test_functions_stand_in_one_block_in_the_order_given():
+    shown = show_source(bare, documented).data
+    assert shown.startswith("```python\ndef bare(x):\n    return x\n\n\ndef documented(x):\n")
+    assert shown.endswith("\n```")
+    assert shown.count("```") == 2
+
+
+def test_what_is_not_defined_with_def_is_refused():
+    nameless = lambda x: x  # noqa: E731
+    with pytest.raises(TypeError, match="is not defined with def: its source cannot be shown"):
+        show_source(nameless)
