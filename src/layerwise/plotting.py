@@ -231,7 +231,7 @@ def attention_grid(attentions: Sequence[np.ndarray]) -> Figure:
     image = axes.imshow(mosaic, cmap=ATTENTION_PALETTE, vmin=0, vmax=1, interpolation="nearest")
     middle = (n_tokens - 1) / 2
     heads, layers = np.arange(n_heads), np.arange(n_layers)
-    axes.set_xticks(heads * side + middle, [str(head) for head in heads])
+    axes.set_xticks(heads * side + middle, [str(head + 1) for head in heads])
     axes.set_yticks(layers * side + middle, [str(layer + 1) for layer in layers])
     axes.set(xlabel="head", ylabel="layer")
     axes.spines[:].set_visible(False)
