@@ -65,7 +65,7 @@ def add_context(app: Sphinx, pagename: str, templatename: str, context: dict, do
 def book_contents(context: dict) -> str:
     """List the book's pages, and below the page that is open its sections."""
     contents = context["toctree"](maxdepth=1, includehidden=True, titles_only=True) or ""
-    # The page's own list is its title with its sections below: <ul><li>...<ul>...</ul></li></ul>
+    # The page's own list is its title, its sections below: <ul><li>...<ul>...</ul></li></ul>
     sections = re.search(
         r"(?<=.)<ul>.*</ul>(?=\s*</li>\s*</ul>\s*$)", context.get("toc") or "", re.DOTALL
     )
@@ -91,7 +91,9 @@ def improve_html(body: str) -> str:
     body = body.replace('<table border="1" class="dataframe">', '<table class="dataframe">')
     body = body.replace('<tr style="text-align: right;">', "<tr>")
     # docutils gives references roles that are deprecated or do not fit what is in them
-    body = body.replace(' role="doc-biblioentry"', "").replace('<div role="list" class="cit', '<div class="cit')
+    body = body.replace(' role="doc-biblioentry"', "").replace(
+        '<div role="list" class="cit', '<div class="cit'
+    )
     # MyST-NB puts paragraphs into a summary, which takes none
     body = re.sub(
         r'<summary aria-label="Toggle hidden content">\s*<p class="collapsed admonition-title">'
@@ -152,7 +154,11 @@ def depart_box(translator, node: nodes.Element) -> None:
         if is_dropdown:  # a summary is itself a control: no links within
             title = re.sub(r"</?a\b[^>]*>", "", match.group(1))
             return f'<summary class="admonition-title">{title}</summary>'
-        link = f'<a class="headerlink" href="#{name}" title="Link to this box">#</a>' if name else ""
+        link = (
+            f'<a class="headerlink" href="#{name}" title="Link to this box">#</a>'
+            if name
+            else ""
+        )
         return f'<p class="admonition-title">{match.group(1)}{link}</p>'
 
     box = re.sub(

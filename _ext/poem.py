@@ -17,9 +17,10 @@ Lines and stanzas are kept as they stand, also where Jupyter shows the block as 
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from layerwise.poems import poem_html
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+from layerwise.poems import poem_html
 
 
 class Poem(SphinxDirective):

@@ -28,7 +28,9 @@ SECONDS_PER_CODE_LINE = 4
 
 def reading_minutes(doctree: nodes.document) -> int:
     """Estimate how long a page takes to read: prose, and code line by line."""
-    words = sum(len(paragraph.astext().split()) for paragraph in doctree.findall(nodes.paragraph))
+    words = sum(
+        len(paragraph.astext().split()) for paragraph in doctree.findall(nodes.paragraph)
+    )
     code_lines = sum(
         block.astext().count("\n") + 1
         for block in doctree.findall(nodes.literal_block)
@@ -98,7 +100,10 @@ def reading_line(app: Sphinx, pagename: str, context: dict, doctree: nodes.docum
     if seconds := seconds_to_run(app, pagename):
         parts.append(f"<span>{running_time(seconds)} to run</span>")
     pathto = context["pathto"]
-    for text, folder in [("Notebook", "notebooks"), ("Executed notebook", "notebooks/executed")]:
+    for text, folder in [
+        ("Notebook", "notebooks"),
+        ("Executed notebook", "notebooks/executed"),
+    ]:
         address = pathto(f"{folder}/{pagename}.ipynb", True)
         parts.append(f'<a href="{html.escape(address)}" download>{text}</a>')
     for name, address in launch_links(app.config.layerwise_launch, pagename).items():
@@ -130,7 +135,8 @@ def glossary_definitions(app: Sphinx) -> dict[str, str]:
             for item in glossary.findall(nodes.definition_list_item):
                 definition = next(item.findall(nodes.definition))
                 fragment = "".join(
-                    app.builder.render_partial(child)["fragment"] for child in definition.children
+                    app.builder.render_partial(child)["fragment"]
+                    for child in definition.children
                 )
                 for term in item.findall(nodes.term):
                     app.layerwise_definitions.update(dict.fromkeys(term["ids"], fragment))
@@ -146,12 +152,13 @@ def add_definitions(body: str, definitions: dict[str, str]) -> str:
         if term not in definitions:
             return link.group()
         used[term] = definitions[term]
-        return (
-            f'<a class="term" aria-describedby="definition-{term}" href="{link.group(1)}#{term}">'
-        )
+        target = f"{link.group(1)}#{term}"
+        return f'<a class="term" aria-describedby="definition-{term}" href="{target}">'
 
     body = re.sub(
-        r'<a class="reference internal" href="([^"#]*)#(term-[^"]*)"(?: title="[^"]*")?>', mark, body
+        r'<a class="reference internal" href="([^"#]*)#(term-[^"]*)"(?: title="[^"]*")?>',
+        mark,
+        body,
     )
     if not used:
         return body
@@ -199,12 +206,15 @@ def clean_notebook(source: Path, app: Sphinx) -> nbformat.NotebookNode:
     notebook = jupytext.read(source)
     repository = app.config.layerwise_launch.get("repository_url")
     if repository:  # a notebook opened far from its package must be able to get it
-        notebook.cells.insert(0, nbformat.v4.new_code_cell(
-            "# Where the book's package is not installed yet, as on Colab\n"
-            "import importlib.util\n\n"
-            'if importlib.util.find_spec("layerwise") is None:\n'
-            f'    %pip install --quiet "layerwise @ git+{repository}"'
-        ))
+        notebook.cells.insert(
+            0,
+            nbformat.v4.new_code_cell(
+                "# Where the book's package is not installed yet, as on Colab\n"
+                "import importlib.util\n\n"
+                'if importlib.util.find_spec("layerwise") is None:\n'
+                f'    %pip install --quiet "layerwise @ git+{repository}"'
+            ),
+        )
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
     return notebook

@@ -47,7 +47,8 @@ OBSERVE = """
   new PerformanceObserver((list) => {
     for (const e of list.getEntries()) {
       seen.lcp = e.startTime;
-      seen.what = (e.element?.tagName ?? '') + ' ' + (e.element?.textContent ?? '').slice(0, 40);
+      const {tagName, textContent} = e.element ?? {tagName: '', textContent: ''};
+      seen.what = `${tagName} ${textContent.slice(0, 40)}`;
     }
   }).observe({type: 'largest-contentful-paint', buffered: true});
   new PerformanceObserver((list) => {
@@ -70,7 +71,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def build_default_book(notebook: Path, folder: Path) -> Path:
-    """Build one executed notebook with Jupyter Book's own settings; return the site's folder."""
+    """Build one executed notebook with Jupyter Book's own settings; return its folder."""
     book = folder / "book"
     book.mkdir()
     shutil.copyfile(notebook, book / "chapter.ipynb")
@@ -78,7 +79,8 @@ def build_default_book(notebook: Path, folder: Path) -> Path:
     shutil.copyfile(ROOT / "references.bib", book / "references.bib")
     (book / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters:\n- file: chapter\n")
     (book / "_config.yml").write_text(
-        "title: A book\nexecute:\n  execute_notebooks: 'off'\nbibtex_bibfiles: [references.bib]\n"
+        "title: A book\nexecute:\n  execute_notebooks: 'off'\n"
+        "bibtex_bibfiles: [references.bib]\n"
         "sphinx:\n  extra_extensions: [sphinx_exercise]\n"
     )
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
@@ -113,7 +115,10 @@ def measure_page(browser: Browser, url: str, exclude: str) -> dict[str, float]:
     devtools.send("Network.emulateNetworkConditions", NETWORK)
     devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
     names, sizes = {}, {}
-    devtools.on("Network.requestWillBeSent", lambda e: names.update({e["requestId"]: e["request"]["url"]}))
+    devtools.on(
+        "Network.requestWillBeSent",
+        lambda e: names.update({e["requestId"]: e["request"]["url"]}),
+    )
     devtools.on(
         "Network.loadingFinished",
         lambda e: sizes.update({names.get(e["requestId"], ""): e["encodedDataLength"]}),
@@ -178,7 +183,9 @@ def main() -> None:
         "profile": "1.6 Mbit/s, 150 ms, processor slowed 4 times, 412 by 823 px",
         "book": ours,
         "default Jupyter Book": theirs,
-        "ratio": {name: round(ours[name] / theirs[name], 3) for name in ["kB", "requests", "LCP s"]},
+        "ratio": {
+            name: round(ours[name] / theirs[name], 3) for name in ["kB", "requests", "LCP s"]
+        },
         "goals": GOALS,
         "reached": all(ours[name] <= goal for name, goal in GOALS.items()),
     }

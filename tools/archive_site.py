@@ -43,7 +43,9 @@ def archive_site(site: Path, archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in files.items():
-            packed.writestr(zipfile.ZipInfo(f"layer-by-layer/{name}", DATE), content, zipfile.ZIP_DEFLATED)
+            packed.writestr(
+                zipfile.ZipInfo(f"layer-by-layer/{name}", DATE), content, zipfile.ZIP_DEFLATED
+            )
 
 
 def main() -> None:

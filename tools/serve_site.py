@@ -18,7 +18,7 @@ class SiteHandler(SimpleHTTPRequestHandler):
     """Serves as a static host does: with a page for what is not there, compressed on demand."""
 
     protocol_version = "HTTP/1.1"
-    extensions_map = {
+    extensions_map = {  # noqa: RUF012
         **SimpleHTTPRequestHandler.extensions_map,
         ".mjs": "text/javascript",
         ".woff2": "font/woff2",
@@ -30,7 +30,9 @@ class SiteHandler(SimpleHTTPRequestHandler):
         self.quiet = quiet
         super().__init__(*arguments, **options)
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+    def send_error(
+        self, code: int, message: str | None = None, explain: str | None = None
+    ) -> None:
         """Answer what is not there with the book's own page for it."""
         page = Path(self.directory) / "404.html"
         if code != HTTPStatus.NOT_FOUND or not page.is_file():

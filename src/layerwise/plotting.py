@@ -18,6 +18,7 @@ from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 # Text and lines are drawn in this colour, which then becomes the page's text colour.
 INK = "#010203"
@@ -250,14 +251,19 @@ def layer_picture(tokens: Sequence[str], moved: np.ndarray) -> Figure:
         How far each token is, in each layer, from where it began: the darker, the farther.
     """
     n_rows, n_tokens = np.shape(moved)
-    figure, axes = new_figure(width=6.6, height=0.9 + 0.26 * n_rows)
-    axes.imshow(
-        moved, cmap=LAYER_PALETTE, vmin=0, origin="lower", aspect="auto",
-        interpolation="nearest",
-    )
-    axes.set_xticks(range(n_tokens), tokens, rotation=90)
-    axes.set_yticks(range(0, n_rows, max(1, n_rows // 6)))
-    axes.set(ylabel="layer")
+    figure, axes = new_figure(height=1.1 + 0.27 * n_rows)
+    shades = np.asarray(moved) / (np.max(moved) or 1.0)
+    palette = sns.color_palette(LAYER_PALETTE, as_cmap=True)
+    for layer, token in np.ndindex(n_rows, n_tokens):
+        # the paper shows between the tiles, whatever its colour
+        tile = Rectangle((token + 0.03, layer + 0.06), 0.94, 0.88)
+        tile.set(facecolor=palette(shades[layer, token]), linewidth=0)
+        axes.add_patch(tile)
+    axes.set(xlim=(0, n_tokens), ylim=(0, n_rows), ylabel="layer")
+    few = n_tokens <= 8  # then the words can stand upright
+    axes.set_xticks(np.arange(n_tokens) + 0.5, tokens, rotation=0 if few else 90)
+    layers = range(0, n_rows, max(1, n_rows // 6))
+    axes.set_yticks(np.array(layers) + 0.5, layers)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return figure

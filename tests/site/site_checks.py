@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -86,7 +87,9 @@ def check_quiet(page: Page) -> None:
 
 def check_width(page: Page) -> None:
     """The page does not scroll sideways; what is wide scrolls within itself."""
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert wide <= 0, f"the page is {wide} px wider than the window"
 
 
@@ -97,7 +100,9 @@ def check_axe(page: Page) -> None:
     with many: :func:`check_code_contrast` looks at them first, and axe at code without colours.
     """
     check_code_contrast(page)
-    page.evaluate("document.querySelectorAll('pre').forEach(e => e.textContent = e.textContent)")
+    page.evaluate(
+        "document.querySelectorAll('pre').forEach(e => e.textContent = e.textContent)"
+    )
     page.evaluate(AXE)
     found = page.evaluate(
         "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})"
@@ -149,9 +154,7 @@ def check_headings(page: Page) -> None:
     )
     assert levels[:1] == [1], f"the first heading is not an h1: {levels}"
     assert levels.count(1) == 1, f"more than one h1: {levels}"
-    skipped = [
-        (a, b) for a, b in zip(levels, levels[1:], strict=False) if b > a + 1
-    ]
+    skipped = [(a, b) for a, b in pairwise(levels) if b > a + 1]
     assert not skipped, f"levels skipped: {skipped} in {levels}"
 
 
@@ -166,7 +169,9 @@ def check_alternatives(page: Page) -> None:
     for tag, role, text, is_figure in images:
         words = [word for word in text.lower().split() if word.strip(".") not in EMPTY_WORDS]
         wanted = 8 if is_figure else 2
-        assert len(words) >= wanted, f"<{tag.lower()}> has the alt text {text!r}: say what it shows"
+        assert len(words) >= wanted, (
+            f"<{tag.lower()}> has the alt text {text!r}: say what it shows"
+        )
         assert tag != "svg" or role == "img", f"svg without role=img: {text!r}"
 
 
@@ -188,7 +193,8 @@ def check_keyboard(page: Page) -> None:
           window.stops = [];
           document.addEventListener('focusin', ({ target }) => {
             const style = getComputedStyle(target);
-            const outline = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+            const drawn = style.outlineStyle !== 'none';
+            const outline = drawn && parseFloat(style.outlineWidth) >= 2;
             const seen = outline || style.boxShadow !== 'none' || Boolean(target.shadowRoot);
             window.stops.push([Number(target.dataset.stop ?? -1), seen]);
           });

@@ -97,9 +97,9 @@ def test_exercises_and_figures_can_be_linked_to(site_folder, name):
         assert f'href="#{identity}"' in box
     figures = re.findall(r'<figure class="(?:layerwise-figure|token-strip)"[^>]*>', page)
     captions = page.count("<figcaption>")
-    assert len(re.findall(r'<figure class="(?:layerwise-figure|token-strip)" id="fig-', page)) == (
-        len(figures)
-    ), "figures without a caption have no address"
+    assert len(
+        re.findall(r'<figure class="(?:layerwise-figure|token-strip)" id="fig-', page)
+    ) == (len(figures)), "figures without a caption have no address"
     assert captions >= len(figures)
 
 

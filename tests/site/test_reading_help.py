@@ -19,7 +19,8 @@ BUTTONS = {
 }
 # What repo2docker reads in a binder folder
 REPO2DOCKER_FILES = {
-    "environment.yml", "Pipfile", "Pipfile.lock", "requirements.txt", "setup.py", "Project.toml",
+    "environment.yml", "Pipfile", "Pipfile.lock", "requirements.txt", "setup.py",
+    "Project.toml",
     "install.R", "apt.txt", "DESCRIPTION", "postBuild", "start", "runtime.txt", "default.nix",
     "Dockerfile",
 }  # fmt: skip
@@ -27,7 +28,8 @@ REPO2DOCKER_FILES = {
 
 def links(repository: str, **options) -> dict[str, str]:
     return launch_links(
-        {"launch_buttons": BUTTONS, "repository_url": repository, **options}, "chapters/01_tokens"
+        {"launch_buttons": BUTTONS, "repository_url": repository, **options},
+        "chapters/01_tokens",
     )
 
 
@@ -75,8 +77,12 @@ def test_binder_folder_is_what_repo2docker_reads():
 
 
 def test_definitions_are_added_once():
-    link = '<a class="reference internal" href="../glossary.html#term-token" title="x">token</a>'
-    page = add_definitions(link + link, {"term-token": "<p>A piece.</p>", "term-b": "<p>B.</p>"})
+    link = (
+        '<a class="reference internal" href="../glossary.html#term-token" title="x">token</a>'
+    )
+    page = add_definitions(
+        link + link, {"term-token": "<p>A piece.</p>", "term-b": "<p>B.</p>"}
+    )
     assert page.count('aria-describedby="definition-term-token"') == 2
     assert page.count('id="definition-term-token"') == 1
     assert "B." not in page
@@ -87,7 +93,7 @@ def test_page_without_terms_stays_as_it_is():
 
 
 def test_figures_of_the_same_caption_get_different_addresses():
-    figure = '<figure class="layerwise-figure"><svg/><figcaption>Drift, 3 layers</figcaption></figure>'
+    figure = '<figure class="layerwise-figure"><figcaption>Drift, 3 layers</figcaption></figure>'
     page = add_figure_links(figure + figure)
     assert re.findall('id="([^"]*)"', page) == ["fig-drift-layers", "fig-drift-layers-2"]
     assert page.count('class="headerlink"') == 2

@@ -1,4 +1,4 @@
-"""What a reader does with the site: search, colours, menu, definitions, copying, the archive."""
+"""What a reader does: search, colours, menu, definitions, copying, opening the archive."""
 
 import zipfile
 
@@ -27,7 +27,9 @@ def search(page, address: str, words: str) -> list[str]:
     page.get_by_role("searchbox").fill(words)
     page.keyboard.press("Enter")
     page.wait_for_selector("#search-results li a")
-    page.wait_for_function("document.querySelector('.search-summary').textContent.includes('page')")
+    page.wait_for_function(
+        "document.querySelector('.search-summary').textContent.includes('page')"
+    )
     links = page.eval_on_selector_all("#search-results li > a", "l => l.map(a => a.href)")
     pages = [link.removeprefix(address).split("#")[0].split("?")[0] for link in links]
     return list(dict.fromkeys(pages))
