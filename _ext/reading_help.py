@@ -186,11 +186,14 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
 
 
 def find_executed(app: Sphinx, docname: str) -> Path:
-    """Find the notebook that the build left behind when it executed a chapter."""
+    """Find the notebook that this build made of a chapter's execution.
+
+    Only beside the pages that are being written: ``_build/executed`` is the last build's until
+    this one has succeeded.
+    """
     candidates = [
-        folder / kind / f"{docname}.ipynb"
+        Path(app.outdir).parent / kind / f"{docname}.ipynb"
         for kind in ["executed", "jupyter_execute"]
-        for folder in [Path(app.srcdir) / "_build", Path(app.outdir).parent]
     ]
     for candidate in candidates:
         if candidate.is_file():

@@ -1,9 +1,10 @@
 """How fast the in-page explorers are: in Chromium, on one thread, beside torch on one thread.
 
-    python benchmarks/explorer.py --assets DIR [--out FILE] [--chromium PATH]
+    python benchmarks/explorer.py [--out FILE] [--assets DIR] [--chromium PATH]
 
-DIR is what tools/explorer_assets.py made. Prints, and writes to FILE, a JSON object: seconds
-(medians), and each time as a ratio to torch's for the same tokens. Measure on a quiet machine.
+DIR is what tools/explorer_assets.py made; left out, it is that of the built book. Prints, and
+adds to FILE, a JSON object: seconds (medians), and each time as a ratio to torch's for the same
+tokens. Measure on a quiet machine.
 """
 
 import argparse
@@ -23,6 +24,8 @@ from playwright.sync_api import sync_playwright
 from layerwise.models import load_encoder
 
 ROOT = Path(__file__).resolve().parents[1]
+SECTION = "explorer"
+ASSETS = ROOT / "_build" / "html" / "_static" / "explorer" / "assets"
 N_TOKENS = [16, 64, 512]
 REPEATS = 7
 ARGUMENTS = [
@@ -138,17 +141,24 @@ def measure(assets: Path, chromium: str = "/usr/bin/chromium") -> dict:
     }
 
 
+def merge_into(path: Path, section: str, results: dict) -> None:
+    """Write results into one section of a JSON file and leave its other sections alone."""
+    everything = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    everything[section] = results
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(everything, indent=2) + "\n", "utf-8")
+
+
 def main() -> None:
     """Read the command line, measure, say what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--assets", type=Path, required=True)
-    parser.add_argument("--out", type=Path, help="also write the JSON here")
+    parser.add_argument("--assets", type=Path, default=ASSETS)
+    parser.add_argument("--out", type=Path, default=ROOT / "_build" / "bench.json")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     arguments = parser.parse_args()
-    text = json.dumps(measure(arguments.assets, arguments.chromium), indent=2)
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text + "\n", "utf-8")
+    results = measure(arguments.assets, arguments.chromium)
+    print(json.dumps(results, indent=2))
+    merge_into(arguments.out, SECTION, results)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.errors import BuildError
-from tools.fingerprint import Fingerprint
+from tools.fingerprint import Fingerprint, has_weights
 
 ASSETS = Path("_static/explorer/assets")
 
@@ -24,8 +24,9 @@ def add_in_page_model(
 ) -> None:
     """Add the explorers' assets to pages that have just been written.
 
-    A book without explorers needs none. On a machine without torch, where pages are built from
-    unpacked executions, the explorers show what stands in their place, and the build says so.
+    A book without explorers needs none. On a machine without torch or the model, where pages
+    are built from unpacked executions, the explorers show what stands in their place, and the
+    build says so.
 
     Raises
     ------
@@ -38,6 +39,9 @@ def add_in_page_model(
     if not made.is_dir():
         if importlib.util.find_spec("torch") is None:
             report("torch is not installed: the pages are built without the in-page model")
+            return
+        if not has_weights(root / "_build" / ".packages", fingerprint.checkpoint):
+            report("the model is not here: the pages are built without the in-page model")
             return
         report("making the in-page model")
         make_assets(root, fingerprint, made)

@@ -1,1 +1,1 @@
-"""The book's data sets, installed as ``layerwise.datasets`` so that every notebook finds them."""
+"""The book's data, installed as ``layerwise.datasets`` so that every notebook finds them."""

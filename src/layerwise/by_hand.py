@@ -122,9 +122,7 @@ def encoder_layer(
     return layer_norm(attended + transformed, layer.output.LayerNorm), weights
 
 
-def encode(
-    batch: Mapping[str, Tensor], model: BertModel
-) -> tuple[list[Tensor], list[Tensor]]:
+def encode(batch: Mapping[str, Tensor], model: BertModel) -> tuple[list[Tensor], list[Tensor]]:
     """Run the whole encoder on a batch, keeping every layer.
 
     Parameters

@@ -69,9 +69,7 @@ def check_equal(claim: str, ours, theirs, tolerance: float = TOLERANCE) -> None:
     """
     difference = largest_difference(ours, theirs)
     if difference > tolerance:
-        raise AssertionError(
-            f"✗ {claim}: differs by {difference:.2g}, more than {tolerance:g}"
-        )
+        raise AssertionError(f"✗ {claim}: differs by {difference:.2g}, more than {tolerance:g}")
     print(f"✓ {claim}: the same" + (f", to {tolerance:g}" if difference else ""))
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tools import fingerprint as module
 from tools.errors import BuildError
 

@@ -3,11 +3,12 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from filelock import FileLock
-from small_book import EXCEPTIONS, SmallBook
+from small_book import EXCEPTIONS, ROOT, SmallBook
 
 # A cell for each thing that differs from one execution to the next.
 RESTLESS = """
@@ -113,3 +114,16 @@ def test_two_builds_at_once_wait_for_each_other(built_book):
             time.sleep(0.05)
         lock.release()
         assert waiting.result().status == 0
+
+
+def test_the_site_offers_the_executed_notebook_of_this_build(tmp_path, monkeypatch):
+    """Not the one that the build before has left in its place."""
+    monkeypatch.syspath_prepend(ROOT / "_ext")
+    from reading_help import find_executed
+
+    last, new = tmp_path / "_build/executed", tmp_path / "_build/.sphinx/executed"
+    for folder in (last, new):
+        (folder / "chapters").mkdir(parents=True)
+        (folder / "chapters/one.ipynb").touch()
+    app = SimpleNamespace(srcdir=tmp_path, outdir=tmp_path / "_build/.sphinx/html")
+    assert find_executed(app, "chapters/one") == new / "chapters/one.ipynb"
