@@ -1,0 +1,57 @@
+"""Take the picture for the README: the book on a desk in the light, on a telephone in the dark.
+
+    python -m tools.take_picture
+"""
+
+import argparse
+import io
+import threading
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+from tools.serve_site import address, make_server
+
+CHROMIUM = "/usr/bin/chromium"
+PICTURE = Path(__file__).resolve().parents[1] / "picture.png"
+
+
+def take(browser: Browser, url: str, width: int, height: int, theme: str) -> Image.Image:
+    """Open a page in a window of some size; return what is to be seen."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=theme, device_scale_factor=1.5
+    )
+    page = context.new_page()
+    page.goto(url, wait_until="networkidle")
+    picture = page.screenshot()
+    context.close()
+    return Image.open(io.BytesIO(picture)).convert("RGB")
+
+
+def main() -> None:
+    """Take both, put one over the other, keep them small."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--to", type=Path, default=PICTURE)
+    options = parser.parse_args()
+    with make_server() as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        desk = take(browser, f"{address(server)}index.html", 1180, 760, "light")
+        chapter = f"{address(server)}chapters/03_context.html"
+        telephone = take(browser, chapter, 320, 620, "dark")
+        browser.close()
+        server.shutdown()
+    edge = 9
+    sheet = Image.new("RGB", (desk.width + 310, desk.height + 60), "#e9e4d8")
+    sheet.paste(desk, (30, 30))
+    frame = (telephone.width + 2 * edge, telephone.height + 2 * edge)
+    place = (sheet.width - frame[0] - 24, sheet.height - frame[1] - 24)
+    sheet.paste(Image.new("RGB", frame, "#3a3833"), place)
+    sheet.paste(telephone, (place[0] + edge, place[1] + edge))
+    sheet.quantize(128, dither=Image.Dither.NONE).save(options.to, optimize=True)
+    print(f"{options.to}: {options.to.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
