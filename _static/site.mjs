@@ -154,7 +154,13 @@ function setUpDefinitions() {
 
 setUpTheme();
 setUpMenu();
-setUpPlace();
-setUpCopying();
-setUpScrolling();
-setUpDefinitions();
+// The rest needs the layout of the whole page: let the top of it be painted first.
+requestAnimationFrame(() =>
+  setTimeout(() => {
+    setUpPlace();
+    setUpCopying();
+    setUpScrolling();
+    setUpDefinitions();
+    root.classList.add("ready");
+  }),
+);
