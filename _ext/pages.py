@@ -39,7 +39,10 @@ def configure(app: Sphinx, config) -> None:
         ),
     }
     if config.html_baseurl:
+        config.html_baseurl = config.html_baseurl.rstrip("/") + "/"
         app.setup_extension("sphinx_sitemap")
+        config.sitemap_url_scheme = "{link}"  # one language, one version
+        config.sitemap_excludes = ["404.html", "search.html"]
 
 
 def add_context(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
@@ -49,7 +52,7 @@ def add_context(app: Sphinx, pagename: str, templatename: str, context: dict, do
     static = Path(app.srcdir) / "_static"
     context["style_version"] = short_digest(static / "style.css")
     context["script_version"] = short_digest(static / "site.mjs")
-    context["html_baseurl"] = app.config.html_baseurl.rstrip("/") + "/"
+    context["html_baseurl"] = app.config.html_baseurl
     if doctree is not None:
         first = next(doctree.findall(nodes.paragraph), None)
         context["page_description"] = first.astext().replace("\n", " ")[:200] if first else ""

@@ -12,6 +12,8 @@ sys.path.insert(0, str(ROOT / "_ext"))
 from pages import add_figure_links, improve_html  # noqa: E402
 from reading_help import add_definitions, launch_links, running_time  # noqa: E402
 
+from tools.chapters import sphinx_settings  # noqa: E402
+
 BUTTONS = {
     "binderhub_url": "https://mybinder.org",
     "colab_url": "https://colab.research.google.com",
@@ -39,6 +41,12 @@ def test_no_repository_no_links():
 
 def test_no_service_no_links():
     assert launch_links({"repository_url": "https://github.com/a/b"}, "chapters/x") == {}
+
+
+def test_settings_reach_the_extension():
+    options = sphinx_settings(ROOT)["html_theme_options"]
+    assert {"repository_url", "repository_branch", "launch_buttons"} <= set(options)
+    assert "binderhub_url" in options["launch_buttons"]
 
 
 def test_links_of_a_repository_on_github():
