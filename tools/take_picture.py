@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tools.serve_site import address, make_server
 
 CHROMIUM = "/usr/bin/chromium"
-PICTURE = Path(__file__).resolve().parents[1] / "picture.png"
+PICTURE = Path(__file__).resolve().parents[1] / ".github" / "picture.png"
 
 
 def take(browser: Browser, url: str, width: int, height: int, theme: str) -> Image.Image:

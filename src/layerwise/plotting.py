@@ -262,8 +262,8 @@ def layer_picture(tokens: Sequence[str], moved: np.ndarray) -> Figure:
     axes.set(xlim=(0, n_tokens), ylim=(0, n_rows), ylabel="layer")
     few = n_tokens <= 8  # then the words can stand upright
     axes.set_xticks(np.arange(n_tokens) + 0.5, tokens, rotation=0 if few else 90)
-    layers = range(0, n_rows, max(1, n_rows // 6))
-    axes.set_yticks(np.array(layers) + 0.5, layers)
+    layers = np.arange(0, n_rows, max(1, n_rows // 6))
+    axes.set_yticks(layers + 0.5, [str(layer) for layer in layers])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return figure

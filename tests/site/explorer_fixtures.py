@@ -9,19 +9,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Full texts of a few poems (1890, 1891, 1896; public domain), in place of the data set.
 POEMS = [
     (
@@ -163,8 +152,6 @@ def explorer_site(explorer_assets, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def explorer_browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
+def explorer_browser(chromium):
+    """Use the browser of all the site's tests: a process can drive only one."""
+    return chromium
