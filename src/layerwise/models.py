@@ -162,8 +162,9 @@ def load_encoder(
     device : {"auto", "cpu", "cuda", "mps"}
         See :func:`pick_device`.
     dtype : {"float32", "bfloat16"}
-        The numbers the model computes with. bfloat16 is about twice as fast on processors
-        made for it, and keeps two to three significant digits.
+        The numbers the model computes with. bfloat16 is faster on processors made for
+        it (1.8 times where there is AVX-512 BF16 but no AMX), and keeps two to three
+        significant digits: cosines between poems change by up to 0.004.
 
     Returns
     -------
