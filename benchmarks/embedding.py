@@ -47,8 +47,8 @@ TARGETS = {
     "poems: share of the textbook way's extra memory": ("<=", 1 / 6),
     "poems: largest difference from the textbook way": ("<=", 1e-5),
     "texts: tokens/s over sentence-transformers": (">=", 1.05),
-    "texts: bfloat16 tokens/s over float32": (">=", 2),
-    "texts: bfloat16 tokens/s over sentence-transformers": (">=", 2),
+    "texts: bfloat16 tokens/s over sentence-transformers": (">=", 2 * 1.05),
+    "texts: bfloat16 tokens/s over float32": None,
     "texts: share of a float32 matrix product's speed": None,
     "bfloat16 matrix product's speed over float32's": None,
 }
@@ -120,6 +120,13 @@ def alternate(contenders: dict[str, Callable], n_rounds: int) -> dict[str, list[
                 seconds[name].append(time.perf_counter() - start)
         say(f"  round {i} of {n_rounds} done" if i else "  warmed up")
     return seconds
+
+
+def fastest_batch_sizes(encode: Callable[[int], object], n: int) -> list[int]:
+    """Return the n batch sizes with which sentence-transformers takes least, fastest first."""
+    ways = {size: lambda size=size: encode(size) for size in SENTENCE_TRANSFORMERS_BATCHES}
+    seconds = medians(alternate(ways, 1))
+    return sorted(seconds, key=lambda size: seconds[size])[:n]
 
 
 def medians(seconds: dict[str, list[float]]) -> dict[str, float]:
@@ -256,6 +263,13 @@ def measure_texts(n_texts: int, n_rounds: int) -> dict[str, float]:
     texts = make_texts(list(load_poems()["text"]), n_texts, encoder)
     n_tokens, gflop = count_tokens(texts, encoder), useful_gflop(texts, encoder)
     say(f"{n_texts} texts, {n_tokens} tokens")
+
+    def encode(size: int) -> None:
+        other.encode(texts, batch_size=size, show_progress_bar=False)
+
+    say("sentence-transformers: the best batch sizes")
+    sizes = fastest_batch_sizes(encode, 2)
+    say(f"sentence-transformers in batches of {sizes}, and the others")
     multiply, product_gflop = matrix_products(torch.float32, gflop / 4)
     multiply_half, half_gflop = matrix_products(torch.bfloat16, gflop / 4)
     contenders: dict[str, Callable] = {
@@ -263,21 +277,20 @@ def measure_texts(n_texts: int, n_rounds: int) -> dict[str, float]:
         "bfloat16": lambda: embed_layers(texts, half, progress=False),
         "product": multiply,
         "bfloat16 product": multiply_half,
+        **{f"batches of {size}": lambda size=size: encode(size) for size in sizes},
     }
-    for size in SENTENCE_TRANSFORMERS_BATCHES:
-        contenders[f"batches of {size}"] = lambda size=size: other.encode(
-            texts, batch_size=size, show_progress_bar=False
-        )
     seconds = medians(alternate(contenders, n_rounds))
-    sizes = {size: seconds[f"batches of {size}"] for size in SENTENCE_TRANSFORMERS_BATCHES}
-    best = min(sizes, key=lambda size: sizes[size])
+    best = min(sizes, key=lambda size: seconds[f"batches of {size}"])
+    theirs = seconds[f"batches of {best}"]
     product = product_gflop / seconds["product"]
     return {
         "texts": n_texts,
         "tokens": n_tokens,
         **{
-            f"texts: sentence-transformers, batches of {size}, tokens/s": n_tokens / time_taken
-            for size, time_taken in sizes.items()
+            f"texts: sentence-transformers, batches of {size}, tokens/s": (
+                n_tokens / seconds[f"batches of {size}"]
+            )
+            for size in sizes
         },
         "texts: sentence-transformers' best batch size": best,
         "texts: embed_layers, tokens/s": n_tokens / seconds["package"],
@@ -285,11 +298,9 @@ def measure_texts(n_texts: int, n_rounds: int) -> dict[str, float]:
         "texts: embed_layers, useful GFLOP/s": gflop / seconds["package"],
         "texts: float32 matrix product, GFLOP/s": product,
         "texts: bfloat16 matrix product, GFLOP/s": half_gflop / seconds["bfloat16 product"],
-        "texts: tokens/s over sentence-transformers": sizes[best] / seconds["package"],
+        "texts: tokens/s over sentence-transformers": theirs / seconds["package"],
         "texts: bfloat16 tokens/s over float32": seconds["package"] / seconds["bfloat16"],
-        "texts: bfloat16 tokens/s over sentence-transformers": (
-            sizes[best] / seconds["bfloat16"]
-        ),
+        "texts: bfloat16 tokens/s over sentence-transformers": theirs / seconds["bfloat16"],
         "texts: share of a float32 matrix product's speed": (
             gflop / seconds["package"] / product
         ),

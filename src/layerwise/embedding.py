@@ -3,18 +3,19 @@
 Chapter: *Large Language Models: An Introduction*, "Examining context".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 
 from layerwise.models import Encoder, context_window
 from layerwise.pooling import POOLINGS
 
-# Tokens in a batch: enough to keep the processor busy, few enough to stay in its cache.
+# Float32 tokens in a batch: enough to keep the processor busy, few enough for its cache.
 BATCH_TOKENS = {"cpu": 512, "mps": 4096, "cuda": 16384}
 # No bar for work that ends before a reader wonders.
 SECONDS_BEFORE_PROGRESS = 2
@@ -51,6 +52,34 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     return texts
 
 
+def check_encoder(encoder: Encoder) -> None:
+    """Check that an encoder, which may be a reader's own, can embed texts.
+
+    Raises
+    ------
+    TypeError
+        If the model also has a decoder, which would need a text of its own.
+    ValueError
+        If the tokenizer has no padding token, or the model is in training mode.
+    """
+    model = encoder.model
+    if model.config.is_encoder_decoder and model.get_encoder() is not model:
+        raise TypeError(
+            f"{type(model).__name__} has an encoder and a decoder: pass model.get_encoder() as "
+            "the model"
+        )
+    if encoder.tokenizer.pad_token_id is None:
+        raise ValueError(
+            "the tokenizer has no padding token, which fills short texts up: give it one, "
+            "tokenizer.pad_token = tokenizer.eos_token"
+        )
+    if model.training:
+        raise ValueError(
+            "the model is in training mode, where dropout makes every run different: "
+            "call model.eval() first"
+        )
+
+
 def tokenize(texts: Sequence[str], encoder: Encoder, truncate: bool) -> list[Tensor]:
     """Turn texts into input IDs, none longer than the context window.
 
@@ -85,6 +114,11 @@ def tokenize(texts: Sequence[str], encoder: Encoder, truncate: bool) -> list[Ten
     return [torch.tensor(ids) for ids in input_ids]
 
 
+def tokens_per_batch(encoder: Encoder) -> int:
+    """Return how many tokens a batch may hold: twice as many in numbers of half the size."""
+    return BATCH_TOKENS[encoder.device.type] * 4 // encoder.model.dtype.itemsize
+
+
 def batches_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
     """Group the positions of texts of like length, longest first, so that padding is rare.
 
@@ -117,56 +151,39 @@ def pad(input_ids: list[Tensor], encoder: Encoder) -> dict[str, Tensor]:
     }
 
 
-def layer_modules(model) -> list[nn.Module]:
-    """List the modules whose outputs are the hidden states: the embeddings, then each layer.
-
-    Parameters
-    ----------
-    model
-        Any model built like a BERT.
-
-    Raises
-    ------
-    TypeError
-        If the model is not built like a BERT.
-    """
-    try:
-        # An ELECTRA's embeddings may be narrower than its layers, and are projected to fit.
-        first = getattr(model, "embeddings_project", model.embeddings)
-        return [first, *model.encoder.layer]
-    except AttributeError:
-        raise TypeError(
-            f"{type(model).__name__} has no .embeddings and .encoder.layer: embed_layers reads "
-            "BERT-like encoders (BERT, RoBERTa, MiniLM, ELECTRA)"
-        ) from None
-
-
 def pool_every_layer(batch: dict[str, Tensor], encoder: Encoder, pool) -> Tensor:
-    """Run the model, pooling each layer's output as it appears and keeping nothing else.
-
-    A forward hook is a function that torch calls with a module's output, each time the module
-    has run. Keeping all hidden states until the end would take n_tokens times the memory.
+    """Run the model on one batch, and pool each layer's hidden states.
 
     Returns
     -------
-    Tensor of shape (n_layers + 1, n_texts, n_dims)
+    float32 Tensor of shape (n_layers + 1, n_texts, n_dims)
     """
-    pooled = []
+    with torch.inference_mode():
+        hidden_states = encoder.model(**batch, output_hidden_states=True).hidden_states
+        return torch.stack(
+            [pool(layer.float(), batch["attention_mask"]) for layer in hidden_states]
+        )
 
-    def keep_pooled(module, inputs, output):
-        hidden_states = output[0] if isinstance(output, tuple) else output
-        pooled.append(pool(hidden_states.float(), batch["attention_mask"]))
 
-    hooks = [
-        module.register_forward_hook(keep_pooled) for module in layer_modules(encoder.model)
-    ]
+def map_in_parallel(function: Callable, items: list, device: torch.device) -> Iterator:
+    """Call a function on each item, several at a time on a CPU, and yield results in order.
+
+    One batch for each of the CPU's threads is faster than all threads on one batch: the
+    products of a small model are so short that threads who share one mostly wait.
+    """
+    n_threads = torch.get_num_threads()
+    n_workers = min(n_threads, len(items)) if device.type == "cpu" else 1
+    if n_workers == 1:
+        yield from map(function, items)
+        return
     try:
-        with torch.inference_mode():
-            encoder.model(**batch)
+        with ThreadPoolExecutor(
+            n_workers, initializer=torch.set_num_threads, initargs=(n_threads // n_workers,)
+        ) as workers:
+            yield from workers.map(function, items)
     finally:
-        for hook in hooks:
-            hook.remove()
-    return torch.stack(pooled)
+        # What a worker sets for itself, torch also takes as the default of later threads.
+        torch.set_num_threads(n_threads)
 
 
 def embed_layers(
@@ -199,35 +216,35 @@ def embed_layers(
     Raises
     ------
     TypeError
-        If texts is a single string or holds something else than strings, or the model is not
-        built like a BERT.
+        If texts is a single string or holds something else than strings, or the model also
+        has a decoder, which would need a text of its own.
     ValueError
         If there are no texts, a text is empty, too long or without a known word, the pooling
-        is unknown, or the model is in training mode.
+        is unknown, the tokenizer has no padding token, or the model is in training mode.
     """
     texts = check_texts(texts)
     if pooling not in POOLINGS:
         raise ValueError(f"unknown pooling {pooling!r}: use one of {sorted(POOLINGS)}")
-    if encoder.model.training:
-        raise ValueError(
-            "the model is in training mode, where dropout makes every run different: "
-            "call model.eval() first"
-        )
-    layer_modules(encoder.model)  # before any work: is the model built like a BERT?
+    check_encoder(encoder)
     input_ids = tokenize(texts, encoder, truncate)
+    lengths = [len(ids) for ids in input_ids]
+    batches = list(batches_by_length(lengths, tokens_per_batch(encoder)))
+
+    def embed(positions: list[int]) -> Tensor:
+        batch = pad([input_ids[i] for i in positions], encoder)
+        return pool_every_layer(batch, encoder, POOLINGS[pooling]).cpu()
+
     config = encoder.model.config
     embeddings = np.empty(
         (config.num_hidden_layers + 1, len(texts), config.hidden_size), dtype=np.float32
     )
-    lengths = [len(ids) for ids in input_ids]
     bar = tqdm(
         total=len(texts), desc="embedding", unit="text", leave=False,
         disable=not progress, delay=SECONDS_BEFORE_PROGRESS,
     )
     with bar:
-        for positions in batches_by_length(lengths, BATCH_TOKENS[encoder.device.type]):
-            batch = pad([input_ids[i] for i in positions], encoder)
-            pooled = pool_every_layer(batch, encoder, POOLINGS[pooling])
-            embeddings[:, positions] = pooled.cpu().numpy()
+        pooled_batches = map_in_parallel(embed, batches, encoder.device)
+        for positions, pooled in zip(batches, pooled_batches, strict=True):
+            embeddings[:, positions] = pooled.numpy()
             bar.update(len(positions))
     return embeddings

