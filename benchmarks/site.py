@@ -15,9 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -26,7 +23,7 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tools.serve_site import address, make_server  # noqa: E402
+from tools.serve_site import served  # noqa: E402
 
 SECTION = "site"
 CHROMIUM = "/usr/bin/chromium"
@@ -55,19 +52,6 @@ OBSERVE = """
     for (const e of list.getEntries()) if (!e.hadRecentInput) seen.cls += e.value;
   }).observe({type: 'layout-shift', buffered: true});
 """
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder, compressed as a static host would."""
-    with make_server(folder, compress=True) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield address(server)
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def build_default_book(notebook: Path, folder: Path) -> Path:
@@ -145,7 +129,7 @@ def measure_page(browser: Browser, url: str, exclude: str) -> dict[str, float]:
 
 def measure(folder: Path, path: str, rounds: int) -> dict[str, float]:
     """Open a page several times; return the median of each figure."""
-    with sync_playwright() as playwright, served(folder) as site:
+    with sync_playwright() as playwright, served(folder, compress=True) as site:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
         found = [measure_page(browser, site + path, "explorer/assets") for _ in range(rounds)]
         browser.close()

@@ -6,10 +6,13 @@ Explorers are ES modules, which browsers load over http only, not from files.
 import argparse
 import gzip
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 SITE = Path(__file__).resolve().parents[1] / "_build" / "html"
 
@@ -81,6 +84,19 @@ def make_server(
 def address(server: ThreadingHTTPServer) -> str:
     """Return the address of a server, with the slash at the end."""
     return f"http://127.0.0.1:{server.server_address[1]}/"
+
+
+@contextmanager
+def served(folder: Path, compress: bool = False) -> Iterator[str]:
+    """Serve a folder in the background; give its address."""
+    with make_server(folder, compress=compress) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield address(server)
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def main() -> None:

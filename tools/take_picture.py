@@ -5,13 +5,12 @@
 
 import argparse
 import io
-import threading
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.serve_site import address, make_server
+from tools.serve_site import SITE, served
 
 CHROMIUM = "/usr/bin/chromium"
 PICTURE = Path(__file__).resolve().parents[1] / ".github" / "picture.png"
@@ -34,14 +33,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--to", type=Path, default=PICTURE)
     options = parser.parse_args()
-    with make_server() as server, sync_playwright() as playwright:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with served(SITE) as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        desk = take(browser, f"{address(server)}index.html", 1180, 760, "light")
-        chapter = f"{address(server)}chapters/03_context.html"
+        desk = take(browser, f"{site}index.html", 1180, 760, "light")
+        chapter = f"{site}chapters/03_context.html"
         telephone = take(browser, chapter, 320, 620, "dark")
         browser.close()
-        server.shutdown()
     edge = 9
     sheet = Image.new("RGB", (desk.width + 310, desk.height + 60), "#e9e4d8")
     sheet.paste(desk, (30, 30))

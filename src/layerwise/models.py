@@ -164,7 +164,7 @@ def load_encoder(
         See :func:`pick_device`.
     dtype : {"float32", "bfloat16"}
         The numbers the model computes with. bfloat16 is faster on processors made for
-        it (1.8 times where there is AVX-512 BF16 but no AMX), and keeps two to three
+        it (1.9 times where there is AVX-512 BF16 but no AMX), and keeps two to three
         significant digits: cosines between poems change by up to 0.004.
 
     Returns

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from site_checks import BROWSER_OPTIONS, CHROMIUM, served
+from site_checks import BROWSER_OPTIONS, CHROMIUM
 
-from tools.serve_site import SITE
+from tools.serve_site import SITE, served
 
 
 def missing(what: str, remedy: str) -> None:

@@ -1,8 +1,6 @@
 """What every page of the site must be: each check raises AssertionError where it is not."""
 
 import re
-import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -10,8 +8,6 @@ from urllib.parse import urlparse
 
 import axe_playwright_python
 from playwright.sync_api import Browser, Page
-
-from tools.serve_site import address, make_server
 
 CHROMIUM = "/usr/bin/chromium"
 BROWSER_OPTIONS = [
@@ -22,19 +18,6 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("ut
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 # Names of what nobody can see, written where words should be
 EMPTY_WORDS = {"image", "figure", "picture", "plot", "graph", "svg", "png", "untitled", "alt"}
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder in the background; give its address."""
-    with make_server(folder) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield address(server)
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @contextmanager

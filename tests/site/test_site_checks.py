@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from site_checks import CHECKS, opened, served
+from site_checks import CHECKS, opened
+
+from tools.serve_site import served
 
 
 def insert(html: str) -> Callable[[str], str]:
