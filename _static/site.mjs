@@ -157,10 +157,10 @@ setUpMenu();
 // The rest needs the layout of the whole page: let the top of it be painted first.
 requestAnimationFrame(() =>
   setTimeout(() => {
+    root.classList.add("ready"); // the style sheet shows the cells that it held back
     setUpPlace();
     setUpCopying();
     setUpScrolling();
     setUpDefinitions();
-    root.classList.add("ready");
   }),
 );

@@ -76,6 +76,17 @@ def check_width(page: Page) -> None:
     assert wide <= 0, f"the page is {wide} px wider than the window"
 
 
+def check_whole(page: Page) -> None:
+    """Nothing waits to be scrolled to before it is drawn: a picture shows the whole page."""
+    page.wait_for_function("document.documentElement.classList.contains('ready')")
+    waiting = page.evaluate(
+        "Array.from(document.querySelectorAll('article *')).filter(e => e.checkVisibility()"
+        " && !e.checkVisibility({contentVisibilityAuto: true}))"
+        ".map(e => e.outerHTML.slice(0, 80))"
+    )
+    assert not waiting, f"{len(waiting)} elements are not drawn: {waiting[:3]}"
+
+
 def check_axe(page: Page) -> None:
     """axe finds no violation of WCAG 2.1 A and AA; neither do we in code.
 
@@ -200,6 +211,7 @@ def check_keyboard(page: Page) -> None:
 CHECKS = {
     "quiet": check_quiet,
     "width": check_width,
+    "whole": check_whole,
     "axe": check_axe,
     "headings": check_headings,
     "alternatives": check_alternatives,

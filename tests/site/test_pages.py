@@ -9,6 +9,7 @@ from site_checks import (
     check_headings,
     check_keyboard,
     check_quiet,
+    check_whole,
     check_width,
     opened,
 )
@@ -26,6 +27,7 @@ THEMES = ["light", "dark"]
 def test_page(chromium, site, name, width, theme):
     with opened(chromium, site + name, width, theme) as page:
         check_width(page)
+        check_whole(page)
         check_alternatives(page)
         check_headings(page)
         if theme == "light":  # the order of stops does not hang on colours

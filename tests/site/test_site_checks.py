@@ -53,6 +53,10 @@ BREAKS = {
     "image that is not there": ("quiet", insert('<img src="gone.png" alt="A thing now gone">')),
     "error in a script": ("quiet", insert("<script>nowhere()</script>")),
     "wide block": ("width", insert('<div style="width: 1400px">wide</div>')),
+    "cell that waits for the reader": (
+        "whole",
+        insert('<div style="margin-top: 9000px; content-visibility: auto"><p>late</p></div>'),
+    ),
     "skipped heading": ("headings", insert("<h4>Too deep</h4>")),
     "two titles": ("headings", insert("<h1>Another</h1>")),
     "link no key reaches": ("keyboard", insert('<a href="#x" tabindex="-1">out of reach</a>')),

@@ -116,6 +116,22 @@ def test_definition_on_tap(chromium, site):
         page.wait_for_url("**/glossary.html#term-*")
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_link_into_a_chapter_arrives_and_stays_there(chromium, site, width):
+    address = site + "chapters/03_context.html"
+    with opened(chromium, address, width, "light") as page:
+        sections = page.eval_on_selector_all("article section[id]", "all => all.map(e => e.id)")
+    for section in sections[5::10]:
+        with opened(chromium, f"{address}#{section}", width, "light") as page:
+            page.wait_for_function("document.documentElement.classList.contains('ready')")
+            page.wait_for_timeout(300)
+            assert page.evaluate("scrollY") > 1000
+            top = page.evaluate(
+                "id => document.getElementById(id).getBoundingClientRect().top", section
+            )
+            assert -5 <= top <= 100, section
+
+
 def test_code_is_copied(chromium, site):
     address = site + "chapters/01_tokens.html"
     permissions = ["clipboard-read", "clipboard-write"]
@@ -175,6 +191,7 @@ def test_archive_works_with_every_other_host_blocked(chromium, unpacked):
     with opened(chromium, url + "chapters/02_transformer.html", 1280, "light") as page:
         equation = page.locator("math[display=block]").first
         assert equation.bounding_box()["height"] > 20
+        page.wait_for_load_state("networkidle")  # leaving earlier would cut requests off
         assert "chapters/01_tokens.html" in search(page, url, "padding")[:3]
         assert not page.complaints
 
