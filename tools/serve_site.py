@@ -6,6 +6,7 @@ Explorers are ES modules, which browsers load over http only, not from files.
 import argparse
 import gzip
 import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -73,15 +74,24 @@ class SiteHandler(SimpleHTTPRequestHandler):
             super().log_message(*arguments)
 
 
+class SiteServer(ThreadingHTTPServer):
+    """A thread for each request; a reader who leaves before a page is whole is no error."""
+
+    def handle_error(self, request, client_address) -> None:
+        """Report every error but a connection that the reader has closed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def make_server(
     folder: Path = SITE, port: int = 0, compress: bool = False, quiet: bool = True
-) -> ThreadingHTTPServer:
+) -> SiteServer:
     """Make a server of a folder on 127.0.0.1; port 0 takes one that is free."""
     handler = partial(SiteHandler, directory=str(folder), compress=compress, quiet=quiet)
-    return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    return SiteServer(("127.0.0.1", port), handler)
 
 
-def address(server: ThreadingHTTPServer) -> str:
+def address(server: SiteServer) -> str:
     """Return the address of a server, with the slash at the end."""
     return f"http://127.0.0.1:{server.server_address[1]}/"
 
