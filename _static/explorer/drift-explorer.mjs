@@ -245,7 +245,7 @@ class DriftExplorer extends Explorer {
       h("p", { class: "label" }, [title || null, theme, year].filter(Boolean).join(", ")));
     this.shade.textContent =
       `Words shaded by how far they moved from layer ${this.layer - 1} to layer ${this.layer}: ` +
-      `none is 0, darkest ${share(this.mostMoved())} (1 − cosine).`;
+      `none is 0, strongest ${share(this.mostMoved())} (1 − cosine).`;
   }
 
   // The largest movement of any token in this layer, so that shades compare between poems.
