@@ -136,7 +136,7 @@ def bench(session: nox.Session) -> None:
     python(session, "-m", "tools.build_book")  # two of them measure the site
     names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("*.py"))
     for name in names:
-        python(session, f"benchmarks/{name}.py", "--out", str(BENCHMARKS))
+        python(session, "-m", f"benchmarks.{name}", "--out", str(BENCHMARKS))
 
 
 @nox.session

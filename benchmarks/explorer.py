@@ -1,6 +1,6 @@
 """How fast the in-page explorers are: in Chromium, on one thread, beside torch on one thread.
 
-    python benchmarks/explorer.py [--out FILE] [--assets DIR] [--chromium PATH]
+    python -m benchmarks.explorer [--out FILE] [--assets DIR] [--chromium PATH]
 
 DIR is what tools/explorer_assets.py made; left out, it is that of the built book. Prints, and
 adds to FILE, a JSON object: seconds (medians), and each time as a ratio to torch's for the same
@@ -22,21 +22,14 @@ import torch
 from playwright.sync_api import sync_playwright
 
 from layerwise.models import load_encoder
+from tools.browser import BROWSER_OPTIONS, CHROMIUM
+from tools.measurements import merge_into
 
 ROOT = Path(__file__).resolve().parents[1]
 SECTION = "explorer"
 ASSETS = ROOT / "_build" / "html" / "_static" / "explorer" / "assets"
 N_TOKENS = [16, 64, 512]
 REPEATS = 7
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Benchmark</title>
 <link rel="stylesheet" href="explorer/explorer.css">
 <attention-explorer></attention-explorer>
@@ -93,7 +86,7 @@ def serve(assets: Path, folder: Path) -> ThreadingHTTPServer:
 def time_page(address: str, chromium: str) -> dict:
     """Time opening the page, loading the model, and running it, in a fresh browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
         page = browser.new_page()
         page.goto(address)
         page.wait_for_selector("attention-explorer[state='ready']")
@@ -123,7 +116,7 @@ def time_torch() -> dict:
     return seconds
 
 
-def measure(assets: Path, chromium: str = "/usr/bin/chromium") -> dict:
+def measure(assets: Path, chromium: str = CHROMIUM) -> dict:
     """Measure everything and return it as one object."""
     with tempfile.TemporaryDirectory() as folder:
         server = serve(assets, Path(folder))
@@ -141,20 +134,12 @@ def measure(assets: Path, chromium: str = "/usr/bin/chromium") -> dict:
     }
 
 
-def merge_into(path: Path, section: str, results: dict) -> None:
-    """Write results into one section of a JSON file and leave its other sections alone."""
-    everything = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    everything[section] = results
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(everything, indent=2) + "\n", "utf-8")
-
-
 def main() -> None:
     """Read the command line, measure, say what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--assets", type=Path, default=ASSETS)
     parser.add_argument("--out", type=Path, default=ROOT / "_build" / "bench.json")
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--chromium", default=CHROMIUM)
     arguments = parser.parse_args()
     results = measure(arguments.assets, arguments.chromium)
     print(json.dumps(results, indent=2))

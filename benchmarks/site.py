@@ -1,6 +1,6 @@
 """How heavy a page is and how soon it can be read, beside Jupyter Book's default.
 
-    python benchmarks/site.py --out _build/bench.json
+    python -m benchmarks.site --out _build/bench.json
 
 The core chapter is opened as on a telephone with a middling connection (Lighthouse's mobile
 profile): 1.6 Mbit/s, 150 ms for a round trip, a processor slowed four times. The same executed
@@ -20,17 +20,12 @@ from urllib.parse import urlparse
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tools.browser import BROWSER_OPTIONS, CHROMIUM
+from tools.measurements import merge_into
+from tools.serve_site import served
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from tools.serve_site import served  # noqa: E402
-
 SECTION = "site"
-CHROMIUM = "/usr/bin/chromium"
-BROWSER_OPTIONS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 TELEPHONE = {"viewport": {"width": 412, "height": 823}, "device_scale_factor": 1.75}
 NETWORK = {
     "offline": False, "latency": 150,
@@ -139,14 +134,6 @@ def measure(folder: Path, path: str, rounds: int) -> dict[str, float]:
         if name != "largest"
     }
     return {**figures, "largest": found[0]["largest"]}
-
-
-def merge_into(path: Path, section: str, results: dict) -> None:
-    """Write results into one section of a JSON file and leave its other sections alone."""
-    everything = json.loads(path.read_text()) if path.is_file() else {}
-    everything[section] = results
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(everything, indent=2) + "\n")
 
 
 def main() -> None:

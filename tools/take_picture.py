@@ -10,9 +10,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from tools.browser import BROWSER_OPTIONS, CHROMIUM
 from tools.serve_site import SITE, served
 
-CHROMIUM = "/usr/bin/chromium"
 PICTURE = Path(__file__).resolve().parents[1] / ".github" / "picture.png"
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=PICTURE)
     options = parser.parse_args()
     with served(SITE) as site, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
         desk = take(browser, f"{site}index.html", 1180, 760, "light")
         chapter = f"{site}chapters/03_context.html"
         telephone = take(browser, chapter, 320, 620, "dark")

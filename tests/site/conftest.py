@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from site_checks import BROWSER_OPTIONS, CHROMIUM
 
+from tools.browser import BROWSER_OPTIONS, CHROMIUM
 from tools.serve_site import SITE, served
 
 

@@ -9,11 +9,6 @@ from urllib.parse import urlparse
 import axe_playwright_python
 from playwright.sync_api import Browser, Page
 
-CHROMIUM = "/usr/bin/chromium"
-BROWSER_OPTIONS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 # Names of what nobody can see, written where words should be
