@@ -90,7 +90,7 @@ def lab(session: nox.Session) -> None:
         "JUPYTERLAB_SETTINGS_DIR": str(ROOT / "_build" / "lab" / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(ROOT / "_build" / "lab" / "workspaces"),
     }
-    first = "--LabApp.default_url=/lab/tree/chapters/01_tokens.md"
+    first = "--LabApp.default_url=/lab/tree/chapters/tokens.md"
     no_network = "--LabApp.extension_manager=readonly"
     python(
         session, "-m", "jupyterlab", first, no_network, *session.posargs, env=settings

@@ -20,7 +20,7 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from layerwise.poems import poem_html
+from layerwise.texts.poems import poem_html
 
 
 class Poem(SphinxDirective):

@@ -29,8 +29,8 @@ from transformers import AutoModel, AutoTokenizer, logging
 
 from layerwise.embedding import embed_layers, tokenize
 from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
-from layerwise.poems import load_poems
 from layerwise.similarity import cosine, nearest, static_to_layer
+from layerwise.texts.poems import load_poems
 from tools.measurements import merge_into
 
 SECTION = "embedding"

@@ -140,7 +140,7 @@ def main() -> None:
     """Measure both, write the figures, print them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "_build" / "bench.json")
-    parser.add_argument("--chapter", default="chapters/03_context")
+    parser.add_argument("--chapter", default="chapters/context")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     build = ROOT / "_build"

@@ -211,7 +211,7 @@ def report_failures(failures: list[Failure]) -> int:
 def write_executed_notebooks(
     book: Book, executions: dict[str, Execution], folder: Path
 ) -> None:
-    """Write every chapter as an executed notebook, ``<folder>/chapters/01_tokens.ipynb``."""
+    """Write every chapter as an executed notebook, ``<folder>/chapters/tokens.ipynb``."""
     for chapter in book.chapters:
         path = folder / f"{chapter.name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)

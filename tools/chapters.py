@@ -23,7 +23,7 @@ SUFFIXES = (".md", ".ipynb")
 class Chapter(NamedTuple):
     """A page of the book that has cells to execute."""
 
-    name: str  # as Sphinx calls it: chapters/01_tokens
+    name: str  # as Sphinx calls it: chapters/tokens
     path: Path
     notebook: NotebookNode
     key: str  # jupyter-cache's digest of kernel and code cells

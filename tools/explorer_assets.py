@@ -312,7 +312,7 @@ def load_poems(path: str | None) -> pd.DataFrame | None:
     if path is not None:
         return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_json(path)
     try:
-        from layerwise.poems import load_poems as load_book_poems
+        from layerwise.texts.poems import load_poems as load_book_poems
 
         return load_book_poems()
     except (ImportError, FileNotFoundError):

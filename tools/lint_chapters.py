@@ -109,7 +109,7 @@ class Directive(NamedTuple):
 class Page(NamedTuple):
     """A page of the book, taken apart."""
 
-    name: str  # relative to the book: chapters/01_tokens.md
+    name: str  # relative to the book: chapters/tokens.md
     text: str
     cells: list[Cell]
     prose: list[tuple[int, str]]  # numbers of lines, and lines
@@ -117,7 +117,7 @@ class Page(NamedTuple):
 
 
 def called(call: ast.Call) -> str:
-    """Return the name of what is called as it is written: ``plotting.show``."""
+    """Return the name of what is called as it is written: ``pd.concat``."""
     return ast.unparse(call.func)
 
 
@@ -234,12 +234,12 @@ def check_figures(page: Page) -> Iterator[Finding]:
     """Every figure has an alt text with at least one computed field."""
     for cell in page.cells:
         for call in cell.calls:
-            if called(call) != "plotting.show":
+            if called(call) != "show":
                 continue
             line = cell.line + call.lineno - 1
             alt = next((word.value for word in call.keywords if word.arg == "alt"), None)
             if alt is None:
-                what = "a figure without alt text: pass alt=f'...' to plotting.show"
+                what = "a figure without alt text: pass alt=f'...' to show"
                 yield Finding(page.name, line, what)
             elif not any(isinstance(node, ast.FormattedValue) for node in ast.walk(alt)):
                 what = "an alt text without a computed number: say with {...} what is drawn"

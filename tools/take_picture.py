@@ -36,7 +36,7 @@ def main() -> None:
     with served(SITE) as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
         desk = take(browser, f"{site}index.html", 1180, 760, "light")
-        chapter = f"{site}chapters/03_context.html"
+        chapter = f"{site}chapters/context.html"
         telephone = take(browser, chapter, 320, 620, "dark")
         browser.close()
     edge = 9

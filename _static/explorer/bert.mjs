@@ -1,5 +1,5 @@
 // A BERT encoder in one sitting: from input IDs to the hidden states and attentions of all layers.
-// The same steps, under the same names, as layerwise.by_hand and layerwise.attention in Python.
+// The same steps, under the same names, as layerwise.by_hand in Python.
 //
 // A tensor is one Float32Array, row after row; its shape stands beside it in a comment.
 // A weight is asked for by the name it has in the model: weights.get("embeddings.LayerNorm.bias").

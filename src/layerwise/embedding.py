@@ -3,20 +3,17 @@
 Chapter: *Large Language Models: An Introduction*, "Examining context".
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 
+from layerwise.batching import batches_by_length, map_in_parallel, pad, tokens_per_batch
 from layerwise.models import Encoder, context_window
 from layerwise.pooling import POOLINGS
 
-# Float32 tokens in a batch: enough to keep the processor busy, few enough for its cache.
-BATCH_TOKENS = {"cpu": 512, "mps": 4096, "cuda": 16384}
 # No bar for work that ends before a reader wonders.
 SECONDS_BEFORE_PROGRESS = 2
 
@@ -114,43 +111,6 @@ def tokenize(texts: Sequence[str], encoder: Encoder, truncate: bool) -> list[Ten
     return [torch.tensor(ids) for ids in input_ids]
 
 
-def tokens_per_batch(encoder: Encoder) -> int:
-    """Return how many tokens a batch may hold: twice as many in numbers of half the size."""
-    return BATCH_TOKENS[encoder.device.type] * 4 // encoder.model.dtype.itemsize
-
-
-def batches_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
-    """Group the positions of texts of like length, longest first, so that padding is rare.
-
-    A batch holds at most max_tokens, padding included, or else one text: many short texts or
-    a few long ones are the same amount of work. Longest first: if memory runs out, it does so
-    at once.
-    """
-    batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
-
-
-def pad(input_ids: list[Tensor], encoder: Encoder) -> dict[str, Tensor]:
-    """Make a rectangle of texts of different lengths, and the mask that says which is which.
-
-    Returns
-    -------
-    dict of two int Tensors of shape (n_texts, n_tokens), on the encoder's device
-    """
-    padding = encoder.tokenizer.pad_token_id
-    mask = [torch.ones_like(ids) for ids in input_ids]
-    return {
-        "input_ids": pad_sequence(input_ids, True, padding).to(encoder.device),
-        "attention_mask": pad_sequence(mask, True, 0).to(encoder.device),
-    }
-
-
 def pool_every_layer(batch: dict[str, Tensor], encoder: Encoder, pool) -> Tensor:
     """Run the model on one batch, and pool each layer's hidden states.
 
@@ -163,27 +123,6 @@ def pool_every_layer(batch: dict[str, Tensor], encoder: Encoder, pool) -> Tensor
         return torch.stack(
             [pool(layer.float(), batch["attention_mask"]) for layer in hidden_states]
         )
-
-
-def map_in_parallel(function: Callable, items: list, device: torch.device) -> Iterator:
-    """Call a function on each item, several at a time on a CPU, and yield results in order.
-
-    One batch for each of the CPU's threads is faster than all threads on one batch: the
-    products of a small model are so short that threads who share one mostly wait.
-    """
-    n_threads = torch.get_num_threads()
-    n_workers = min(n_threads, len(items)) if device.type == "cpu" else 1
-    if n_workers == 1:
-        yield from map(function, items)
-        return
-    try:
-        with ThreadPoolExecutor(
-            n_workers, initializer=torch.set_num_threads, initargs=(n_threads // n_workers,)
-        ) as workers:
-            yield from workers.map(function, items)
-    finally:
-        # What a worker sets for itself, torch also takes as the default of later threads.
-        torch.set_num_threads(n_threads)
 
 
 def embed_layers(

@@ -19,7 +19,7 @@ check_equal("a claim", 1, 1)
 
 ```{{code-cell}} ipython3
 check_differs("its twin", 1, 2)
-plotting.show(
+show(
     figure,
     alt=f"Bars for {{n}} poems.",
 )

@@ -188,8 +188,8 @@ def test_a_damaged_notebook_fails(check, damage):
 
 def test_chapters_are_executed_in_an_empty_folder_far_from_the_book(tmp_path):
     code = (
-        "import os\nimport layerwise.poems\n"
-        "print(os.listdir(), os.path.exists('chapters'), len(layerwise.poems.load_poems()))"
+        "import os\nfrom layerwise.texts.poems import load_poems\n"
+        "print(os.listdir(), os.path.exists('chapters'), len(load_poems()))"
     )
     notebook = new_notebook(cells=[new_code_cell(code)])
     chapter = Chapter("chapters/far", tmp_path / "far.md", notebook, "key", time_limit=60)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from layerwise.models import load_encoder
-from layerwise.poems import load_poems
+from layerwise.texts.poems import load_poems
 
 pytest_plugins = ("explorer_fixtures",)
 

@@ -31,7 +31,7 @@ REPO2DOCKER_FILES = {
 def links(repository: str, **options) -> dict[str, str]:
     return launch_links(
         {"launch_buttons": BUTTONS, "repository_url": repository, **options},
-        "chapters/01_tokens",
+        "chapters/tokens",
     )
 
 
@@ -51,12 +51,12 @@ def test_settings_reach_the_extension():
 
 def test_links_of_a_repository_on_github():
     assert links("https://github.com/a/b/", repository_branch="v1") == {
-        "Binder": "https://mybinder.org/v2/gh/a/b/v1?urlpath=lab%2Ftree%2Fchapters%2F01_tokens.ipynb",
+        "Binder": "https://mybinder.org/v2/gh/a/b/v1?urlpath=lab%2Ftree%2Fchapters%2Ftokens.ipynb",
         "Colab": "https://colab.research.google.com/github/a/b/blob/gh-pages/"
-        "notebooks/chapters/01_tokens.ipynb",
+        "notebooks/chapters/tokens.ipynb",
         "JupyterHub": "https://hub.example.org/hub/user-redirect/git-pull?"
         "repo=https%3A%2F%2Fgithub.com%2Fa%2Fb&branch=gh-pages&"
-        "urlpath=lab%2Ftree%2Fb%2Fnotebooks%2Fchapters%2F01_tokens.ipynb",
+        "urlpath=lab%2Ftree%2Fb%2Fnotebooks%2Fchapters%2Ftokens.ipynb",
     }
 
 

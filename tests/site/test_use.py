@@ -10,15 +10,15 @@ from tools.serve_site import served
 
 # What someone might type, and the page that should be among the first three
 SEARCHES = {
-    "tokenizer": "chapters/01_tokens.html",
-    "padding": "chapters/01_tokens.html",
-    "attention mask": "chapters/01_tokens.html",
-    "softmax": "chapters/02_transformer.html",
-    "self-attention": "chapters/02_transformer.html",
-    "layer normalization": "chapters/02_transformer.html",
-    "cosine": "chapters/03_context.html",
-    "pooling": "chapters/03_context.html",
-    "hope is the thing with feathers": "chapters/01_tokens.html",
+    "tokenizer": "chapters/tokens.html",
+    "padding": "chapters/tokens.html",
+    "attention mask": "chapters/tokens.html",
+    "softmax": "chapters/transformer.html",
+    "self-attention": "chapters/transformer.html",
+    "layer normalization": "chapters/transformer.html",
+    "cosine": "chapters/context.html",
+    "pooling": "chapters/context.html",
+    "hope is the thing with feathers": "chapters/tokens.html",
 }
 
 
@@ -87,7 +87,7 @@ def test_menu_on_a_phone(chromium, site):
 
 
 def test_definition_on_hover_and_focus(chromium, site):
-    with opened(chromium, site + "chapters/01_tokens.html", 1280, "light") as page:
+    with opened(chromium, site + "chapters/tokens.html", 1280, "light") as page:
         term = page.locator("a.term").first
         described = page.locator(f"[id='{term.get_attribute('aria-describedby')}']")
         assert len(described.text_content().split()) > 4
@@ -102,7 +102,7 @@ def test_definition_on_hover_and_focus(chromium, site):
 
 
 def test_definition_on_tap(chromium, site):
-    address = site + "chapters/01_tokens.html"
+    address = site + "chapters/tokens.html"
     with opened(chromium, address, 360, "light", has_touch=True) as page:
         term = page.locator("a.term").first
         term.tap()
@@ -118,7 +118,7 @@ def test_definition_on_tap(chromium, site):
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_link_into_a_chapter_arrives_and_stays_there(chromium, site, width):
-    address = site + "chapters/03_context.html"
+    address = site + "chapters/context.html"
     with opened(chromium, address, width, "light") as page:
         sections = page.eval_on_selector_all("article section[id]", "all => all.map(e => e.id)")
     for section in sections[5::10]:
@@ -133,7 +133,7 @@ def test_a_link_into_a_chapter_arrives_and_stays_there(chromium, site, width):
 
 
 def test_code_is_copied(chromium, site):
-    address = site + "chapters/01_tokens.html"
+    address = site + "chapters/tokens.html"
     permissions = ["clipboard-read", "clipboard-write"]
     with opened(chromium, address, 1280, "light", permissions=permissions) as page:
         code = page.locator(".cell_input pre").first
@@ -144,7 +144,7 @@ def test_code_is_copied(chromium, site):
 
 
 def test_solutions_unfold_by_keyboard(chromium, site):
-    with opened(chromium, site + "chapters/01_tokens.html", 360, "light") as page:
+    with opened(chromium, site + "chapters/tokens.html", 360, "light") as page:
         solution = page.locator("details.solution").first
         assert not solution.evaluate("e => e.open")
         solution.locator("summary").focus()
@@ -163,7 +163,7 @@ def test_page_that_is_not_there(chromium, site):
 
 def test_reading_needs_no_script(chromium, site):
     with opened(
-        chromium, site + "chapters/01_tokens.html", 360, "light", java_script_enabled=False
+        chromium, site + "chapters/tokens.html", 360, "light", java_script_enabled=False
     ) as page:
         assert page.get_by_role("link", name="Glossary", exact=True).first.is_visible()
         assert page.locator("article h1").is_visible()
@@ -188,11 +188,11 @@ def test_archive_is_complete(unpacked):
 
 def test_archive_works_with_every_other_host_blocked(chromium, unpacked):
     _, url = unpacked
-    with opened(chromium, url + "chapters/02_transformer.html", 1280, "light") as page:
+    with opened(chromium, url + "chapters/transformer.html", 1280, "light") as page:
         equation = page.locator("math[display=block]").first
         assert equation.bounding_box()["height"] > 20
         page.wait_for_load_state("networkidle")  # leaving earlier would cut requests off
-        assert "chapters/01_tokens.html" in search(page, url, "padding")[:3]
+        assert "chapters/tokens.html" in search(page, url, "padding")[:3]
         assert not page.complaints
 
 

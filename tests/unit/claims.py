@@ -10,7 +10,8 @@ import torch
 from torch.nn import functional
 from torch.testing import assert_close
 
-from layerwise import attention, by_hand, embedding, similarity
+from layerwise import embedding, similarity
+from layerwise.by_hand import attention, bert
 
 TOLERANCE = {"atol": 1e-5, "rtol": 0}
 
@@ -38,7 +39,7 @@ def hidden_states_by_hand_equal_the_models(encoder, lines):
     batch = padded_batch(encoder, lines)
     expected = outputs_of_the_model(encoder, batch).hidden_states
     with torch.inference_mode():
-        hidden_states, _ = by_hand.encode(batch, encoder.model)
+        hidden_states, _ = bert.encode(batch, encoder.model)
     tokens = batch["attention_mask"].bool()
     assert not tokens.all()
     assert len(hidden_states) == len(expected) == encoder.model.config.num_hidden_layers + 1
@@ -50,7 +51,7 @@ def attentions_by_hand_equal_the_models(encoder, lines):
     batch = padded_batch(encoder, lines)
     expected = outputs_of_the_model(encoder, batch).attentions
     with torch.inference_mode():
-        _, attentions = by_hand.encode(batch, encoder.model)
+        _, attentions = bert.encode(batch, encoder.model)
     tokens = batch["attention_mask"].bool()
     assert len(attentions) == len(expected) == encoder.model.config.num_hidden_layers
     for ours, theirs in zip(attentions, expected, strict=True):
@@ -62,7 +63,7 @@ def attentions_by_hand_equal_the_models(encoder, lines):
 def padding_gets_no_attention(encoder, lines):
     batch = padded_batch(encoder, lines)
     with torch.inference_mode():
-        _, attentions = by_hand.encode(batch, encoder.model)
+        _, attentions = bert.encode(batch, encoder.model)
     padding = batch["attention_mask"] == 0
     assert padding.any()
     for weights in attentions:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch.testing import assert_close
 
-from layerwise.attention import (
+from layerwise.by_hand.attention import (
     attention_entropy,
     causal_mask,
     merge_heads,

@@ -4,16 +4,17 @@ import claims
 import pytest
 import torch
 
-from layerwise import attention, by_hand, embedding, pooling, similarity
+from layerwise import embedding, pooling, similarity
+from layerwise.by_hand import attention, bert
 
 
 def relu_for_gelu(patch):
-    patch.setattr(by_hand, "gelu", torch.relu)
+    patch.setattr(bert, "gelu", torch.relu)
 
 
 def mask_ignored_by_hand(patch):
-    padding_mask = by_hand.padding_mask
-    patch.setattr(by_hand, "padding_mask", lambda mask: padding_mask(torch.ones_like(mask)))
+    padding_mask = bert.padding_mask
+    patch.setattr(bert, "padding_mask", lambda mask: padding_mask(torch.ones_like(mask)))
 
 
 def mask_ignored_by_the_model(patch):

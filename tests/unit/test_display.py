@@ -5,7 +5,8 @@ import inspect
 
 import pytest
 
-from layerwise import attention, by_hand, pooling
+from layerwise import pooling
+from layerwise.by_hand import attention, bert
 from layerwise.display import show_source, source_without_docstring
 
 
@@ -23,7 +24,7 @@ def bare(x):
     return x
 
 
-FUNCTIONS = [attention.scaled_dot_product_attention, by_hand.encoder_layer, pooling.mean_pool]
+FUNCTIONS = [attention.scaled_dot_product_attention, bert.encoder_layer, pooling.mean_pool]
 
 
 def test_the_docstring_is_left_out_and_all_else_stays():

@@ -24,8 +24,9 @@ from transformers import (
     T5Model,
 )
 
-from layerwise import embedding
-from layerwise.embedding import batches_by_length, embed_layers
+from layerwise import batching
+from layerwise.batching import batches_by_length
+from layerwise.embedding import embed_layers
 from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
 from layerwise.pooling import POOLINGS
 from layerwise.similarity import cosine, layer_to_layer, static_to_layer
@@ -85,7 +86,7 @@ def test_batches_hold_each_text_once_and_the_longest_first(lengths, max_tokens):
 @pytest.mark.parametrize("max_tokens", [1, 20, 40])
 def test_the_size_of_batches_moves_no_text(tiny_encoder, lines, monkeypatch, max_tokens):
     in_one_batch = embed_layers(lines, tiny_encoder, progress=False)
-    monkeypatch.setitem(embedding.BATCH_TOKENS, "cpu", max_tokens)
+    monkeypatch.setitem(batching.BATCH_TOKENS, "cpu", max_tokens)
     in_small_batches = embed_layers(lines, tiny_encoder, progress=False)
     np.testing.assert_allclose(in_small_batches, in_one_batch, **claims.TOLERANCE)
 
@@ -152,7 +153,7 @@ def test_batches_run_on_every_thread_and_leave_their_number_as_it_was(
         return hidden_states.mean(1)
 
     monkeypatch.setitem(POOLINGS, "mean", pool_and_look)
-    monkeypatch.setitem(embedding.BATCH_TOKENS, "cpu", 1)  # one text a batch
+    monkeypatch.setitem(batching.BATCH_TOKENS, "cpu", 1)  # one text a batch
     embed_layers(lines * 20, tiny_encoder, progress=False)
     workers = {thread for thread, _ in seen}
     assert len(workers) == 2
@@ -184,7 +185,7 @@ def test_an_error_in_a_batch_is_raised_at_once(tiny_encoder, lines, two_threads,
         raise ZeroDivisionError
 
     monkeypatch.setitem(POOLINGS, "mean", fail)
-    monkeypatch.setitem(embedding.BATCH_TOKENS, "cpu", 1)
+    monkeypatch.setitem(batching.BATCH_TOKENS, "cpu", 1)
     with pytest.raises(ZeroDivisionError):
         embed_layers(lines * 20, tiny_encoder, progress=False)
     assert n_calls < len(lines) * 10

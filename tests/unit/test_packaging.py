@@ -53,7 +53,8 @@ import sys
 wheel, libraries = sys.argv[1:]
 sys.path[:0] = [wheel]
 sys.path.append(libraries)  # as a folder of modules: files that name other folders do nothing
-from layerwise import checkpoints, poems  # the modules that need no torch, which takes long
+from layerwise import checkpoints
+from layerwise.texts import poems  # the modules that need no torch, which takes long
 assert poems.__file__.startswith(wheel), poems.__file__
 print(len(poems.load_poems()), checkpoints.CHECKPOINTS[checkpoints.DEFAULT_CHECKPOINT].folder)
 """

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import BertModel
 from transformers.models.bert.modeling_bert import BertLayer
 
-from layerwise.attention import linear, multi_head_self_attention, padding_mask
+from layerwise.by_hand.attention import linear, multi_head_self_attention, padding_mask
 
 
 def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:

@@ -8,16 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from layerwise.plotting import (
-    INK,
-    attention_heatmap,
+from layerwise.figures.attention import attention_heatmap
+from layerwise.figures.layers import (
     compare_by_layer,
     layer_colors,
-    new_figure,
-    show,
     token_strip,
     violins_by_layer,
 )
+from layerwise.figures.page import INK, new_figure, show
 from layerwise.similarity import COMPARISONS, drift_table
 
 ALT = "Attention of one head: every token looks only at itself, with a share of 1."

@@ -1,0 +1,1 @@
+"""Models in one sitting each, rebuilt from their own weights."""

@@ -1,0 +1,1 @@
+"""What the book draws: one style, and one way into the page."""

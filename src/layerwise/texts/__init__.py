@@ -1,0 +1,1 @@
+"""The collections that the book reads: one loader each."""
