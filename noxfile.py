@@ -71,13 +71,13 @@ def what_to_install() -> str:
 @nox.session
 def book(session: nox.Session) -> None:
     """Build the book into _build/html, executing what changed: --model NAME, --device NAME."""
-    python(session, "-m", "tools.build_book", *session.posargs)
+    python(session, "-m", "tools.book.build", *session.posargs)
 
 
 @nox.session
 def cache(session: nox.Session) -> None:
     """Look after executions: status, pack FILE, unpack FILE, fingerprint."""
-    python(session, "-m", "tools.cache", *session.posargs)
+    python(session, "-m", "tools.executions.command", *session.posargs)
 
 
 @nox.session
@@ -100,13 +100,13 @@ def lab(session: nox.Session) -> None:
 @nox.session
 def serve(session: nox.Session) -> None:
     """Serve the built site on 127.0.0.1 and print its address: --port NUMBER."""
-    python(session, "-m", "tools.serve_site", *session.posargs)
+    python(session, "-m", "tools.site.serve", *session.posargs)
 
 
 @nox.session
 def site_archive(session: nox.Session) -> None:
     """Pack the site, with its notebooks, into _build/layer-by-layer.zip: --to FILE."""
-    python(session, "-m", "tools.archive_site", *session.posargs)
+    python(session, "-m", "tools.site.archive", *session.posargs)
 
 
 @nox.session
@@ -115,7 +115,7 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         python(session, "-m", "pytest", *session.posargs)
         return
-    python(session, "-m", "tools.build_book")
+    python(session, "-m", "tools.book.build")
     # A file stays in one process, so that what its tests share is made once.
     in_parallel = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
     python(session, "-m", "pytest", *in_parallel)
@@ -126,14 +126,14 @@ def lint(session: nox.Session) -> None:
     """Check style, types and spelling, and chapters for what a build does not notice."""
     python(session, "-m", "ruff", "check")
     python(session, "-m", "codespell_lib")
-    python(session, "-m", "tools.lint_chapters")
+    python(session, "-m", "tools.book.lint")
     python(session, "-m", "mypy")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure, on a quiet machine, into _build/bench.json; arguments name benchmarks."""
-    python(session, "-m", "tools.build_book")  # two of them measure the site
+    python(session, "-m", "tools.book.build")  # two of them measure the site
     names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("*.py"))
     for name in names:
         python(session, "-m", f"benchmarks.{name}", "--out", str(BENCHMARKS))

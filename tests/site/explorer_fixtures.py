@@ -1,7 +1,6 @@
 """What the tests of the explorers share: the assets, a small server, a browser."""
 
 import functools
-import importlib.util
 import json
 import shutil
 import threading
@@ -9,6 +8,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tools.explorers.make import build
 
 ROOT = Path(__file__).resolve().parents[2]
 # Full texts of a few poems (1890, 1891, 1896; public domain), in place of the data set.
@@ -44,16 +45,6 @@ POEMS = [
         "To comprehend a nectar\nRequires sorest need.",
     ),
 ]
-
-
-@pytest.fixture(scope="session")
-def explorer_builder():
-    """Import tools/explorer_assets.py, which is a script and not in a package."""
-    path = ROOT / "tools" / "explorer_assets.py"
-    spec = importlib.util.spec_from_file_location("explorer_assets", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -129,13 +120,13 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def explorer_assets(tmp_path_factory, explorer_builder):
+def explorer_assets(tmp_path_factory):
     """Build the assets once, from the installed model and a few poems."""
     folder = tmp_path_factory.mktemp("explorer")
     columns = ["title", "first_line", "theme", "year", "text"]
     poems = [dict(zip(columns, poem, strict=True)) for poem in POEMS]
     (folder / "poems.json").write_text(json.dumps(poems), "utf-8")
-    explorer_builder.build(str(folder / "assets"), poems_file=str(folder / "poems.json"))
+    build(str(folder / "assets"), poems_file=str(folder / "poems.json"))
     return folder / "assets"
 
 

@@ -9,6 +9,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 
 from layerwise.models import load_encoder
+from tools.explorers.make import build
 
 pytest_plugins = ("explorer_fixtures",)
 
@@ -341,10 +342,10 @@ def test_a_tab_in_the_background_finishes(attention, encoder, explorer_site):
 
 
 def test_a_model_too_large_for_a_page_leaves_the_lines(
-    tmp_path, context, explorer_site, explorer_builder, explorer_assets
+    tmp_path, context, explorer_site, explorer_assets
 ):
     poems = str(explorer_assets.parent / "poems.json")
-    manifest = explorer_builder.build(str(tmp_path), poems_file=poems, limit=1000)
+    manifest = build(str(tmp_path), poems_file=poems, limit=1000)
     assert manifest["weights"] is None
     assert not (tmp_path / "weights.bin").exists()
     (explorer_site.root / "small").mkdir(exist_ok=True)
