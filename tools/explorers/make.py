@@ -1,6 +1,6 @@
 """Make what the in-page explorers read: weights, vocabulary, example lines, drift of the poems.
 
-    python -m tools.explorers.make --out DIR [--model CHECKPOINT] [--poems FILE] [--lines FILE]
+    python -m tools.explorers.make --out DIR [--model CHECKPOINT]
 
 Writes to DIR
 
@@ -10,7 +10,7 @@ Writes to DIR
   it would be too large for a page);
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
 - ``examples.json``: some lines with the attention of every layer and head, in full precision;
-- ``drift.json``: how far the poems move from layer to layer (left out without poems).
+- ``drift.json``: how far the poems move from layer to layer.
 
 Nothing here is committed: the build makes it again from the installed model.
 """
@@ -20,8 +20,11 @@ import hashlib
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from layerwise.models import find_checkpoint, load_encoder
-from tools.explorers.drift import load_poems, make_drift
+from layerwise.texts.poems import load_poems
+from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, LINES_TO_MEASURE, make_example
 from tools.explorers.weights import (
     BITS,
@@ -47,9 +50,9 @@ def vocabulary(tokenizer) -> str:
 class Folder:
     """Where the assets go: each file is written whole or not at all."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: Path) -> None:
         """Make the folder if it is not there."""
-        self.path = Path(path)
+        self.path = path
         self.path.mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, data: bytes) -> dict:
@@ -89,21 +92,17 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit
 
 
 def build(
-    out: str,
+    out: Path,
     model: str | None = None,
-    poems_file: str | None = None,
-    lines_file: str | None = None,
+    poems: pd.DataFrame | None = None,
     limit: int = MAX_WEIGHTS_BYTES,
 ) -> dict:
-    """Make all assets in a folder and return the manifest."""
+    """Make all assets in a folder and return the manifest; poems: default, the book's."""
     checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
     folder = Folder(out)
     config, tokenizer = encoder.model.config, encoder.tokenizer
-    lines = Path(lines_file).read_text("utf-8").splitlines() if lines_file else LINES
-    poems = load_poems(poems_file)
-    measured = list(dict.fromkeys(LINES_TO_MEASURE + lines))
-    if poems is not None:
-        measured = list(dict.fromkeys(measured + poems["first_line"].tolist()))
+    poems = load_poems() if poems is None else poems
+    measured = list(dict.fromkeys(LINES_TO_MEASURE + poems["first_line"].tolist()))
     manifest = {
         "format": FORMAT,
         "checkpoint": checkpoint.name,
@@ -122,16 +121,12 @@ def build(
             {
                 "n_layers": config.num_hidden_layers,
                 "n_heads": config.num_attention_heads,
-                "examples": [make_example(line, encoder) for line in lines],
+                "examples": [make_example(line, encoder) for line in LINES],
             },
         ),
+        "drift": folder.write_json("drift.json", make_drift(poems, encoder)),
     }
     add_weights(manifest, measured, encoder, folder, limit)
-    if poems is None:
-        folder.remove("drift.json")
-        manifest["drift"] = None
-    else:
-        manifest["drift"] = folder.write_json("drift.json", make_drift(poems, encoder))
     folder.write_json("manifest.json", manifest)
     return manifest
 
@@ -139,12 +134,10 @@ def build(
 def main() -> None:
     """Read the command line, make the assets, say what was made."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", required=True, help="the folder to write to")
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
     parser.add_argument("--model", help="a checkpoint the book knows; default: the book's own")
-    parser.add_argument("--poems", help="a parquet or JSON file in place of the book's poems")
-    parser.add_argument("--lines", help="a text file of example lines, one a line")
     arguments = parser.parse_args()
-    manifest = build(arguments.out, arguments.model, arguments.poems, arguments.lines)
+    manifest = build(arguments.out, arguments.model)
     for part in ["weights", "vocab", "examples", "drift"]:
         made = manifest[part]
         size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
