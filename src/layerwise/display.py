@@ -34,5 +34,5 @@ def show_source(*functions: Callable) -> Markdown:
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Write a number as the book does: -0.02 with a minus sign, not with a hyphen."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    """Write a number as the book does: a minus is no hyphen, and no zero has one."""
+    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
