@@ -27,6 +27,8 @@ class Chapter(NamedTuple):
     notebook: NotebookNode
     key: str  # jupyter-cache's digest of kernel and code cells
     time_limit: int  # seconds for a cell
+    models: tuple[str, ...] | None = None  # the roles its header names; None: not said, so all
+    data: tuple[str, ...] | None = None  # the data sets its header names; None: all
 
     @property
     def code_cells(self) -> list[tuple[int, NotebookNode]]:
@@ -180,7 +182,28 @@ def read_chapter(root: Path, name: str, settings: dict) -> Chapter | None:
     own_settings = notebook.metadata.get(nb_config.metadata_key, {})
     time_limit = own_settings.get("execution_timeout", nb_config.execution_timeout)
     page = path.relative_to(root).with_suffix("").as_posix()
-    return Chapter(page, path, notebook, cache_key(notebook), time_limit)
+    models, data = read_needs(notebook.metadata.get("layerwise", {}))
+    return Chapter(page, path, notebook, cache_key(notebook), time_limit, models, data)
+
+
+def read_needs(named: dict) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Read which models and data sets a header names, ``layerwise: {models: [...], data: [...]}``.
+
+    Raises
+    ------
+    ValueError
+        If it names something else, or names them in another form.
+    """
+    form = "write layerwise: {models: [encoder], data: [dickinson_poems]}"
+    if not isinstance(named, dict) or not named.keys() <= {"models", "data"}:
+        raise ValueError(f"its header has layerwise: {named!r}: {form}")
+    for what, names in named.items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"its header has {what}: {names!r}, which is no list: {form}")
+    models, data = (
+        tuple(sorted(named[what])) if what in named else None for what in ("models", "data")
+    )
+    return models, data
 
 
 def cache_key(notebook: NotebookNode) -> str:
