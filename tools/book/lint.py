@@ -7,8 +7,9 @@ Each function named ``check_...`` below is one rule; its docstring states it. A 
 
 What counts as prose: every line of a page outside its header, code, equations, comments and
 targets, and outside the first line and the options of a directive; see ``Page`` in
-``tools/chapters.py``. Inside prose, inline code, roles such as ``{cite:p}`` and ``{term}``, inline mathematics, the addresses of links, and
-numbers that are names ("section 3.2", "Python 3.11") do not count.
+``tools/chapters.py``. Inside prose, inline code, roles such as ``{cite:p}`` and ``{term}``,
+inline mathematics, the addresses of links, and numbers that are names ("section 3.2",
+"Python 3.11") do not count.
 """
 
 import ast
