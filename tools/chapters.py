@@ -246,10 +246,10 @@ def read_page(path: Path, root: Path, config: MdParserConfig) -> Page:
 
 def read_blocks(page: Page, parser, lines: list[str], first: int) -> None:
     """Sort the blocks of a page, or of a directive in it that begins at line ``first``."""
-    prose = set()
+    prose: set[int] = set()
     for token in parser.parse("\n".join(lines) + "\n"):
         if token.type in ("inline", "html_block"):
-            prose.update(range(*token.map))
+            prose.update(range(*where(token)))
         elif token.type in ("fence", "colon_fence") and token.info.startswith("{"):
             directive = read_directive(token, first)
             if directive.name == "code-cell":
@@ -262,12 +262,18 @@ def read_blocks(page: Page, parser, lines: list[str], first: int) -> None:
     page.prose.extend((first + number, lines[number]) for number in sorted(prose))
 
 
+def where(token: Token) -> tuple[int, int]:
+    """Return the first line of a block, from 0, and the line after its last."""
+    assert token.map, "every block of a page has a place in it"
+    return token.map[0], token.map[1]
+
+
 def read_directive(token: Token, first: int) -> Directive:
     """Read ``{name} argument``, the options below it, and its body."""
     name, _, argument = token.info.strip().lstrip("{").partition("}")
     # docutils' own directive for tests takes any option.
     parsed = parse_directive_text(TestDirective, argument.strip(), token.content)
-    line = first + token.map[0]
+    line = first + where(token)[0]
     body = list(enumerate(parsed.body, start=line + 1 + parsed.body_offset))
     return Directive(line, name, argument.strip(), parsed.options, body)
 

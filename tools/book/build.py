@@ -55,7 +55,7 @@ def build(root: Path, model: str | None, device: str | None) -> int:
         failures = book.unreadable + execute_missing(book, store, snapshot.folder)
         if failures:
             return report_failures(failures)
-        executions = {chapter.name: store.find(chapter.key) for chapter in book.chapters}
+        executions = store.find_all(book.chapters)
         store.write_index(list({e.key: e for e in executions.values()}.values()))
         if write_pages(book, store, executions):
             say("error: the pages are not written; the warnings above say why")

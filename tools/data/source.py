@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from tools.desk import ROOT, BuildError
 
@@ -108,9 +109,9 @@ def check_line(line: str, place: str) -> None:
         raise BuildError(f"{place}: {line!r}. Write a dash as — with no space around it.")
 
 
-def parse_header(lines: list[str], path: Path) -> dict[str, str | int]:
+def parse_header(lines: list[str], path: Path) -> dict[str, Any]:
     """Turn the lines above the poem into a dictionary with exactly ``HEADER_KEYS``."""
-    header: dict[str, str | int] = {}
+    header: dict[str, Any] = {}
     for number, line in enumerate(lines, start=1):
         place = f"{shown(path)}, line {number}"
         key, colon, value = line.partition(": ")

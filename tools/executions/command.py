@@ -18,7 +18,7 @@ from tools.desk import BuildError, add_common_options, exclusive, say
 from tools.executions.devices import resolve_device
 from tools.executions.fingerprint import Fingerprint, compute_fingerprint, take_snapshot
 from tools.executions.pack import pack, unpack
-from tools.executions.store import Store
+from tools.executions.store import Execution, Store
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,7 +121,7 @@ def pack_command(root: Path, options: argparse.Namespace) -> int:
     """Put the executions of every chapter into a file."""
     book = read_book(root)
     store = Store(root, fingerprint_of(root, options.model, options.device))
-    executions = {chapter.key: store.find(chapter.key) for chapter in book.chapters}
+    executions = store.find_all(book.chapters)
     check_complete(book, executions)
     pack(store, list(executions.values()), options.file)
     say(
@@ -131,7 +131,7 @@ def pack_command(root: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-def check_complete(book: Book, executions: dict) -> None:
+def check_complete(book: Book, executions: dict[str, Execution]) -> None:
     """Check that there is an execution for every chapter.
 
     Raises
@@ -139,7 +139,7 @@ def check_complete(book: Book, executions: dict) -> None:
     BuildError
         If one is missing: a site could not be built from such a pack.
     """
-    missing = [chapter.name for chapter in book.chapters if executions[chapter.key] is None]
+    missing = [chapter.name for chapter in book.chapters if chapter.name not in executions]
     missing += [failure.chapter for failure in book.unreadable]
     if missing or not executions:
         names = ", ".join(missing) or "any chapter"

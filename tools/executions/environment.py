@@ -66,7 +66,7 @@ def kernel_environment(workplace: Workplace) -> Iterator[None]:
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             "TOKENIZERS_PARALLELISM": "false",
         }
-        if matplotlib := find_spec("matplotlib"):
+        if (matplotlib := find_spec("matplotlib")) and matplotlib.origin:
             defaults = Path(matplotlib.origin).parent / "mpl-data" / "matplotlibrc"
             os.environ["MATPLOTLIBRC"] = str(defaults)
         try:

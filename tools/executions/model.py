@@ -1,9 +1,10 @@
 """The model that chapters run on: which it is, where its weights are, how to get them."""
 
-import importlib.util
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from tools.desk import BuildError, say, sha256_of_file
 from tools.executions.environment import Workplace, kernel_environment
@@ -12,13 +13,10 @@ WEIGHTS = "model.safetensors"
 FETCH = "from layerwise.models import *; fetch_checkpoint(find_checkpoint())"
 
 
-def read_checkpoints(packages: Path):
+def read_checkpoints(packages: Path) -> SimpleNamespace:
     """Import the list of known checkpoints, and nothing else of the package."""
     path = packages / "layerwise" / "checkpoints.py"
-    spec = importlib.util.spec_from_file_location("layerwise_checkpoints", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return SimpleNamespace(**runpy.run_path(str(path)))
 
 
 def local_weights(checkpoint) -> Path | None:

@@ -68,7 +68,7 @@ def read_pack(file: Path) -> tuple[Fingerprint, dict[str, str]]:
     BuildError
         If it is damaged, incomplete, or holds anything but executions.
     """
-    texts = {}
+    texts: dict[str, str] = {}
     try:
         with gzip.open(file) as packed:
             content = packed.read(LARGEST_PACK + 1)  # to the end, so that its CRC is checked
@@ -77,7 +77,7 @@ def read_pack(file: Path) -> tuple[Fingerprint, dict[str, str]]:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             for member in archive:
                 check_member(member, texts, file)
-                texts[member.name] = archive.extractfile(member).read().decode("utf-8")
+                texts[member.name] = read_member(archive, member)
         manifest = json.loads(texts.pop(MANIFEST))
         fingerprint, digests = Fingerprint(manifest["fingerprint"]), dict(manifest["files"])
         fingerprint.digest, fingerprint.checkpoint, fingerprint.device  # noqa: B018
@@ -98,6 +98,13 @@ def read_pack(file: Path) -> tuple[Fingerprint, dict[str, str]]:
     if wrong:
         raise BuildError(f"{file} is damaged: {', '.join(wrong)} is not what was packed")
     return fingerprint, texts
+
+
+def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    """Read one file of a pack."""
+    content = archive.extractfile(member)
+    assert content is not None, "check_member lets only plain files pass"
+    return content.read().decode("utf-8")
 
 
 def check_member(member: tarfile.TarInfo, seen: dict[str, str], file: Path) -> None:

@@ -64,6 +64,11 @@ class Store:
         """Look an execution up; None if there is none, or if its files are damaged."""
         return read_execution(self.folder / "executed" / key)
 
+    def find_all(self, chapters: list[Chapter]) -> dict[str, Execution]:
+        """Look up the executions of chapters, by their names; one that is not there is not."""
+        found = {chapter.name: self.find(chapter.key) for chapter in chapters}
+        return {name: execution for name, execution in found.items() if execution is not None}
+
     def all(self) -> list[Execution]:
         """Return every execution, of whatever code; the order has no meaning."""
         found = [read_execution(folder) for folder in (self.folder / "executed").glob("*")]
