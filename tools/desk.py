@@ -80,7 +80,7 @@ def sentence_of(error: OSError) -> str:
     """Say what the machine refused, and what to do."""
     remedies = {
         errno.ENOSPC: "the disk is full: free some space and run the same command again",
-        errno.EDQUOT: "your share of the disk is full: free some and run the same command again",
+        errno.EDQUOT: "your share of the disk is full: free some, and run the command again",
         errno.EACCES: "it may not be read or written: change its rights, or use another folder",
         errno.EPERM: "it may not be read or written: change its rights, or use another folder",
         errno.EROFS: "it can only be read: use another folder",

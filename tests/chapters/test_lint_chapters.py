@@ -3,6 +3,7 @@
 import pytest
 
 from tools.book.lint import HEADER, HIDDEN, ROOT, lint, main
+from tools.chapters import read_book, read_pages
 
 CHAPTER = f"""{HEADER}
 (one)=
@@ -50,7 +51,9 @@ print(12345.678)
 % a note to authors: 99.9%
 """
 FILES = {
-    "_toc.yml": "format: jb-book\nroot: index\nchapters:\n  - file: chapters/01_one\n",
+    "_config.yml": "parse:\n  myst_enable_extensions: [colon_fence, dollarmath]\n",
+    "_toc.yml": "format: jb-book\nroot: index\nchapters:\n"
+    "- file: chapters/01_one\n- file: glossary\n",
     "chapters/01_one.md": CHAPTER,
     "index.md": "# A book\n\nSee {cite:p}`dickinson,other`.\n",
     "glossary.md": "# Words\n\n:::{glossary}\ntoken\n  A piece.\n\nlayers\n  Many.\n:::\n",
@@ -69,6 +72,24 @@ def book(tmp_path):
 
 def test_the_chapters_pass():
     assert [str(finding) for finding in lint(ROOT)] == []
+
+
+def test_it_reads_the_cells_that_are_executed():
+    pages = {page.name: page for page in read_pages(ROOT)}
+    for chapter in read_book(ROOT).chapters:
+        page = pages[f"{chapter.name}.md"]
+        lines = page.text.splitlines()
+        for cell, (_, executed) in zip(page.cells, chapter.code_cells, strict=True):
+            assert "\n".join(cell.code) == executed.source.strip("\n")
+            assert cell.tags == set(executed.metadata.get("tags", []))
+            assert lines[cell.line - 1 : cell.line - 1 + len(cell.code)] == cell.code
+
+
+def test_a_cell_where_none_can_be_executed_is_read_too(book):
+    text = CHAPTER.replace("Count.", "- Count:\n\n  ```{code-cell}\n  !pip install x\n  ```")
+    (book / "chapters/01_one.md").write_text(text, "utf-8")
+    (found,) = lint(book)
+    assert str(found).startswith("chapters/01_one.md:42: code that installs packages")
 
 
 def test_findings_are_shown_and_decide_on_the_exit_status(monkeypatch, capsys, book):

@@ -90,7 +90,9 @@ def kernel_variables(workplace: Workplace, packages: Path, roles: list[str]) -> 
 def matplotlib_defaults() -> str:
     """Return the file of matplotlib's own settings; empty without matplotlib."""
     matplotlib = find_spec("matplotlib")
-    return str(Path(matplotlib.origin).parent / "mpl-data/matplotlibrc") if matplotlib else ""
+    if matplotlib is None or matplotlib.origin is None:
+        return ""
+    return str(Path(matplotlib.origin).parent / "mpl-data/matplotlibrc")
 
 
 def read_pins(root: Path) -> dict[str, str]:

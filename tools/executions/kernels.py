@@ -218,9 +218,9 @@ def run_cells(
         except Exception as error:  # each is told with its cell and traceback
             kernel_messages.seek(0)
             messages = kernel_messages.read().decode(errors="replace").strip()
-            if client.shown > LARGEST_OUTPUT:
-                error = ValueError(f"the cell shows more than {LARGEST_OUTPUT / 1e6:.0f} MB")
-            failure = describe_failure(chapter, notebook, current["cell"], error, messages)
+            too_much = ValueError(f"the cell shows more than {LARGEST_OUTPUT / 1e6:.0f} MB")
+            why = too_much if client.shown > LARGEST_OUTPUT else error
+            failure = describe_failure(chapter, notebook, current["cell"], why, messages)
             return failure, current["cell"] is not None
         finally:
             RUNNING.discard(client)

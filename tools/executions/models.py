@@ -1,9 +1,10 @@
 """The models that chapters run on: which stands for each role, what decides on its results."""
 
-import importlib.util
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from tools.desk import BuildError, say
@@ -39,13 +40,10 @@ class Model(NamedTuple):
     part: dict[str, str]
 
 
-def read_checkpoints(packages: Path):
+def read_checkpoints(packages: Path) -> SimpleNamespace:
     """Import the list of known checkpoints, and nothing else of the package."""
     path = packages / "layerwise" / "checkpoints.py"
-    spec = importlib.util.spec_from_file_location("layerwise_checkpoints", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return SimpleNamespace(**runpy.run_path(str(path), run_name="layerwise.checkpoints"))
 
 
 def find_models(packages: Path, asked: dict[str, str | None]) -> dict[str, Model]:
@@ -63,7 +61,7 @@ def find_models(packages: Path, asked: dict[str, str | None]) -> dict[str, Model
     }
 
 
-def find_model(module, role: str, asked_for: str) -> Model:
+def find_model(module: SimpleNamespace, role: str, asked_for: str) -> Model:
     """Find one checkpoint and what its results rest on."""
     try:
         checkpoint = module.find_checkpoint(asked_for)
@@ -76,6 +74,15 @@ def find_model(module, role: str, asked_for: str) -> Model:
     part = {"checkpoint": checkpoint.name, "revision": checkpoint.revision or "", **files}
     known = checkpoint.name in module.CHECKPOINTS
     return Model(asked_for, checkpoint.name, known, folder is not None, part)
+
+
+def what_executions_are_on(basis) -> str:
+    """Say on what models and device chapters are executed."""
+    names = [
+        model.name + ("" if model.known else " (not on the book's list: unverified)")
+        for model in basis.models.values()
+    ]
+    return f"{', '.join(names)} on {basis.device}"
 
 
 def roles_of(named: tuple[str, ...] | None, models: dict[str, Model]) -> list[str]:

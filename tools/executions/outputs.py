@@ -45,7 +45,7 @@ def make_repeatable(notebook: NotebookNode, hidden: dict[str, str]) -> None:
 
 
 def joined_streams(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
-    """Put what was printed in pieces together, each stream in one output, as a terminal would."""
+    """Put together what was printed in pieces, each stream in one, as a terminal would."""
     streams: dict[str, NotebookNode] = {}
     for output in outputs:
         if output.output_type != "stream":

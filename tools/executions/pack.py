@@ -73,7 +73,7 @@ def read_members(file: Path) -> dict[str, str]:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             for member in archive:
                 check_member(member, texts, file)
-                texts[member.name] = archive.extractfile(member).read().decode("utf-8")
+                texts[member.name] = read_member(archive, member)
     except FileNotFoundError:
         raise BuildError(f"{file} does not exist") from None
     except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as error:
@@ -82,6 +82,13 @@ def read_members(file: Path) -> dict[str, str]:
             f"{file} is damaged or not a pack of executions ({reason}): pack it again"
         ) from error
     return texts
+
+
+def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    """Read one file of a pack."""
+    content = archive.extractfile(member)
+    assert content is not None, "check_member lets only plain files pass"
+    return content.read().decode("utf-8")
 
 
 def check_member(member: tarfile.TarInfo, seen: dict[str, str], file: Path) -> None:
@@ -98,9 +105,7 @@ def check_member(member: tarfile.TarInfo, seen: dict[str, str], file: Path) -> N
     elif not member.isreg() or member.issparse():
         what = f"{member.name!r} in it is no plain file"
     elif member.name != MANIFEST and not MEMBER.fullmatch(member.name):
-        what = (
-            f"{member.name!r} in it is no execution and may lead outside the folder of the cache"
-        )
+        what = f"{member.name!r} in it is no execution and may lead outside the cache"
     elif member.name in seen:
         what = f"it holds {member.name!r} twice"
     elif len(seen) > MOST_MEMBERS or member.size > LARGEST_PACK:
