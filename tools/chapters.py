@@ -19,7 +19,8 @@ from myst_parser.parsers.mdit import create_md_parser
 from nbformat import NotebookNode
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
-from tools.desk import BuildError
+from tools.desk import BuildError, read_source
+from tools.install import PIN_FILES
 
 # Its folder does not matter for computing keys, and is not made.
 CACHE_OF_NO_FOLDER = get_cache(".jupyter_cache")
@@ -109,9 +110,10 @@ def read_book(root: Path) -> Book:
     BuildError
         If the settings or the table of contents cannot be read.
     """
-    for name in ("_config.yml", "_toc.yml", "requirements.txt", "pyproject.toml"):
+    for name in ("_config.yml", "_toc.yml", *PIN_FILES, "pyproject.toml"):
         if not (root / name).is_file():
             raise BuildError(f"{root} is no book: it has no {name}")
+        read_source(root / name)
     try:
         names = list(parse_toc_yaml(root / "_toc.yml"))
     except (MalformedError, yaml.YAMLError) as error:
@@ -121,6 +123,8 @@ def read_book(root: Path) -> Book:
     for name in names:
         try:
             chapter = read_chapter(root, name, settings)
+        except BuildError as error:
+            unreadable.append(Failure(name, "", str(error)))
         except Exception as error:  # whatever a broken file makes a reader raise
             what = f"cannot be read: {type(error).__name__}: {error}"
             unreadable.append(Failure(name, "", what))
@@ -205,7 +209,7 @@ def check_header(text: str) -> None:
 def read_chapter(root: Path, name: str, settings: dict) -> Chapter | None:
     """Read one page; None if it has no cells to execute."""
     path = find_source(root, name)
-    text = path.read_text("utf-8")
+    text = read_source(path)
     if path.suffix == ".md":
         check_header(text)
     md_config = parser_settings(settings, "myst_", MdParserConfig)
@@ -222,7 +226,7 @@ def read_chapter(root: Path, name: str, settings: dict) -> Chapter | None:
 
 
 def read_needs(named: dict) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    """Read which models and data sets a header names, ``layerwise: {models: [...], data: [...]}``.
+    """Read which models and data sets a header names.
 
     Raises
     ------

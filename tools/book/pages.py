@@ -11,10 +11,10 @@ from pathlib import Path
 from tools.book.notebooks import write_executed_notebooks
 from tools.chapters import Book
 from tools.desk import ROOT, say, sha256_of_file, sha256_of_text, to_json
-from tools.executions.environment import PIN_FILES
 from tools.executions.fingerprint import Basis
 from tools.executions.store import Execution, lay_out_for_sphinx
 from tools.explorers.publish import add_in_page_model
+from tools.install import PIN_FILES
 
 # Folders of _build that are replaced as a whole.
 PUBLISHED = ("html", "executed")

@@ -10,9 +10,7 @@ from typing import NamedTuple
 from packaging.markers import Marker
 
 from tools.desk import BuildError
-from tools.install import REQUIREMENTS, TORCH, read_lines
-
-PIN_FILES = (REQUIREMENTS, TORCH)
+from tools.install import PIN_FILES, read_lines
 
 # What a kernel inherits from the machine: where programs, homes, temporary files, devices,
 # models and the network are. Anything else a person has set would change what a cell shows.

@@ -39,27 +39,28 @@ def make_repeatable(notebook: NotebookNode, hidden: dict[str, str]) -> None:
             continue
         cell.metadata.pop("execution", None)
         cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
-        cell.outputs = list(joined_streams(cell.outputs))
+        cell.outputs = join_streams(cell.outputs)
         for output in cell.outputs:
             hide_machine(output, patterns)
 
 
-def joined_streams(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Put together what was printed in pieces, each stream in one, as a terminal would."""
-    streams: dict[str, NotebookNode] = {}
+    joined: list[NotebookNode] = []
+    open_streams: dict[str, NotebookNode] = {}
     for output in outputs:
-        if output.output_type != "stream":
-            streams.clear()
-            yield output
-        elif output.name in streams:
-            streams[output.name].text += output.text
+        if output.output_type == "stream" and output.name in open_streams:
+            open_streams[output.name].text += output.text
+            continue
+        if output.output_type == "stream":
+            open_streams[output.name] = output
         else:
-            streams[output.name] = output
-            yield output
-    # A generator's consumer has every output by now, and each is the one that was added to.
-    for output in outputs:
+            open_streams.clear()
+        joined.append(output)
+    for output in joined:
         if output.output_type == "stream":
             output.text = "\n".join(overwrite(line) for line in output.text.split("\n"))
+    return joined
 
 
 def overwrite(line: str) -> str:
@@ -127,7 +128,7 @@ def find_fault(chapter: Chapter, notebook: NotebookNode) -> Failure | None:
                 details = f"{cell.source}\n{'-' * 40}\n{shown}"
                 return Failure(chapter.name, chapter.place(number), what, details)
             if match := ADDRESS.search(shown):
-                what = f"the output shows a memory address, {match.group()!r}, which is another "
-                what += "one at each execution"
+                what = f"the output shows a memory address, {match.group()!r}, "
+                what += "which is another one at each execution"
                 return Failure(chapter.name, chapter.place(number), what, cell.source)
     return None

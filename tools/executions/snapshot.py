@@ -1,8 +1,8 @@
 """Copy the package as it is when a build begins, and for each chapter the part that it uses.
 
 Chapters run on these copies: what is edited while they run cannot get into executions of the
-fingerprint that was computed before; and what a chapter's fingerprint does not hold is not there
-for it to import or to read.
+fingerprint that was computed before; and what a chapter's fingerprint does not hold is not
+there for it to import or to read.
 """
 
 import shutil
@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.desk import BuildError, sha256_of_file
+from tools.desk import BuildError, read_source, sha256_of_file
 from tools.executions.imports import PACKAGE, modules_used
 
 DATA = f"{PACKAGE}.datasets"
@@ -65,7 +65,8 @@ class Snapshot(NamedTuple):
             If a data set is not there, or a module is no Python.
         """
         modules = self.modules
-        texts = {m: (self.folder / self.sources[s]).read_text("utf-8") for m, s in modules.items()}
+        files = {m: self.folder / self.sources[source] for m, source in modules.items()}
+        texts = {name: read_source(file) for name, file in files.items()}
         try:
             used = {modules[name] for name in modules_used(code, texts)}
         except SyntaxError as error:
@@ -97,7 +98,7 @@ def package_folders(root: Path) -> dict[str, Path]:
         If pyproject.toml does not say.
     """
     try:
-        settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+        settings = tomllib.loads(read_source(root / "pyproject.toml"))
         folders = settings["tool"]["setuptools"]["package-dir"]
     except KeyError:
         raise BuildError(

@@ -4,9 +4,9 @@
         base.ipynb       the executed notebook, as jupyter-cache keeps it
         execution.json   when, on what, how long; what it rests on; the notebook's digest
 
-An execution appears in one rename, complete, and is checked whenever it is looked up. For Sphinx
-the executions of a build are laid out anew as jupyter-cache's own folder, whose index MyST-NB
-looks up: a database that a killed build left half-written is never read.
+An execution appears in one rename, complete, and is checked whenever it is looked up. For
+Sphinx the executions of a build are laid out anew as jupyter-cache's own folder, whose index
+MyST-NB looks up: a database that a killed build left half-written is never read.
 """
 
 import datetime
