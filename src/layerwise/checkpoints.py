@@ -8,9 +8,11 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
 class Checkpoint(NamedTuple):
@@ -24,7 +26,7 @@ class Checkpoint(NamedTuple):
         What the book uses it as; empty for one that is not on the list.
     revision : str or None
         The commit of the hub repository that is meant; None for its newest.
-    files : dict of str to str
+    files : mapping of str to str
         Each pinned file and its SHA-256, as 64 hexadecimal digits.
     folder : pathlib.Path or None
         Where it lies; None if it comes from the hub.
@@ -33,7 +35,7 @@ class Checkpoint(NamedTuple):
     name: str
     role: str = ""
     revision: str | None = None
-    files: dict[str, str] = {}  # never written to
+    files: Mapping[str, str] = MappingProxyType({})
     folder: Path | None = None
 
     @property
@@ -120,9 +122,9 @@ def find_checkpoint(name: str | Path | None = None) -> Checkpoint:
         return Checkpoint(name=folder.resolve().name, folder=folder)
     if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", name) or folder.exists():
         raise ValueError(
-            f"unknown checkpoint {name!r}: it is no folder, and cannot be a name on the Hugging "
-            f"Face hub; pass a folder, a name such as 'owner/name', or one that this book "
-            f"knows: {', '.join(repr(known) for known in CHECKPOINTS)}"
+            f"unknown checkpoint {name!r}: it is no folder, and cannot be a name on the "
+            "Hugging Face hub; pass a folder, a name such as 'owner/name', or one that this "
+            f"book knows: {', '.join(repr(known) for known in CHECKPOINTS)}"
         )
     return Checkpoint(name=name)
 
@@ -186,7 +188,7 @@ def download(checkpoint: Checkpoint) -> Path:
     """Bring a checkpoint from the hub; its weights last: who has them has the rest."""
     import huggingface_hub
 
-    asked = {"repo_id": checkpoint.name, "revision": checkpoint.revision}
+    asked: dict[str, Any] = {"repo_id": checkpoint.name, "revision": checkpoint.revision}
     # Where the hub cannot be reached this fails at once; a download retries for long.
     huggingface_hub.model_info(**asked, timeout=10)
     huggingface_hub.snapshot_download(**asked, allow_patterns=[*TOKENIZERS, *SETTINGS])
@@ -235,12 +237,13 @@ def verify(checkpoint: Checkpoint, folder: Path) -> list[str]:
     ValueError
         If pinned files are missing or are others; names all of them.
     """
-    found = digests(folder) if checkpoint.files else dict.fromkeys(
-        path.name for path in checkpoint_files(folder)
-    )
+    if not checkpoint.files:
+        return [path.name for path in checkpoint_files(folder)]
+    found = digests(folder)
     wrong = [
         f"{name} (SHA-256 {found[name][:12]}…, published {published[:12]}…)"
-        if name in found else f"{name} (missing)"
+        if name in found
+        else f"{name} (missing)"
         for name, published in checkpoint.files.items()
         if found.get(name) != published
     ]

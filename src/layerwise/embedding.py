@@ -21,13 +21,8 @@ SECONDS_BEFORE_PROGRESS = 2
 ROUNDING, ROUNDING_OF_HALF = 1e-5, 0.1
 
 
-def check_encoder(encoder: Encoder) -> Encoder:
+def check_encoder(encoder: Encoder) -> None:
     """Check that an encoder, which may be a reader's own, can embed texts.
-
-    Returns
-    -------
-    Encoder
-        The same, its device a torch.device.
 
     Raises
     ------
@@ -64,13 +59,11 @@ def check_encoder(encoder: Encoder) -> Encoder:
             "block-sparse attention depends on the length of the longest text, and on the "
             "texts read before: call model.set_attention_type('original_full') first"
         )
-    device = torch.device(device)
-    if device.type != model.device.type:
+    if torch.device(device).type != model.device.type:
         raise ValueError(
             f"the model is on {model.device}, the encoder's device is {device}: pass "
             f"Encoder(tokenizer, model.to({str(device)!r}), {str(device)!r})"
         )
-    return encoder._replace(device=device)
 
 
 def pool_every_layer(batch: Mapping[str, Tensor], encoder: Encoder, pooling: str) -> Tensor:
@@ -185,7 +178,7 @@ def embed_layers(
     texts = check_texts(texts)
     if pooling not in POOLINGS:
         raise ValueError(f"unknown pooling {pooling!r}: use one of {sorted(POOLINGS)}")
-    encoder = check_encoder(encoder)
+    check_encoder(encoder)
     inputs = tokenize(texts, encoder, truncate)
     if pooling == "cls":
         check_cls(inputs, encoder)
@@ -203,7 +196,7 @@ def embed_layers(
         disable=not progress, delay=SECONDS_BEFORE_PROGRESS,
     )
     with bar:
-        pooled_batches = map_in_parallel(embed, batches, encoder.device)
+        pooled_batches = map_in_parallel(embed, batches, torch.device(encoder.device))
         for positions, pooled in zip(batches, pooled_batches, strict=True):
             if not embeddings.size:  # now it is known how many layers and dimensions
                 shape = (pooled.shape[0], len(texts), pooled.shape[2])

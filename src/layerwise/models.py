@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import transformers
@@ -153,7 +153,7 @@ def read_folder(folder: Path, dtype: torch.dtype) -> tuple:
         # BigBird's sparse attention depends on a batch's length, and on the batches before it.
         options["attention_type"] = "original_full"
     # The encoder of a T5 is published alone, too.
-    alone = MODEL_FOR_TEXT_ENCODING_MAPPING.get(type(config), AutoModel)
+    alone: Any = MODEL_FOR_TEXT_ENCODING_MAPPING.get(type(config), AutoModel)
     kind = alone if config.architectures == [alone.__name__] else AutoModel
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model, info = kind.from_pretrained(folder, output_loading_info=True, **options)
@@ -318,7 +318,8 @@ def context_window(encoder: Encoder) -> float:
 def number_of_tokens(model: PreTrainedModel) -> float:
     """Return how many tokens a model has a vector for; infinity if it has no table of them."""
     try:
-        return len(model.get_input_embeddings().weight)
+        table: Any = model.get_input_embeddings()
+        return len(table.weight)
     except (NotImplementedError, AttributeError):
         return math.inf
 
@@ -331,5 +332,5 @@ def number_of_positions(model: PreTrainedModel) -> int | None:
     for name, table in model.named_modules():
         first_unused = getattr(table, "padding_idx", None)
         if name.endswith("position_embeddings") and first_unused is not None:
-            return len(table.weight) - first_unused - 1
+            return table.weight.shape[0] - first_unused - 1
     return getattr(model.config, "max_position_embeddings", None)
