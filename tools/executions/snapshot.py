@@ -69,6 +69,7 @@ class Snapshot(NamedTuple):
         texts = {name: read_source(file) for name, file in files.items()}
         try:
             used = {modules[name] for name in modules_used(code, texts)}
+            used |= {modules[name] for name in modules if name.startswith(DATA)}
         except SyntaxError as error:
             raise BuildError(f"the package cannot be read: {error}") from error
         sets = self.data_sets()
@@ -82,7 +83,8 @@ class Snapshot(NamedTuple):
         return {name: d for name, d in self.digests.items() if name not in left_out}
 
     def copy_for(self, files: dict[str, str], folder: Path) -> None:
-        """Copy files into a folder, laid out for import."""
+        """Copy files into a folder, which is emptied first, laid out for import."""
+        shutil.rmtree(folder, ignore_errors=True)
         for name in files:
             target = folder / self.sources[name]
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,14 @@
 """Run by every kernel before its first cell: what would go wrong without a word is an error.
 
-A command after ``!`` that fails, and ``quit()``, which ends the kernel and all that it holds.
+That is: a module that is not in the chapter's copy of the package, a command after ``!`` that
+fails, and ``quit()``, which ends the kernel and all that it holds.
 """
 
 import subprocess
+import sys
 
 from IPython import get_ipython
+from IPython.utils.text import SList
 
 
 def checked_system(command: str) -> None:
@@ -23,7 +26,7 @@ def checked_output(command: str, split: bool = True, depth: int = 0):
     output = subprocess.check_output(
         shell.var_expand(command, depth=depth + 1), shell=True, text=True
     )
-    return shell.SList(output.splitlines()) if split else output
+    return SList(output.splitlines()) if split else output
 
 
 def refuse_to_quit(*_) -> None:
@@ -31,7 +34,12 @@ def refuse_to_quit(*_) -> None:
     raise RuntimeError("quit() and exit() end the kernel: leave them out of a chapter")
 
 
+# What is installed as editable leads to the sources, past the copy that the chapter runs on.
+sys.meta_path[:] = [
+    finder
+    for finder in sys.meta_path
+    if "__editable__" not in getattr(finder, "__module__", "")
+]
 shell = get_ipython()
-shell.SList = __import__("IPython.utils.text", fromlist=["SList"]).SList
 shell.system, shell.getoutput = checked_system, checked_output
 shell.user_ns.update(quit=refuse_to_quit, exit=refuse_to_quit)
