@@ -76,7 +76,7 @@ def test_what_the_header_does_not_name_is_not_there(built_book):
     assert "FileNotFoundError" in run.output
     built_book.edit("chapters/two.md", reads, "import os\n")
     assert built_book.build().status == 0
-    assert "no model: the chapter’s header does not say" in built_book.page("chapters/two")
+    assert "header does not say layerwise: {models: [encoder]}" in built_book.page("chapters/two")
 
 
 @pytest.mark.parametrize(

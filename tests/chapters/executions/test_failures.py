@@ -33,7 +33,7 @@ FAILURES = {
     ),
     "repr raises": (
         "chapters/one.md", CELL,
-        "class Broken:\n    def __repr__(self):\n        return 1 / 0\ndisplay(Broken())\n" + CELL,
+        "class Broken:\n    def __repr__(self):\n        1 / 0\ndisplay(Broken())\n" + CELL,
         ["FAILED chapters/one, cell 2", "ZeroDivisionError"],
     ),
     "thread raises": (

@@ -119,7 +119,7 @@ def member_missing(pack):
 
 def member_changed(pack):
     def change(members):
-        name = next(name for name in members if "base" in name)
+        name = next(name for name in members if b"first cuda" in members[name])
         members[name] = members[name].replace(b"first cuda", b"first nowt")
 
     repack(pack, change)
