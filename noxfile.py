@@ -9,27 +9,25 @@
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
 
-All sessions share one environment, .venv, installed once for each requirements.txt: after
-that, no session needs the network.
+All sessions share one environment, .venv, installed once (tools/install.py): after that, no
+session needs the network.
 """
 
-import hashlib
-import json
 import os
-import re
 import shutil
-import tomllib
+import sys
 import venv
 from pathlib import Path
 
 import nox
 
+sys.path.insert(0, str(Path(__file__).parent))  # nox need not be started in this folder
+
+import tools.install
+
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv"
-PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-# Written last, when everything is installed: an install that was cut off is begun again.
-STAMP = ENVIRONMENT / "installed.sha256"
-REQUIREMENTS = ROOT / "requirements.txt"
+PYTHON = tools.install.python_of(ENVIRONMENT)
 BIOME = ENVIRONMENT / "biome" / "2.6.8"  # its settings are in biome.json
 BENCHMARKS = ROOT / "_build" / "bench.json"
 
@@ -45,28 +43,10 @@ def python(session: nox.Session, *arguments: str, **options) -> None:
 
 def install(session: nox.Session) -> None:
     """Install every pinned package into .venv, unless they are there already."""
-    wanted = what_to_install()
-    if STAMP.is_file() and STAMP.read_text() == wanted:
-        return
-    session.log("installing the environment; this is the only step that needs the network")
-    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    venv.create(ENVIRONMENT, with_pip=True)
-    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    session.run(*pip, "--requirement", str(REQUIREMENTS), external=True)
-    session.run(*pip, "--no-deps", "--no-build-isolation", "--editable", ".", external=True)
-    STAMP.write_text(wanted)
-
-
-def what_to_install() -> str:
-    """Return a digest of what decides on the environment: pins, and how the package is built.
-
-    Settings of tools stand in pyproject.toml too; changing one installs nothing again.
-    """
-    pins = [line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines()]
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    package = [settings["build-system"], settings["project"], settings["tool"]["setuptools"]]
-    what = json.dumps([list(filter(None, pins)), package], sort_keys=True)
-    return hashlib.sha256(what.encode()).hexdigest()
+    try:
+        tools.install.install(ROOT, ENVIRONMENT, session.log)
+    except tools.install.InstallError as error:
+        session.error(str(error))
 
 
 @nox.session
@@ -162,17 +142,11 @@ def lock(session: nox.Session) -> None:
 
     With ``-- --upgrade`` to the newest versions that fit, else changing as little as it can.
     """
-    environment = Path(session.create_tmp()) / "pip-tools"
+    environment = Path(session.create_tmp()) / "lock"
     venv.create(environment, with_pip=True, clear=True)
-    compiler = str(environment / PYTHON.relative_to(ENVIRONMENT))
-    session.run(compiler, "-m", "pip", "install", "--quiet", "pip-tools", external=True)
+    python_of_lock = str(tools.install.python_of(environment))
+    packages = ["packaging", "uv"]
     session.run(
-        compiler, "-m", "piptools", "compile", "--quiet", "--all-extras", "--allow-unsafe",
-        "--strip-extras", "--no-header", "--no-emit-index-url", "--no-emit-find-links",
-        "--no-emit-trusted-host", "--output-file=requirements.txt", *session.posargs,
-        "pyproject.toml", external=True,
-    )  # fmt: skip
-    # An index of builds for one kind of machine adds its name: torch==2.13.0+cpu. The book
-    # means every build of that version.
-    pins = REQUIREMENTS.read_text()
-    REQUIREMENTS.write_text(re.sub(r"^(\S+==[^+\s]+)\+\S+", r"\1", pins, flags=re.MULTILINE))
+        python_of_lock, "-m", "pip", "install", "--quiet", *packages, external=True
+    )
+    session.run(python_of_lock, "-m", "tools.lock", *session.posargs, external=True)

@@ -75,7 +75,7 @@ def execute_missing(book: Book, store: Store, packages: Path) -> list[Failure]:
     # Those with the most cells first, so that no long one is left to run alone at the end.
     chapters = sorted(missing.values(), key=lambda chapter: -len(chapter.code_cells))
     say("to execute: " + ", ".join(chapter.name for chapter in chapters))
-    check_installed(read_pins(book.root / "requirements.txt"))
+    check_installed(read_pins(book.root))
     device_name = find_device(fingerprint.device)
     workplace = Workplace(packages, fingerprint.checkpoint, fingerprint.device, device_name)
     fetch_model(workplace)

@@ -76,14 +76,17 @@ def kernel_environment(workplace: Workplace) -> Iterator[None]:
             os.environ.update(before)
 
 
-def read_pins(requirements: Path) -> dict[str, str]:
-    """Read a compiled requirements file: each package and its pinned version.
+def read_pins(root: Path) -> dict[str, str]:
+    """Read a book's compiled requirements: each package and its pinned version.
 
-    Comments do not count: who needs a package does not change what it computes.
+    Comments do not count: who needs a package does not change what it computes. Nor do digests:
+    a version has one for each kind of machine.
     """
+    files = [root / "requirements.txt", root / "requirements-torch.txt"]
+    texts = [file.read_text("utf-8") for file in files if file.is_file()]
     pins = {}
-    for line in requirements.read_text("utf-8").splitlines():
-        line = line.partition("#")[0].strip()
+    for line in "\n".join(texts).splitlines():
+        line = line.partition("#")[0].rstrip("\\ ").strip()
         if line and not line.startswith("-"):
             name, _, version = line.partition("==")
             pins[name.strip()] = version.strip()
@@ -101,7 +104,9 @@ def check_installed(pins: dict[str, str]) -> None:
     wrong = []
     for name, version in pins.items():
         try:
-            requirement = Requirement(f"{name}=={version.partition(';')[0]}")
+            requirement = Requirement(f"{name}=={version}")
+            if requirement.marker and not requirement.marker.evaluate():
+                continue  # for another kind of machine
             installed = importlib.metadata.version(requirement.name)
         except (InvalidRequirement, importlib.metadata.PackageNotFoundError):
             installed = "not installed"

@@ -163,7 +163,7 @@ def compute_fingerprint(root: Path, snapshot: Snapshot, model: str | None, devic
         {
             "package": package,
             "data": data,
-            "libraries": read_pins(root / "requirements.txt"),
+            "libraries": read_pins(root),
             # Releases that fix bugs, 3.11.7 or 3.11.9, share executions: the machine with the
             # device is seldom the one that builds the pages.
             "python": {"version": ".".join(platform.python_version_tuple()[:2])},
