@@ -76,7 +76,8 @@ def test_what_the_header_does_not_name_is_not_there(built_book):
     assert "FileNotFoundError" in run.output
     built_book.edit("chapters/two.md", reads, "import os\n")
     assert built_book.build().status == 0
-    assert "header does not say layerwise: {models: [encoder]}" in built_book.page("chapters/two")
+    page = built_book.page("chapters/two")
+    assert "header does not say layerwise: {models: [encoder]}" in page
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ def test_the_executions_page_and_its_data_agree(undisturbed):
         assert chapter["rests_on"]["device"] == {"type": "cpu"}
         assert f"{chapter['executed'][:10]} {chapter['executed'][11:16]} UTC" in page
     assert record["chapters"][0]["cells"] == 2
-    assert (record["device"], record["versions"]["fakelib"]) == ("cpu", "1.0, 7.0 ; sys_platform == 'amiga'")
+    assert record["device"] == "cpu"
+    assert record["versions"]["fakelib"] == "1.0, 7.0 ; sys_platform == 'amiga'"
     search = (undisturbed.folder / "_build/html/searchindex.js").read_text()
     assert record["chapters"][0]["fingerprint"] not in search
 
