@@ -122,7 +122,7 @@ def outdated(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
         record = json.loads(Path(app.config.executions_record).read_text("utf-8"))
         digests = {chapter["name"]: chapter["sha256"] for chapter in record["chapters"]}
     before = getattr(env, "execution_digests", {})
-    env.execution_digests = digests
+    env.execution_digests = digests  # type: ignore[attr-defined]  # kept with the environment
     others = {name for name, digest in digests.items() if before.get(name) != digest}
     showing = {name for name in env.found_docs if "executions" in env.metadata.get(name, {})}
     return sorted(showing | others & set(env.found_docs))

@@ -8,6 +8,7 @@ is never shown.
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -99,7 +100,7 @@ class Basis(NamedTuple):
         return self.common["device"]["type"]
 
 
-def read_basis(root: Path, asked: dict[str, str | None], device: str) -> Basis:
+def read_basis(root: Path, asked: Mapping[str, str | None], device: str) -> Basis:
     """Read what executions rest on; needs neither the device nor torch, nor the models.
 
     Parameters

@@ -1,6 +1,5 @@
 """Execute chapters, in parallel, each in a kernel of its own that depends on nothing else."""
 
-import asyncio
 import copy
 import os
 import platform
@@ -62,7 +61,7 @@ class Client(NotebookClient):
         self.shown += len(str(msg["content"]))
         if self.shown > LARGEST_OUTPUT:
             cell.outputs = []
-            asyncio.ensure_future(self.km.shutdown_kernel(now=True))  # noqa: RUF006
+            end_kernel(self)
             return None
         return super().process_message(msg, cell, cell_index)
 
@@ -125,10 +124,15 @@ def execute_chapters(
 def end_kernels() -> None:
     """Kill every kernel that runs, and what it has started."""
     for client in list(RUNNING):
-        process = getattr(getattr(client.km, "provisioner", None), "process", None)
-        if process is not None:
-            with suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
+        end_kernel(client)
+
+
+def end_kernel(client: "Client") -> None:
+    """Kill a kernel and what it has started."""
+    process = getattr(getattr(client.km, "provisioner", None), "process", None)
+    if process is not None:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
 
 
 def execute(

@@ -3,6 +3,7 @@
 import runpy
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -46,7 +47,7 @@ def read_checkpoints(packages: Path) -> SimpleNamespace:
     return SimpleNamespace(**runpy.run_path(str(path), run_name="layerwise.checkpoints"))
 
 
-def find_models(packages: Path, asked: dict[str, str | None]) -> dict[str, Model]:
+def find_models(packages: Path, asked: Mapping[str, str | None]) -> dict[str, Model]:
     """Find the checkpoint for each role: the one asked for, or the book's own.
 
     Raises

@@ -5,6 +5,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from nbformat import NotebookNode
 
@@ -94,7 +95,7 @@ def machine_paths(hidden: dict[str, str]) -> list[tuple[re.Pattern, str]]:
     return [(re.compile(rf"{temporary}/ipykernel_\d+/\d+\.py"), "cell.py"), *found]
 
 
-def texts_of(output: NotebookNode) -> Iterator[tuple[dict, str]]:
+def texts_of(output: NotebookNode) -> Iterator[tuple[Any, Any]]:
     """Find every text that an output shows: where it stands, and under which name."""
     for name in ("text", "evalue"):
         if isinstance(output.get(name), str):

@@ -143,11 +143,11 @@ def read_pack(file: Path) -> list[tuple[Execution, str, str]]:
         raise BuildError(f"{file} is damaged: {', '.join(wrong)} is not what was packed")
     found = []
     for folder in sorted({name.rpartition("/")[0] for name in texts}):
-        files = [texts.get(f"{folder}/{name}", "") for name in (NOTEBOOK, RECORD)]
-        execution = check_execution(folder.rpartition("/")[2], *files)
+        notebook, record = (texts.get(f"{folder}/{name}", "") for name in (NOTEBOOK, RECORD))
+        execution = check_execution(folder.rpartition("/")[2], notebook, record)
         if execution is None or slug(execution.record["chapter"]) != folder.partition("/")[0]:
             raise BuildError(f"{file} is refused: execution {folder} in it is broken")
-        found.append((execution, *files))
+        found.append((execution, notebook, record))
     return found
 
 

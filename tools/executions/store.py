@@ -30,7 +30,7 @@ CACHE_FOLDER = ".jupyter_cache"
 NOTEBOOK, RECORD = "base.ipynb", "execution.json"
 # Executions under earlier fingerprints that stay, so that going back to a branch runs nothing.
 EARLIER_KEPT = 5
-TYPES = {
+TYPES: dict[str, type | tuple[type, ...]] = {
     "chapter": str, "executed": str, "seconds": (int, float), "device": str, "python": str,
     "sha256": str, "fingerprint": dict,
 }  # fmt: skip

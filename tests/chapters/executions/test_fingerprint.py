@@ -10,7 +10,7 @@ import pytest
 
 from tools.chapters import read_book
 from tools.desk import BuildError
-from tools.executions import devices, models
+from tools.executions import devices, environment, models
 from tools.executions import fingerprint as prints
 from tools.executions.snapshot import package_folders
 from tools.install import PIN_FILES
@@ -169,3 +169,18 @@ def test_package_folders_must_be_declared(tmp_path):
     (tmp_path / "pyproject.toml").write_text("[project]\n")
     with pytest.raises(BuildError, match="package-dir"):
         package_folders(tmp_path)
+
+
+def test_pins_are_read_without_digests_and_comments(tmp_path):
+    (tmp_path / "requirements.txt").write_text(
+        "numpy==2.4.6 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n    # via pandas\n"
+        "nothing-of-it==1.0 ; sys_platform == 'nowhere' \\\n    --hash=sha256:22\n"
+    )
+    (tmp_path / "requirements-torch.txt").write_text("# apart\ntorch==2.13.0\n")
+    pins = environment.read_pins(tmp_path)
+    assert pins == {
+        "numpy": "2.4.6", "nothing-of-it": "1.0 ; sys_platform == 'nowhere'", "torch": "2.13.0",
+    }  # fmt: skip
+    environment.check_installed({"nothing-of-it": pins["nothing-of-it"]})
+    with pytest.raises(BuildError, match=r"nothing-of-it is not installed"):
+        environment.check_installed({"nothing-of-it": "1.0"})
