@@ -27,7 +27,8 @@ MOST_CHARACTERS = 88  # of a line of code: as wide as the page
 MOST_CHARACTERS_HIDDEN = 110  # of a line in a cell whose code the page folds away
 HIDDEN = {"remove-input", "hide-input", "remove-cell", "hide-cell"}
 
-# What JupyterLab writes on saving, so that saving a chapter changes no line of it.
+# What JupyterLab writes on saving, so that saving a chapter changes no line of it; settings of
+# the chapter's own may follow.
 HEADER = """---
 jupytext:
   text_representation:
@@ -37,7 +38,6 @@ kernelspec:
   name: python3
   display_name: Python 3 (ipykernel)
   language: python
----
 """
 
 FORBIDDEN_CODE = {
@@ -96,11 +96,16 @@ def line_of_call(cell: Cell, name: str) -> int | None:
 
 
 def check_header(page: Page) -> Iterator[Finding]:
-    """A page with code begins with the header that Jupyter needs to open and save it."""
-    if page.cells and not page.text.startswith(HEADER):
-        yield Finding(
-            page.name, 1, "another header than the other chapters': begin with\n" + HEADER
-        )
+    """A page with code has the header that Jupyter needs, and names what it runs on."""
+    if not page.cells:
+        return
+    if not page.text.startswith(HEADER):
+        what = "another header than the other chapters': begin with\n" + HEADER
+        yield Finding(page.name, 1, what)
+    header = page.text.removeprefix("---\n").partition("\n---\n")[0].splitlines()
+    if "layerwise:" not in header:
+        what = "the models and data are not named: layerwise: {models: [encoder], data: []}"
+        yield Finding(page.name, 1, what)
 
 
 def check_code(page: Page) -> Iterator[Finding]:
