@@ -75,17 +75,18 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     if name == "auto" and os.environ.get("LAYERWISE_DEVICE"):
         name = os.environ["LAYERWISE_DEVICE"]
         asked = f"{name!r}, from the environment variable LAYERWISE_DEVICE,"
-    how_many = {
-        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
-        "mps": int(torch.backends.mps.is_available()),
-        "cpu": 1,
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
     }
     if name == "auto":
-        name = next(device for device, count in how_many.items() if count)
+        name = next(device for device, is_there in available.items() if is_there)
     kind, colon, number = name.partition(":")
-    if kind not in how_many or (colon and not number.isdecimal()):
+    if kind not in available or (colon and not number.isdecimal()):
         raise ValueError(f"unknown device {asked}: use 'auto', 'cpu', 'cuda' or 'mps'")
-    if int(number or 0) >= how_many[kind]:
+    how_many = torch.cuda.device_count() if kind == "cuda" and number else 1
+    if not available[kind] or int(number or 0) >= how_many:
         raise RuntimeError(
             f"device {asked} was asked for, but torch {torch.__version__} finds none on this "
             "machine; use 'cpu', or 'auto' for the best there is"
