@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
@@ -411,7 +412,9 @@ def test_a_hub_that_cannot_be_reached_is_one_clear_error_after_one_attempt(conne
 
 def test_a_name_that_the_hub_does_not_know_is_said_to_be_that(connections, monkeypatch):
     def not_found(*args, **kwargs):
-        raise RepositoryNotFoundError("404", response=httpx.Response(404))
+        request = SimpleNamespace(method="GET", url="")
+        response = SimpleNamespace(status_code=404, headers={}, request=request)
+        raise RepositoryNotFoundError("404", response=response)
 
     monkeypatch.setattr(huggingface_hub, "model_info", not_found)
     with pytest.raises(OSError, match=r"hub does not give it .*Check its name"):
