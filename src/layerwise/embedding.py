@@ -18,7 +18,7 @@ from layerwise.tokenizing import check_texts, tokenize
 # No bar for work that ends before a reader wonders.
 SECONDS_BEFORE_PROGRESS = 2
 # What two ways to the same number may differ by, as a share of the largest number.
-ROUNDING, ROUNDING_OF_HALF = 1e-5, 0.1
+ROUNDING, ROUNDING_OF_HALF = 1e-5, 0.02
 
 
 def check_encoder(encoder: Encoder) -> None:
