@@ -29,9 +29,9 @@ from transformers import AutoModel, AutoTokenizer, logging
 
 from layerwise.embedding import embed_layers
 from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
-from layerwise.tokenizing import tokenize
 from layerwise.similarity import cosine, nearest, static_to_layer
 from layerwise.texts.poems import load_poems
+from layerwise.tokenizing import tokenize
 from tools.measurements import merge_into
 
 SECTION = "embedding"

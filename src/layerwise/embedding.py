@@ -94,7 +94,7 @@ def padding_counts(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> 
     alone = torch.stack(run_every_layer(pad([shortest], encoder), encoder))
     company = pad([shortest, longer[len(longer) // 2]], encoder)
     together = torch.stack(run_every_layer(company, encoder))[:, :1, : alone.shape[2]]
-    tolerance = ROUNDING if alone.dtype == torch.float32 else ROUNDING_OF_HALF
+    tolerance = ROUNDING if alone.dtype.itemsize >= 4 else ROUNDING_OF_HALF
     return bool((alone - together).abs().max() > tolerance * alone.abs().max())
 
 

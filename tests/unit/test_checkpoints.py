@@ -296,6 +296,19 @@ def no_pooler(folder):
     save_file(kept, folder / "model.safetensors", {"format": "pt"})
 
 
+def a_head_on_top(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights = {f"bert.{name}": x for name, x in weights.items() if "pooler" not in name}
+    weights["cls.predictions.transform.dense.weight"] = torch.ones(16, 16)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def relative_positions(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["encoder.layer.1.attention.self.distance_embedding.weight"] = torch.ones(131, 8)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
 def another_width(folder):
     change(folder / "config.json", '"intermediate_size": 32', '"intermediate_size": 48')
 
@@ -316,7 +329,8 @@ NO_CHECKPOINTS = {
     half_a_config: "config.json is damaged",
     an_unknown_kind: "cannot be loaded from .*tomorrow",
     half_the_weights: "cannot be loaded from .*",
-    a_layer_too_few: r"weights of .* lack 16 of BertModel, such as encoder.layer.1.*random",
+    a_layer_too_few: "another kind of model than BertModel: 16 are missing, such as encoder",
+    relative_positions: "than BertModel: 1 have no place in it, such as .*distance_embedding",
     another_width: "cannot be loaded from .*",
     an_index_that_is_none: "index.json is damaged",
 }
@@ -333,10 +347,14 @@ def test_a_folder_that_is_no_safe_checkpoint_is_refused_in_one_sentence(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_model_without_its_pooler_is_loaded_without_a_word(tiny, capsys):
-    no_pooler(tiny)
-    load_encoder(tiny, device="cpu")
+@pytest.mark.parametrize("change", [no_pooler, a_head_on_top])
+def test_a_model_with_another_top_is_loaded_without_a_word(tiny, capsys, change):
+    whole = load_encoder(tiny, device="cpu").model.encoder
+    change(tiny)
+    again = load_encoder(tiny, device="cpu").model.encoder
     assert capsys.readouterr().err == ""
+    pairs = zip(whole.parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(ours, theirs) for ours, theirs in pairs)
 
 
 def test_loading_leaves_transformers_as_talkative_as_it_was(tiny):
