@@ -42,7 +42,7 @@ def largest_difference(ours, theirs) -> float:
         is shown by comparing them.
     """
     for x in (ours, theirs):
-        if np.size(x) == 0 if hasattr(x, "shape") else x in ("", [], (), {}, set()):
+        if not hasattr(x, "shape") and x in ("", [], (), {}, set()):
             raise ValueError(f"there is nothing to compare in {x!r}")
     return _difference(ours, theirs)
 
@@ -81,6 +81,8 @@ def _plain(x):
 
 
 def _difference_of_arrays(ours: np.ndarray, theirs: np.ndarray) -> float:
+    if 0 in ours.shape + theirs.shape:
+        raise ValueError(f"there is nothing to compare in shapes {ours.shape}, {theirs.shape}")
     if ours.shape != theirs.shape:
         raise ValueError(f"shapes {ours.shape} and {theirs.shape} cannot be compared")
     with np.errstate(invalid="ignore"):  # infinity minus infinity

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -88,8 +89,8 @@ def _draw_shares(figure: Figure, axes: Axes, weights: np.ndarray, largest) -> No
     axes.spines[:].set(visible=True, linewidth=0.5)  # where all is paper, it still ends
     axes.tick_params(length=0)
     scale = figure.colorbar(image, ax=axes, shrink=0.7, label="share of attention")
-    scale.solids.set_rasterized(True)  # as an image, it has no seams
-    scale.outline.set_linewidth(0.5)
+    plt.setp(scale.solids, rasterized=True)  # as an image, it has no seams
+    plt.setp(scale.outline, linewidth=0.5)
 
 
 @style()

@@ -158,8 +158,8 @@ def token_strip(tokens: Sequence[str], values: Sequence[float], label: str) -> H
         percent = f"{100 * BEHIND_TEXT * share:.0f}%"
         color = f"color-mix(in srgb, {PAGE_COLORS[SHADE]} {percent}, transparent)"
         pieces.append(
-            f'<li style="background: {color}"><bdi>{html.escape(drawn(token))}</bdi> '
-            f"<small>{value:z.2f}</small></li>"
+            f'<li style="background: {color}; overflow-wrap: anywhere">'
+            f"<bdi>{html.escape(drawn(token))}</bdi> <small>{value:z.2f}</small></li>"
         )
     return HTML(
         f'<figure class="token-strip"><figcaption>{html.escape(drawn(label))}</figcaption>'

@@ -11,13 +11,12 @@ import io
 import re
 import unicodedata
 import warnings
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.colors import ListedColormap, to_rgb
@@ -42,6 +41,7 @@ COMPARISON_COLORS = [
 ]  # fmt: skip
 
 LABEL_SIZE = 11  # points
+ROOM = "\u2002"
 STYLE: dict = {
     "figure.facecolor": "none",
     "figure.constrained_layout.use": True,
@@ -68,9 +68,11 @@ STYLE: dict = {
 }
 
 
-def style() -> AbstractContextManager[None]:
+@contextmanager
+def style() -> Iterator[None]:
     """Draw in the book's style, whatever the reader's is, and leave the reader's as it was."""
-    return plt.style.context(["default", STYLE])
+    with plt.style.context(["default", STYLE]):
+        yield
 
 
 def new_figure(width: float = 4.8, height: float = 3.2) -> tuple[Figure, Axes]:
@@ -97,15 +99,15 @@ def shares(values) -> np.ndarray:
     wrong = numbers[~(np.isfinite(numbers) & (numbers >= -1e-6))]  # below 0 by rounding only
     if wrong.size:
         raise ValueError(
-            f"{wrong[0]:g} has no shade, nor have {wrong.size - 1} more of the values: paper is "
-            "0 and darker is more. Draw a distance or a share, which begin at 0"
+            f"{wrong[0]:g} has no shade, nor have {wrong.size - 1} others of the values: "
+            "0 is paper and darker is more. Draw a distance or a share, which begin at 0"
         )
     return np.clip(numbers, 0, None) / (numbers.max(initial=0) or 1.0)
 
 
 def drawn(token: str) -> str:
     """Return a token as it can stand in a page: line ends and other controls are signs."""
-    signs = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
+    signs = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "␡", ord("\n"): "↵"}
     token = re.sub(r"[\xa0\u2000-\u200a\u2028\u2029\u3000]", " ", token.translate(signs))
     return re.sub("[\ud800-\udfff\ufffe\uffff]", "\ufffd", token)
 
@@ -120,7 +122,9 @@ def label_tokens(axis: XAxis | YAxis, tokens: Sequence[str], places, room: float
     if size < 5:
         axis.set_ticks([])
         return
-    labels = [_with_room(short(token)) for token in tokens]
+    # matplotlib's font lacks the wide characters, and reserves too little room for them: each
+    # brings a space along, which does not stay.
+    labels = [ROOM * n_wide(token) + short(token) for token in tokens]
     axis.set_ticks(places, labels, size=size)
     if isinstance(axis, XAxis) and max(map(label_width, tokens)) > room / len(tokens):
         plt.setp(
@@ -137,18 +141,12 @@ def short(token: str, longest: int = 16) -> str:
 
 def label_width(token: str) -> float:
     """Return about how wide a token is drawn, in inches."""
-    wide = [unicodedata.east_asian_width(character) in "WF" for character in short(token)]
-    return (0.62 * len(wide) + 0.48 * sum(wide) + 0.5) * LABEL_SIZE / 72
+    return (0.62 * len(short(token)) + 0.48 * n_wide(token) + 0.5) * LABEL_SIZE / 72
 
 
-# matplotlib reserves too little room for a character that its font does not have, and which
-# the browser takes from another. So each brings a space along, which does not stay.
-ROOM = "\u2002"
-
-
-def _with_room(token: str) -> str:
-    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
-    return ROOM * sum(font.get_char_index(ord(character)) == 0 for character in token) + token
+def n_wide(token: str) -> int:
+    """Return how many characters of a token, as it is drawn, are as wide as they are high."""
+    return sum(unicodedata.east_asian_width(character) in "WF" for character in short(token))
 
 
 def figure_to_svg(figure: Figure, name: str) -> str:
@@ -167,7 +165,10 @@ def figure_to_svg(figure: Figure, name: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # A style sheet inside an SVG holds for the whole page: set the same on this figure only.
     svg = re.sub(r"<defs>\s*<style[^>]*>\*\{(.*?)\}</style>\s*</defs>", "", svg)
-    on_figure = "stroke-linejoin: round; stroke-linecap: butt; fill: currentColor"
+    on_figure = (
+        "stroke-linejoin: round; stroke-linecap: butt; fill: currentColor; "
+        "font-variant-numeric: lining-nums tabular-nums"
+    )
     svg = svg.replace("<svg ", f'<svg style="{on_figure}" ', 1)
     svg = re.sub(r"<image ([^>]*)/>", _shade_through_image, svg)
     name += hashlib.sha256(svg.encode()).hexdigest()[:8]
