@@ -6,6 +6,7 @@
     python3 -m nox -s serve           serve the built site on 127.0.0.1
     python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
+    python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
 
@@ -128,6 +129,12 @@ def lint(session: nox.Session) -> None:
     python(session, "-m", "codespell_lib")
     python(session, "-m", "tools.lint_chapters")
     python(session, "-m", "mypy")
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Put small faults into the package, one at a time: does tests/unit notice?"""
+    python(session, "-m", "tools.mutants", *session.posargs)
 
 
 @nox.session
