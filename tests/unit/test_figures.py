@@ -512,9 +512,23 @@ def test_a_picture_of_many_layers_names_some_in_their_places():
     assert axes.figure.get_figheight() > layer_picture(["a"], [[1]]).get_figheight()
 
 
-def test_a_picture_without_a_column_for_each_token_is_refused():
-    with pytest.raises(ValueError, match="2 tokens, but 3 columns"):
-        layer_picture(["a", "b"], np.ones((2, 3)))
+@pytest.mark.parametrize("shape", [(2, 3), (2,), (1, 2, 2)])
+def test_a_picture_without_a_column_for_each_token_is_refused(shape):
+    with pytest.raises(ValueError, match="2 tokens need distances of shape") as error:
+        layer_picture(["a", "b"], np.ones(shape))
+    assert str(error.value).endswith(f"got {shape}")
+
+
+def test_a_picture_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="0 tokens need distances"):
+        layer_picture([], np.ones((3, 0)))
+
+
+def test_dots_and_grids_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"\(n_layers, n_heads\), got \(3,\)"):
+        dots_by_layer([1, 2, 3], "x")
+    with pytest.raises(ValueError, match=r"got \(2, 1, 3, 4, 4\): pick one text"):
+        attention_grid(np.ones((2, 1, 3, 4, 4)))
 
 
 # --- Comparisons and violins -------------------------------------------------------------

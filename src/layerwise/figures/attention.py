@@ -60,8 +60,18 @@ def attention_grid(attentions: Sequence) -> Figure:
     ----------
     attentions : sequence of n_layers arrays of shape (n_heads, n_tokens, n_tokens)
         One text's attention weights.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of one text.
     """
-    maps = np.stack([to_array(of_layer) for of_layer in attentions])
+    maps = np.array([to_array(of_layer) for of_layer in attentions])
+    if maps.ndim != 4:
+        raise ValueError(
+            "a grid needs weights of shape (n_layers, n_heads, n_tokens, n_tokens), got "
+            f"{maps.shape}: pick one text"
+        )
     n_layers, n_heads, n_tokens, _ = maps.shape
     side = n_tokens + 1  # one empty row and column between the maps
     mosaic = np.zeros((n_layers * side - 1, n_heads * side - 1))
@@ -104,8 +114,15 @@ def dots_by_layer(values, label: str, reference: float | None = None) -> Figure:
         The label of the vertical axis.
     reference : float, optional
         What chance or evenness would give: a dashed line.
+
+    Raises
+    ------
+    ValueError
+        If there is not a row for each layer.
     """
     values = to_array(values)
+    if values.ndim != 2:
+        raise ValueError(f"dots need values of shape (n_layers, n_heads), got {values.shape}")
     n_layers, n_heads = values.shape
     figure, axes = new_figure(height=3.2)
     offsets = (np.arange(n_heads) - (n_heads - 1) / 2) * 0.5 / n_heads

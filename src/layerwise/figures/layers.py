@@ -117,9 +117,13 @@ def layer_picture(tokens: Sequence[str], moved) -> Figure:
         If there is not a column for each token, or a distance is negative.
     """
     of_tile = shares(moved)
-    n_rows, n_tokens = of_tile.shape
-    if n_tokens != len(tokens) or not n_tokens:
-        raise ValueError(f"{len(tokens)} tokens, but {n_tokens} columns")
+    n_tokens = len(tokens)
+    if of_tile.ndim != 2 or of_tile.shape[1] != n_tokens or not n_tokens:
+        raise ValueError(
+            f"{n_tokens} tokens need distances of shape (n_layers + 1, {n_tokens}), got "
+            f"{of_tile.shape}"
+        )
+    n_rows = len(of_tile)
     figure, axes = new_figure(height=1.1 + 0.27 * n_rows)
     for layer, token in np.ndindex(n_rows, n_tokens):
         # the paper shows between the tiles, whatever its colour

@@ -48,6 +48,7 @@ STYLE: dict = {
     "axes.facecolor": "none",
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
+    "axes.prop_cycle": plt.cycler(color=COMPARISON_COLORS),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 12,
