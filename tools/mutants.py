@@ -4,7 +4,8 @@
     python3 -m nox -s mutants -- figures       only modules whose path has "figures" in it
 
 A fault is made from the syntax tree (a comparison flipped, a sign dropped, a number off by one,
-two arguments swapped), or written by hand below, for what is drawn. Each is tried in a process
+two arguments swapped), or written by hand
+(``mutants_by_hand.py``), for what is drawn. Each is tried in a process
 of its own, on a copy of the package, with the tests that import the module: those that do so
 themselves first, up to the first that fails. The command fails if fewer than 95 in 100 are
 noticed.
@@ -28,6 +29,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from tools.mutants_by_hand import BY_HAND, EQUIVALENT, TASTE
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "layerwise"
@@ -59,58 +62,6 @@ class Fault(NamedTuple):
         return f"{self.module} {self.place}: {self.old} → {self.new}"
 
 
-# What is drawn, and what else a syntax tree does not think of. The old text must stand in its
-# module once.
-BY_HAND: dict[str, list[tuple[str, str]]] = {
-    "figures/attention.py": [
-        ("axes, to_array(weights), largest", "axes, to_array(weights).T, largest"),
-        ('xlabel="is seen", ylabel="looks"', 'xlabel="looks", ylabel="is seen"'),
-        ('xlabel="head", ylabel="layer"', 'xlabel="layer", ylabel="head"'),
-        ("= maps[layer, head]", "= maps[layer, head].T"),
-        ("= maps[layer, head]", "= maps[-1 - layer, head]"),
-        ("str(layer + 1) for layer in layers", "str(layer) for layer in layers"),
-        ("str(head + 1) for head in heads", "str(head) for head in heads"),
-        ('interpolation="none"', 'interpolation="none", origin="lower"'),
-        ("cmap=SHADES, vmin=0", "cmap=SHADES.reversed(), vmin=0"),
-        ("vmin=0, vmax=largest", "vmax=largest"),
-        ("of_layer.mean()", "np.median(of_layer)"),
-        ("axes.yaxis, tokens, range", "axes.yaxis, tokens[::-1], range"),
-        ("axes.xaxis, tokens, range", "axes.xaxis, sorted(tokens), range"),
-    ],
-    "figures/layers.py": [
-        ("SHADES(of_tile[layer, token])", "SHADES(of_tile[-1 - layer, token])"),
-        ("SHADES(of_tile[layer, token])", "SHADES(1 - of_tile[layer, token])"),
-        ("[str(layer) for layer in layers]", "[str(layer + 1) for layer in layers]"),
-        ("by_layer.index, by_layer[0.5]", "by_layer.index, by_layer[0.25]"),
-        ("by_layer[0.25], by_layer[0.75]", "by_layer[0.25], by_layer[0.5]"),
-        ('inner="quart"', 'inner="box"'),
-        ("label=comparison,", "label=comparisons[0],"),
-        ("xlabel=x, ylabel=label", "xlabel=label, ylabel=x"),
-        ("html.escape(drawn(token))", "drawn(token)"),
-        ("SHADES(layer / n_layers)", "SHADES(1 - layer / n_layers)"),
-    ],
-    "figures/page.py": [
-        ('"text.parse_math": False,', ""),
-        ('rotation=90, ha="right"', 'rotation=90, ha="left"'),
-        ("with style(), warnings", "with warnings"),
-        ("plt.close(figure)", "pass"),
-    ],
-    "texts/poems.py": [
-        ("html.escape(verse)", "verse"),
-        ("text.splitlines()", 'text.split("\\n")'),
-    ],
-    "checks.py": [
-        ("np.abs(ours - theirs)", "(ours - theirs)"),
-        ("0, np.abs(ours - theirs)).max()", "0, np.abs(ours - theirs)).min()"),
-        ("np.abs(ours - theirs)).max()", "np.abs(ours - theirs)).mean()"),
-    ],
-}
-
-# Faults that change nothing that anyone could notice, each with the reason.
-EQUIVALENT: dict[str, str] = {}
-
-# Matters of taste: nobody is wrong about how thick a line is.
-TASTE = {"alpha", "height", "linewidth", "s", "shrink", "width", "zorder"}
 SWAPS = {
     ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"),
     ast.Gt: (">", ">="), ast.GtE: (">=", ">"), ast.In: ("in", "not in"),
@@ -156,8 +107,10 @@ def expressions(node: ast.AST, place: str) -> Iterator[tuple[str, ast.expr]]:
         return
     if isinstance(node, ast.keyword) and node.arg in TASTE:
         return
-    if isinstance(node, ast.AnnAssign | ast.Assign) and "STYLE" in ast.dump(node)[:90]:
-        return
+    if isinstance(node, ast.AnnAssign | ast.Assign):
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+        if any(isinstance(name, ast.Name) and name.id in TASTE for name in targets):
+            return
     if isinstance(node, ast.expr):
         yield place, node
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -193,6 +146,8 @@ def instead(node: ast.expr, text) -> Iterator[str]:
             yield repr(node.value * 2 or 1.0)
         case ast.Attribute(attr="T"):
             yield text(node.value)
+        case ast.Call(func=ast.Name(id="max" | "min")):
+            pass  # in whatever order
         case ast.Call(args=[first, second, *rest], keywords=named):
             others = [text(argument) for argument in [second, first, *rest]]
             others += [text(k) for k in named]  # with its name

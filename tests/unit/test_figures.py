@@ -27,6 +27,7 @@ from layerwise.figures.page import (
     INK,
     SHADE,
     SHADES,
+    label_width,
     new_figure,
     shares,
     short,
@@ -163,6 +164,10 @@ def test_showing_closes_the_figure():
     assert plt.get_fignums() == []
 
 
+def test_alt_text_of_eight_words_is_enough():
+    assert show(new_figure()[0], "one two three four five six seven eight").data
+
+
 @pytest.mark.parametrize("alt", ["", "A heat map.", "one two three four five six seven"])
 def test_alt_text_too_short_to_say_what_is_seen_is_refused(alt):
     with pytest.raises(ValueError, match=f"alt text '{alt}' is too short: say what"):
@@ -225,6 +230,7 @@ def test_a_legend_made_by_a_chapter_stands_on_the_page_itself():
 
 
 def test_a_figure_has_the_size_it_was_given_and_no_frame():
+    assert tuple(new_figure()[0].get_size_inches()) == (4.8, 3.2)
     figure, axes = new_figure(4, 2.5)
     assert tuple(figure.get_size_inches()) == (4, 2.5)
     assert not axes.spines["top"].get_visible()
@@ -289,23 +295,40 @@ def test_wide_characters_get_the_room_a_browser_needs_for_them():
 
 def test_tokens_stand_on_end_where_they_do_not_fit_beside_each_other():
     few, many = ["hope", "is"], ["perches"] * 12
-    for tokens, rotation in [(few, 0), (many, 90)]:
+    for tokens, rotation, end in [(few, 0, "center"), (many, 90, "right")]:
         axes = layer_picture(tokens, np.ones((2, len(tokens)))).axes[0]
+        assert {text.get_ha() for text in axes.get_xticklabels()} == {end}
         assert {text.get_rotation() for text in axes.get_xticklabels()} == {rotation}
         assert labels(axes.xaxis) == tokens
     upright = attention_heatmap(np.eye(12), many).axes[0].get_yticklabels()
     assert {text.get_rotation() for text in upright} == {0}
+    lying = attention_heatmap(np.eye(12), many).axes[0].get_xticklabels()
+    assert {text.get_rotation() for text in lying} == {90}
+    assert {text.get_rotation_mode() for text in lying} == {"anchor"}
 
 
-def test_labels_shrink_with_their_cells_and_then_go():
+@pytest.mark.parametrize("token", ["i", "hope", "perches", "antidisestablishmentarianism"])
+def test_the_width_of_a_label_is_estimated_on_the_safe_side(token):
+    figure, axes = new_figure()
+    box = axes.text(0, 0, short(token), size=11).get_window_extent()
+    assert 1 <= label_width(token) / (box.width / figure.dpi) < 6 / min(len(token), 4)
+    assert label_width("明月") > label_width("an")
+
+
+@pytest.mark.parametrize(("n", "labelled"), [(50, True), (58, False)])
+def test_labels_are_left_out_where_they_could_not_be_read(n, labelled):
+    figure = attention_heatmap(np.eye(n), ["a"] * n)
+    assert bool(figure.axes[0].get_yticklabels()) == labelled
+
+
+def test_labels_shrink_with_their_cells():
     sizes = {}
-    for n in (3, 40, 100):
+    for n in (3, 40):
         axes = attention_heatmap(np.eye(n), ["a"] * n).axes[0]
         sizes[n] = [text.get_size() for text in axes.get_yticklabels()]
     assert sizes[3] == [11] * 3
     cell = 4.2 * 72 / 40
     assert 5 <= sizes[40][0] <= cell
-    assert sizes[100] == []
 
 
 # --- One scale: 0 is paper ---------------------------------------------------------------
@@ -381,6 +404,11 @@ def test_a_heat_map_in_the_page_is_a_mask_of_its_shares():
         assert image.get("transform") is None  # the rectangle's holds for its mask too
         for side in ("width", "height"):
             assert rect.get(side) == image.get(side)
+
+
+def test_a_heat_map_begins_at_zero_also_where_no_share_is_so_small():
+    (image,) = attention_heatmap([[0.4, 0.6], [0.3, 0.7]], ["a", "b"]).axes[0].images
+    assert image.get_clim() == (0, 0.7)
 
 
 def test_a_heat_map_takes_a_tensor_that_has_a_gradient():
@@ -503,6 +531,7 @@ def test_a_picture_has_a_row_for_each_layer_from_below():
     assert list(axes.get_yticks()) == [0.5, 1.5, 2.5]
     assert labels(axes.yaxis) == ["0", "1", "2"]
     assert axes.get_ylabel() == "layer"
+    assert not any(spine.get_visible() for spine in axes.spines.values())
 
 
 def test_a_picture_of_many_layers_names_some_in_their_places():
