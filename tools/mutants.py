@@ -61,6 +61,7 @@ class Fault(NamedTuple):
         return f"{self.module} {self.place}: {self.old} → {self.new}"
 
 
+SYMMETRIC = {"cosine", "max", "min", "transpose"}  # the same with arguments swapped
 SWAPS = {
     ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"),
     ast.Gt: (">", ">="), ast.GtE: (">=", ">"), ast.In: ("in", "not in"),
@@ -152,8 +153,8 @@ def instead(node: ast.expr, text, other) -> Iterator[str]:
             yield repr(node.value * 2 or 1.0)
         case ast.Attribute(attr="T"):
             yield text(node.value)
-        case ast.Call(func=ast.Name(id="max" | "min")):
-            pass  # in whatever order
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in SYMMETRIC:
+            pass
         case ast.Call(args=[first, second, *rest], keywords=named):
             others = [text(argument) for argument in [second, first, *rest]]
             others += [text(k) for k in named]  # with its name
