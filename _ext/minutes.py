@@ -53,11 +53,17 @@ def count(element: nodes.Node) -> Reading:
     if "dropdown" in classes or ("cell_input" in classes and is_hidden(element)):
         return Reading()
     if "cell_output" in classes and "tag_remove-input" not in element.parent.get("classes", []):
-        return Reading(outputs=1)
+        return Reading(outputs=1, code_lines=count_python(element))
     total = Reading()
     for child in element.children:
         total = total.plus(count(child))
     return total
+
+
+def count_python(output: nodes.Element) -> int:
+    """Count the lines of code that a cell shows, as ``show_source`` does."""
+    blocks = output.findall(nodes.literal_block)
+    return sum(b.astext().count("\n") + 1 for b in blocks if b.get("language") == "python")
 
 
 def is_hidden(cell_input: nodes.Element) -> bool:

@@ -82,8 +82,8 @@ def rows_of(chapter: nodes.Element) -> Iterator[Row]:
         title = title_of(section).replace(MARK, "").strip()
         yield Row(title, section["ids"][0], count_cells(to_read), reading.minutes)
         for exercise in filter(is_marked, exercises):
-            title = title_of(exercise).replace(MARK, "").strip()
-            yield Row(f"Exercise: {title}", exercise["ids"][0], 1, exercise_minutes(title))
+            title = title_of(exercise).removeprefix("Exercise").replace(MARK, "").strip()
+            yield Row(f"Exercise {title}", exercise["ids"][0], 1, exercise_minutes(title))
 
 
 def count_cells(elements: Sequence[nodes.Node]) -> int:
@@ -109,7 +109,8 @@ def skipped(chapter: nodes.Element) -> list[str]:
     """List the sections of a chapter that are not on the path."""
     top = next(iter(chapter.findall(nodes.section)))
     sections = [s for s in top.findall(nodes.section) if s is not top]
-    return [title_of(section) for section in sections if not is_marked(section)]
+    titles = [title_of(section) for section in sections if not is_marked(section)]
+    return [title for title in titles if title]  # what is in an exercise has none
 
 
 def write_plan(app: Sphinx, doctree: nodes.document, docname: str) -> None:
