@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from docutils import nodes
-from minutes import Reading, count
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from _ext.minutes import Reading, count
 
 MARK = "●"
 MINUTES_OF_STARS = {"★": 4, "★★": 7, "★★★": 30}

@@ -1,17 +1,12 @@
 """The path for one session: marked in the chapters, counted, and exactly as long as it says."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
 from docutils import nodes
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "_ext"))
-
-from minutes import Reading, count  # noqa: E402
-from session_plan import round_keeping_sum, rows_of, skipped  # noqa: E402
+from _ext.minutes import Reading, count
+from _ext.session_plan import round_keeping_sum, rows_of, skipped
 
 CODE = "a = 1\nb = 2\nprint(a + b)"
 
