@@ -96,14 +96,9 @@ def count_cells(elements: Sequence[nodes.Node]) -> int:
     )
 
 
-def round_keeping_sum(minutes: Sequence[float]) -> list[int]:
-    """Round numbers so that the rounded ones add up to the rounded sum."""
-    rounded, total, so_far = [], 0.0, 0
-    for number in minutes:
-        total += number
-        rounded.append(round(total) - so_far)
-        so_far = round(total)
-    return rounded
+def whole_minutes(minutes: float) -> int:
+    """Round to whole minutes; nothing takes less than one."""
+    return max(1, round(minutes))
 
 
 def skipped(chapter: nodes.Element) -> list[str]:
@@ -140,7 +135,7 @@ def make_plan(
         rows += [(f"{address}#{row.target}", row.title, row) for row in listed]
         if names := skipped(tree):
             skips.append(f"In {title_of(top)}: {'; '.join(names)}.")
-    minutes = round_keeping_sum([row.minutes for *_, row in rows])
+    minutes = [whole_minutes(row.minutes) for *_, row in rows]
     left = session - sum(minutes)
     if left < 0:
         logger.warning("the path takes %d minutes, a session has %d", sum(minutes), session)

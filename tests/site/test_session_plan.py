@@ -6,7 +6,7 @@ import pytest
 from docutils import nodes
 
 from _ext.minutes import Reading, count
-from _ext.session_plan import round_keeping_sum, rows_of, skipped
+from _ext.session_plan import rows_of, skipped, whole_minutes
 
 CODE = "a = 1\nb = 2\nprint(a + b)"
 
@@ -79,10 +79,8 @@ def test_what_is_not_marked_is_listed_as_skipped():
     assert skipped(chapter()) == ["Not me", "Skip me", "Almost"]
 
 
-def test_rounded_minutes_add_up():
-    numbers = [0.4, 0.4, 0.4, 2.6, 1.49]
-    assert round_keeping_sum(numbers) == [0, 1, 0, 3, 1]
-    assert sum(round_keeping_sum(numbers)) == round(sum(numbers))
+def test_minutes_are_whole_and_nothing_takes_less_than_one():
+    assert [whole_minutes(number) for number in (0.1, 0.8, 1.49, 2.6)] == [1, 1, 1, 3]
 
 
 def test_the_page_adds_up_to_its_session_and_leads_to_every_part(site_folder):
