@@ -109,7 +109,7 @@ def cut_texts(
         raise ValueError(f"a passage of {size} tokens with an overlap of {overlap} is none")
     if unit == "token" and overlap >= size:
         raise ValueError(
-            f"passages of {size} tokens cannot overlap by {overlap}: the overlap must be smaller"
+            f"passages of {size} tokens cannot overlap by {overlap}: choose a smaller overlap"
         )
     passages = []
     for row in table.to_dict("records"):
@@ -126,25 +126,39 @@ def passage_spans(
     """Return where each passage of one text stands."""
     tokens = spans(text)
     if unit == "token":
-        step = size - overlap
-        last = max(1, len(tokens) - overlap)  # what starts later holds nothing new
-        groups = [tokens[i : i + size] for i in range(0, last, step)]
-        return [(group[0][0], group[-1][1]) for group in groups if group]
+        return windows(text, tokens, size, overlap)
     units = paragraph_spans(text) if unit == "paragraph" else sentence_spans(text)
     pieces: list[tuple[Span, int]] = []  # each with how many tokens it has
     position = 0
-    for start, end in units:
+    for span in units:
         inside = []
-        while position < len(tokens) and tokens[position][0] < end:
+        while position < len(tokens) and tokens[position][0] < span[1]:
             inside.append(tokens[position])
             position += 1
-        if len(inside) <= size:
-            pieces.append(((start, end), len(inside)))
-        else:
-            for i in range(0, len(inside), size):
-                group = inside[i : i + size]
-                pieces.append(((group[0][0], group[-1][1]), len(group)))
+        parts = [span] if len(inside) <= size else windows(text, inside, size, 0)
+        pieces += [(x, sum(x[0] <= token[0] < x[1] for token in inside)) for x in parts]
     return pack(pieces, size, overlap)
+
+
+def windows(text: str, tokens: list[Span], size: int, overlap: int) -> list[Span]:
+    """Cut tokens into stretches of one size, within a word only if it is all there is."""
+    passages: list[Span] = []
+    first, after = 0, 0
+    while after < len(tokens):
+        end = min(first + size, len(tokens))
+        cut = end
+        while cut < len(tokens) and cut > after and _is_within_word(text, tokens[cut][0]):
+            cut -= 1
+        after = cut if cut > after else end
+        passages.append((tokens[first][0], tokens[after - 1][1]))
+        first = max(first + 1, after - overlap)
+        while first < after and _is_within_word(text, tokens[first][0]):
+            first += 1
+    return passages
+
+
+def _is_within_word(text: str, start: int) -> bool:
+    return start > 0 and text[start].isalnum() and text[start - 1].isalnum()
 
 
 def pack(pieces: list[tuple[Span, int]], size: int, overlap: int) -> list[Span]:
