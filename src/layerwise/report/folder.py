@@ -1,7 +1,6 @@
 """A folder that is there whole or not at all."""
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,8 +76,3 @@ def plain(x):
     if isinstance(x, np.generic):
         x = x.item()
     return None if isinstance(x, float) and not np.isfinite(x) else x
-
-
-def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder of the package."""
-    shutil.copytree(source, target)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from layerwise.batching import map_in_parallel, pad
+from layerwise.batching import map_in_parallel
 from layerwise.models import Encoder, context_window
 from layerwise.similarity import cosine
 
@@ -59,17 +59,16 @@ def run_tokens(
     tokens : list of str
     vectors : float32 array of shape (n_layers + 1, n_tokens, n_dims)
     """
-    window = context_window(encoder)
+    tokenizer, window = encoder.tokenizer, context_window(encoder)
 
     def run(text: str) -> tuple[list[str], np.ndarray]:
-        input_ids = encoder.tokenizer(
-            text, truncation=True, max_length=window, verbose=False
-        )["input_ids"]
-        batch = pad([torch.tensor(input_ids)], encoder)
+        inputs = tokenizer(
+            text, truncation=True, max_length=window, verbose=False, return_tensors="pt"
+        ).to(encoder.device)
         with torch.inference_mode():
-            hidden_states = encoder.model(**batch, output_hidden_states=True).hidden_states
+            hidden_states = encoder.model(**inputs, output_hidden_states=True).hidden_states
         vectors = torch.cat(hidden_states).float().cpu().numpy()
-        return encoder.tokenizer.convert_ids_to_tokens(input_ids), vectors
+        return tokenizer.convert_ids_to_tokens(inputs["input_ids"][0].tolist()), vectors
 
     yield from map_in_parallel(run, list(texts), encoder.device)
 

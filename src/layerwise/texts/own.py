@@ -205,8 +205,8 @@ def as_table(findings: list[Finding]) -> pd.DataFrame:
     """Set findings as a table: what concerns the file first, then what concerns rows."""
     ordered = sorted(findings, key=lambda finding: bool(finding.rows))
     return pd.DataFrame({
-        "found": [x.found for x in ordered],
-        "done": [x.done for x in ordered],
-        "n_rows": [len(x.rows) for x in ordered],
-        "rows": [x.rows for x in ordered],
+        "found": pd.Series([x.found for x in ordered], dtype="str"),
+        "done": pd.Series([x.done for x in ordered], dtype="str"),
+        "n_rows": pd.Series([len(x.rows) for x in ordered], dtype=int),
+        "rows": pd.Series([x.rows for x in ordered], dtype=object),
     })  # fmt: skip
