@@ -71,26 +71,26 @@ def label_agreement(
     layer_embeddings : array of shape (n_layers + 1, n_texts, n_dims)
     texts, labels : sequence of str, one for each text
     """
-    labels = np.asarray(labels)
+    own = np.asarray(labels)
     n_layers = len(layer_embeddings) - 1
     options = {f"layer {layer}": nearest(x)[:, :1] for layer, x in enumerate(layer_embeddings)}
     options[COUNTED] = word_count_neighbours(texts)[:, :1]
-    hits = {name: labels[found[:, 0]] == labels for name, found in options.items()}
+    hits = {name: own[found[:, 0]] == own for name, found in options.items()}
     # the same shuffles for all options: column i of each is one way of dealing
     shuffled = {
-        name: shuffled_agreement(found, labels, N_SHUFFLES) for name, found in options.items()
+        name: shuffled_agreement(found, own, N_SHUFFLES) for name, found in options.items()
     }
     table = pd.DataFrame({
         "option": list(options),
-        "agreement": [neighbour_agreement(found, labels) for found in options.values()],
+        "agreement": [neighbour_agreement(found, own) for found in options.values()],
         "chance": [shuffled[name].mean() for name in options],
         "chance_95": [np.quantile(shuffled[name], 0.95) for name in options],
     })  # fmt: skip
     last = f"layer {n_layers}"
     best_by_chance = np.max([x for name, x in shuffled.items() if name != COUNTED], axis=0)
     numbers = {
-        "n_texts": len(labels),
-        "n_labels": len(set(labels)),
+        "n_texts": len(own),
+        "n_labels": len(set(own)),
         "agreement": float(hits[last].mean()),
         "interval": bootstrap_interval(hits[last]),
         "chance": float(shuffled[last].mean()),
@@ -102,7 +102,7 @@ def label_agreement(
         "counted_words": float(hits[COUNTED].mean()),
         "static": float(hits["layer 0"].mean()),
     }
-    return Agreement(table, by_label(labels, hits[last]), numbers)
+    return Agreement(table, by_label(own, hits[last]), numbers)
 
 
 def compared(first: np.ndarray, second: np.ndarray) -> dict:

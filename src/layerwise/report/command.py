@@ -12,9 +12,9 @@ from layerwise.texts.own import load_texts
 from layerwise.texts.passages import UNITS
 
 EPILOG = """\
-TEXTS is a table (CSV, TSV, JSON, JSON lines, Excel, parquet), one text file, or a folder of text
-files, whose sub-folders are the labels. Nothing leaves this machine but the name of a model that
-is not on it yet.
+TEXTS is a table (CSV, TSV, JSON, JSON lines, Excel, parquet), one text file, or a folder of
+text files, whose sub-folders are the labels. Nothing leaves this machine but the name of a
+model that is not on it yet.
 
   layerwise report poems.csv --text text --label theme
   layerwise report novel.txt --passages paragraph
@@ -33,9 +33,12 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("texts", metavar="TEXTS", help="a table or a folder of texts", type=Path)
     columns = parser.add_argument_group("columns of the table")
-    columns.add_argument("--text", metavar="COLUMN", help="the texts; else the longest are read")
-    columns.add_argument("--label", metavar="COLUMN", help="what kind of text each is")
-    columns.add_argument("--title", metavar="COLUMN", help="what to call each; else first words")
+    for name, meaning in [
+        ("--text", "the texts; else the longest are read"),
+        ("--label", "what kind of text each is"),
+        ("--title", "what to call each; else its first words"),
+    ]:
+        columns.add_argument(name, metavar="COLUMN", help=meaning)
     reading = parser.add_argument_group("reading")
     reading.add_argument("--encoding", help="of the file, such as cp1252; else it is found")
     reading.add_argument(

@@ -15,7 +15,7 @@ from layerwise.report.measure import Measured
 from layerwise.report.words import interval, number, p_value, percent
 
 LEVEL = 0.05
-YES, NO, OPEN = "yes", "no", "cannot be said"
+YES, IN_PART, NO, OPEN = "yes", "in part", "no", "cannot be said"
 
 
 def findings_of(measured: Measured) -> list[dict]:
@@ -24,22 +24,27 @@ def findings_of(measured: Measured) -> list[dict]:
     A claim that the texts are too few for, or have no labels for, is left out.
     """
     findings = [finds_its_start(measured, "")]
-    drift = measured.numbers["drift"]
-    if "same text, rotated" in drift:
-        raw, rotated = drift["same text"][-1], drift["same text, rotated"][-1]
-        share = (rotated - raw) / (1 - raw)
-        findings += [
-            {
-                "claim": "Most of the drift is one rotation, the same for all texts",
-                "value": f"cosine {number(raw)}; rotated {number(rotated)}: {percent(share)} of "
-                "the way back",
-                "holds": YES if share > 0.5 else NO,
-            },
-            finds_its_start(measured, ", centred, rotated"),
-        ]
+    if "same text, rotated" in measured.numbers["drift"]:
+        findings.append(rotation_finding(measured))
+        findings.append(finds_its_start(measured, ", centred, rotated"))
     if measured.agreement:
         findings += label_findings(measured.agreement.numbers)
     return findings
+
+
+def rotation_finding(measured: Measured) -> dict:
+    """Say in which layers one rotation undoes more than half of the median drift."""
+    drift = measured.numbers["drift"]
+    undone = [
+        (rotated - raw) / (1 - raw)
+        for raw, rotated in zip(drift["same text"], drift["same text, rotated"], strict=True)
+    ]
+    most = [share > 0.5 for share in undone]
+    return {
+        "claim": "One rotation, the same for all texts, undoes more than half of the drift",
+        "value": f"in {sum(most)} of {len(most)} layers; in the last {percent(undone[-1])}",
+        "holds": YES if all(most) else IN_PART if any(most) else NO,
+    }
 
 
 def finds_its_start(measured: Measured, kind: str) -> dict:
@@ -48,10 +53,9 @@ def finds_its_start(measured: Measured, kind: str) -> dict:
     by_text = last.pivot(index="title", columns="comparison", values="cosine")
     gains = (by_text[f"same text{kind}"] - by_text[f"other text{kind}"]).dropna().to_numpy()
     low_and_high = bootstrap_interval(gains)
-    what = ", once what all share is taken away and one rotation allowed" if kind else ""
+    what = "also centred and after one rotation" if kind else "in the last layer"
     return {
-        "claim": f"In the last layer a text is nearer to its own static vector than to others'"
-        f"{what}",
+        "claim": f"A text is nearer to its own static vector than to those of others, {what}",
         "value": f"by {number(gains.mean())} on average ({interval(low_and_high)})",
         "holds": verdict(gains.mean(), low_and_high[0] > 0 or low_and_high[1] < 0),
     }

@@ -40,8 +40,8 @@ def table_html(
         row = []
         for name, cell in zip(table.columns, cells, strict=True):
             write = formats.get(name, str)
-            kind = "n" if is_number[name] else str(cell) if name in marks else ""
-            row.append(f"<td{_class(kind)}>{escape(write(cell))}</td>")
+            mark = str(cell).replace(" ", "-") if name in marks else ""
+            row.append(f"<td{_class('n' if is_number[name] else mark)}>{escape(write(cell))}</td>")
         rows.append(f"<tr>{''.join(row)}</tr>")
     return (
         f'<div class="table" tabindex="0"><table><caption>{caption}</caption>'
@@ -63,8 +63,8 @@ def picture_html(picture: Picture, folder: str) -> str:
         file_link(f"{folder}/{picture.name}.{x}", x.upper()) for x in ["svg", "png"]
     )
     return (
-        f'<figure style="max-width: {width:.0f}px">{svg}<figcaption>{escape(picture.caption)} '
-        f'<span class="files">{files}</span></figcaption></figure>'
+        f'<figure style="max-width: {width:.0f}px">{svg}<figcaption>'
+        f'{escape(picture.caption)} <span class="files">{files}</span></figcaption></figure>'
     )
 
 

@@ -40,7 +40,7 @@ def limits_of_size(table: pd.DataFrame) -> list[str]:
         return []
     return [
         f"There are {count(len(table), 'text')}. With fewer than {FEW_TEXTS}, an interval or a "
-        "test says little, and a figure is a set of anecdotes: read the tables, not the medians."
+        "test says little, and a figure is a set of anecdotes: read tables, not medians."
     ]
 
 
@@ -65,8 +65,8 @@ def limits_of_labels(table: pd.DataFrame) -> list[str]:
     if len(small) > len(sizes) / 2 and len(sizes) > 10:
         limits.append(
             f"{len(small)} of {len(sizes)} labels stand for fewer than {FEW_OF_A_LABEL} texts: "
-            "is this a column of labels, or of names? With so few texts a label, agreement says "
-            "little."
+            "is this a column of labels, or of names? With so few texts a label, agreement "
+            "says little."
         )
     elif len(small):
         named = ", ".join(f"{name!r} ({n})" for name, n in small.items())
@@ -89,8 +89,8 @@ def limits_of_language(table: pd.DataFrame, encoder: Encoder) -> list[str]:
     unknown = table["n_unknown"].sum() / max(1, table["n_tokens"].sum())
     if unknown > MUCH_UNKNOWN:
         limits.append(
-            f"{percent(unknown)} of the tokens are unknown to the model, which reads them all as "
-            f"the same sign, {encoder.tokenizer.unk_token}. "
+            f"{percent(unknown)} of the tokens are unknown to the model, which reads them all "
+            f"as the same sign, {encoder.tokenizer.unk_token}. "
             + ("What is measured here is mostly that sign: choose a model for this script."
                if unknown > 0.3 else "What stands in them it cannot see.")
         )

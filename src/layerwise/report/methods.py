@@ -102,8 +102,8 @@ def about_texts(texts: dict) -> str:
         f"Texts. From {texts['file']} (SHA-256 {texts['file_sha256']}), which holds "
         f"{count(texts['n_rows'], 'row')}, {count(texts['n_texts'], 'text')} were "
         f"measured{cut}{drawn}{labels}; {texts['n_words']:,} words in all, a median of "
-        f"{number(texts['median_words'], 0)} a text. Rows left out and changes made to texts are "
-        f"listed in tables/found.csv. SHA-256 of the texts as measured: {texts['sha256']}."
+        f"{number(texts['median_words'], 0)} a text. Rows left out and changes made to texts "
+        f"are listed in tables/found.csv. SHA-256 of the texts as measured: {texts['sha256']}."
     )
 
 
@@ -113,10 +113,10 @@ def about_model(measured: Measured, model: dict) -> str:
     return (
         f"Model. {measured.model} ({model['type']}, {model['n_layers']} layers, "
         f"{model['n_dims']} dimensions{revision}; SHA-256 of its weights "
-        f"{model['weights_sha256']}), in {model['dtype']} on {model['device']}, reading at most "
-        f"{model['window']:,} tokens. A text's vector in a layer is the mean over its tokens, "
-        "special ones counted, padding not (Reimers and Gurevych 2019). Layer 0 is the sum of "
-        "embeddings before any attention."
+        f"{model['weights_sha256']}), in {model['dtype']} on {model['device']}, reading at "
+        f"most {model['window']:,} tokens. A text's vector in a layer is the mean over its "
+        "tokens, special ones counted, padding not (Reimers and Gurevych 2019). Layer 0 is the "
+        "sum of embeddings before any attention."
     )
 
 
@@ -125,22 +125,22 @@ def about_measures(measured: Measured) -> str:
     drift, n_layers = measured.numbers["drift"], measured.numbers["n_layers"]
     last = {name: number(values[-1]) for name, values in drift.items()}
     rotated = (
-        "Rotated: layer 0 is first multiplied by one orthogonal matrix, fitted on the tokens of "
-        "every second text and tested on the texts between, and the other way round (orthogonal "
-        f"Procrustes, Schönemann 1966), which gives {last['same text, rotated']}; "
+        "Rotated: layer 0 is first multiplied by one orthogonal matrix, fitted on the tokens "
+        "of every second text and tested on the texts between, and the other way round "
+        f"(orthogonal Procrustes, Schönemann 1966), which gives {last['same text, rotated']}; "
         if "same text, rotated" in drift else ""
     )  # fmt: skip
     return (
         "Measures. Drift is the cosine of a text's vector in a layer with its vector in layer "
         f"0; in layer {n_layers} its median is {last['same text']}. Baselines: the mean cosine "
-        f"with all other texts in layer 0, {last['other text']}; the mean cosine with all other "
-        f"texts in the same layer (after Ethayarajh 2019, of pooled texts), "
+        f"with all other texts in layer 0, {last['other text']}; the mean cosine with all "
+        f"other texts in the same layer (after Ethayarajh 2019, of pooled texts), "
         f"{last['random pair']}. Centred, the mean of all texts subtracted from each layer "
         f"(Timkey and van Schijndel 2021): {last['same text, centred']}, with other texts "
         f"{last['other text, centred']}. {rotated}all in layer {n_layers}, medians over texts. "
         "Intervals are 95% percentile bootstrap intervals over texts (2,000 draws; Efron and "
-        f"Tibshirani 1993). The level of tests is {number(LEVEL)}, without correction for their "
-        "number."
+        f"Tibshirani 1993). The level of tests is {number(LEVEL)}, without correction for "
+        "their number."
     )
 
 
@@ -149,14 +149,14 @@ def about_labels(measured: Measured) -> str:
     x = measured.agreement.numbers if measured.agreement else {}
     static, counted = x["against_static"], x["against_counted_words"]
     return (
-        f"Labels ({measured.model}). For {x['n_texts']:,} texts with {x['n_labels']} labels, the "
-        f"nearest neighbour by cosine in the last layer has the same label in "
+        f"Labels ({measured.model}). For {x['n_texts']:,} texts with {x['n_labels']} labels, "
+        f"the nearest neighbour by cosine in the last layer has the same label in "
         f"{percent(x['agreement'])} of cases (95% interval "
         f"{interval(x['interval'], percent)}); with labels dealt out at random {N_SHUFFLES:,} "
-        f"times, {percent(x['chance'])} on average and {percent(x['chance_95'])} once in twenty "
-        f"({p_value(x['p_chance'])}; the best of all layers: "
-        f"{percent(x['best_of_layers_by_chance_95'])} once in twenty). In the static layer it is "
-        f"{percent(x['static'])} (exact McNemar test, {static['only_first']} against "
+        f"times, {percent(x['chance'])} on average and {percent(x['chance_95'])} once in "
+        f"twenty ({p_value(x['p_chance'])}; the best of all layers: "
+        f"{percent(x['best_of_layers_by_chance_95'])} once in twenty). In the static layer it "
+        f"is {percent(x['static'])} (exact McNemar test, {static['only_first']} against "
         f"{static['only_second']}, {p_value(static['p'])}); with TF-IDF weights of words, no "
         f"model, {percent(x['counted_words'])} ({counted['only_first']} against "
         f"{counted['only_second']}, {p_value(counted['p'])}; McNemar 1947)."

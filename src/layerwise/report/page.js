@@ -1,6 +1,6 @@
 // The table of texts: filter by what is typed, follow a neighbour to its own row.
 (() => {
-  const SHOWN = 100;
+  const SHOWN = 30;
   const data = JSON.parse(document.getElementById("texts-data").textContent);
   const body = document.querySelector("#texts-table tbody");
   const input = document.getElementById("texts-search");
@@ -45,7 +45,10 @@
       cell(row, String(text.source), "n");
       cell(row, marked(text.title, words));
       if (data.has_labels) cell(row, marked(text.label, words));
-      cell(row, marked(text.text, words), "text");
+      const whole = document.createElement("div");
+      whole.tabIndex = 0;
+      whole.append(...marked(text.text, words));
+      cell(row, whole, "text");
       const list = document.createElement("ol");
       for (const [nearest, cosine] of text.nearest) {
         const item = document.createElement("li");

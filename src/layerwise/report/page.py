@@ -47,7 +47,8 @@ def page_html(
     methods : sequence of str
     """
     style, script = (
-        files("layerwise.report").joinpath(name).read_text("utf-8") for name in ["page.css", "page.js"]
+        files("layerwise.report").joinpath(name).read_text("utf-8")
+        for name in ["page.css", "page.js"]
     )
     main = sections[0]
     parts = {
@@ -64,10 +65,12 @@ def page_html(
         name = f"The same texts, other model: {section.measured.model}"
         other = drift_part(section) + labels_part(section) + words_part(section)
         parts[f"model-{i}"] = (name, other)
-    contents = "".join(f'<li><a href="#{x}">{escape(name)}</a></li>' for x, (name, _) in parts.items())
+    contents = "".join(
+        f'<li><a href="#{x}">{escape(name)}</a></li>' for x, (name, _) in parts.items()
+    )
     body = "".join(
         f'<section id="{x}"><h2>{escape(name)}</h2>{part}</section>'
-        for x, (name, part) in parts.items() if part
+        for x, (name, part) in parts.items()
     )
     texts = facts["texts"]
     return f"""<!doctype html>
@@ -81,8 +84,8 @@ def page_html(
 <body>
 <header>
 <h1>{escape(title)}</h1>
-<p class="muted">{count(texts['n_texts'], 'text')}, {escape(', '.join(facts['models']))}. Made by
-layerwise {escape(facts['versions']['layerwise'])} on {escape(facts['date'])}.</p>
+<p class="muted">{count(texts['n_texts'], 'text')}, {escape(', '.join(facts['models']))}.
+Made by layerwise {escape(facts['versions']['layerwise'])} on {escape(facts['date'])}.</p>
 <nav aria-label="Contents"><ul>{contents}</ul></nav>
 </header>
 <main>
@@ -143,6 +146,7 @@ def drift_part(section: Section) -> str:
         + file_link(f"{files}/steps.csv", "steps.csv")
     )
     pictures = "".join(picture_html(x, section.folder + "figures") for x in shown)
+    pictures = f'<div class="beside">{pictures}</div>'
     return (
         "<p>A falling line by itself says nothing of context: ask first what other texts do, "
         "and how much is one rotation, the same for all.</p>"
@@ -186,12 +190,13 @@ def words_part(section: Section) -> str:
         )
     write = {"moved": number, "n": lambda n: f"{n:,}"}
     everything = file_link(f"{section.folder}tables/words.csv", "CSV")
+    most = table_html(words.head(N_WORDS), "Most", write)
+    least = table_html(words.iloc[::-1].head(N_WORDS), "Least", write)
     return (
         f"<p>One minus the cosine of a token's vectors in layer 0 and in the last layer, on "
         f"average over its places, for tokens that occur at least "
-        f"{count(numbers['at_least'], 'time')}. Tokens share the movement of all. {everything}</p>"
-        + table_html(words.head(N_WORDS), "Most", write)
-        + table_html(words.iloc[::-1].head(N_WORDS), "Least", write)
+        f"{count(numbers['at_least'], 'time')}. {everything}</p>"
+        + f'<div class="beside">{most}{least}</div>'
     )
 
 
@@ -203,8 +208,9 @@ def texts_part(measured: Measured, table: pd.DataFrame) -> str:
 <div class="search" hidden><label for="texts-search">Search</label>
 <input id="texts-search" type="search" placeholder="words, a title, a label">
 <span id="texts-count" class="count" role="status"></span></div>
-<div class="table" tabindex="0"><table id="texts-table"><thead><tr><th scope="col" class="n">row</th>
-<th scope="col">title</th>{label}<th scope="col">text</th><th scope="col">nearest</th></tr></thead>
+<div class="table" tabindex="0"><table id="texts-table"><thead><tr>
+<th scope="col" class="n">row</th><th scope="col">title</th>{label}
+<th scope="col">text</th><th scope="col">nearest</th></tr></thead>
 <tbody></tbody></table></div>
 <noscript><p>Searching needs JavaScript; the files above hold the same.</p></noscript>"""
 
@@ -236,8 +242,8 @@ def found_part(report: pd.DataFrame) -> str:
     shown = report.assign(rows=report["rows"].map(row_ranges))
     shown = shown.rename(columns={"n_rows": "rows in all"})
     return table_html(
-        shown, "Rows are numbered as in a spreadsheet, the names of columns being row 1. All of "
-        "them: " + file_link("tables/found.csv", "CSV"),
+        shown, "Rows are numbered as in a spreadsheet, the names of columns being row 1. All "
+        "of them: " + file_link("tables/found.csv", "CSV"),
         {"rows in all": lambda n: f"{n:,}" if n else ""},
     )  # fmt: skip
 

@@ -14,7 +14,9 @@ TAGS = (
     "footer h1 h2 h3 h4 h5 h6 head header hr html i img ins li link main mark meta ol p pre q "
     "s section small span strike strong sub sup table tbody td th thead title tr u ul"
 ).split()
-TAG = re.compile(rf"</?(?:{'|'.join(TAGS)})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+# An attribute has a value: “if a<b and c>d” has no tag.
+ATTRIBUTE = r"""\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)"""
+TAG = re.compile(rf"</?(?:{'|'.join(TAGS)})(?:{ATTRIBUTE})*\s*/?>", re.IGNORECASE)
 BREAK = re.compile(r"<(?:br|hr|/p|/div|/li|/h[1-6]|/tr)\s*/?>", re.IGNORECASE)
 SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8}\d{0,2});", re.IGNORECASE)
