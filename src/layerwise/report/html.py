@@ -40,8 +40,9 @@ def table_html(
         row = []
         for name, cell in zip(table.columns, cells, strict=True):
             write = formats.get(name, str)
-            mark = str(cell).replace(" ", "-") if name in marks else ""
-            row.append(f"<td{_class('n' if is_number[name] else mark)}>{escape(write(cell))}</td>")
+            kind = str(cell).replace(" ", "-") if name in marks else ""
+            kind = "n" if is_number[name] else kind
+            row.append(f"<td{_class(kind)}>{escape(write(cell))}</td>")
         rows.append(f"<tr>{''.join(row)}</tr>")
     return (
         f'<div class="table" tabindex="0"><table><caption>{caption}</caption>'

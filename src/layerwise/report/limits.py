@@ -71,7 +71,7 @@ def limits_of_labels(table: pd.DataFrame) -> list[str]:
     elif len(small):
         named = ", ".join(f"{name!r} ({n})" for name, n in small.items())
         limits.append(
-            f"Too few texts to say anything about the label {named}: a text whose label no "
+            f"Too few texts to say anything about these labels: {named}. A text whose label no "
             "other has can never agree with its neighbour."
         )
     if sizes.iloc[0] > 0.8 * len(labels):

@@ -69,7 +69,7 @@ def run_tokens(
             hidden_states = encoder.model(**inputs, output_hidden_states=True).hidden_states
         vectors = torch.cat(hidden_states).float().cpu().numpy()
         ids = inputs["input_ids"][0].tolist()
-        return [tokenizer.convert_ids_to_tokens(i) for i in ids], vectors
+        return [str(tokenizer.convert_ids_to_tokens(i)) for i in ids], vectors
 
     yield from map_in_parallel(run, list(texts), encoder.device)
 
