@@ -123,7 +123,7 @@ LIMITS = {  # words of a limit that has to be said of each, of the real tokenize
     "tweets": [],
     "novel": None,
     "novel_in_passages": ["Without a column of labels"],
-    "three_rows": ["There are 3 texts", "too few to fit a rotation", "these labels: 'b' (2), 'a' (1)"],
+    "three_rows": ["There are 3 texts", "too few to fit a rotation", ": 'b' (2), 'a' (1)"],
     "two_labels_and_none": ["10 texts of 30 without a label"],
     "one_label": ["the label 'same'"],
     "everything_wrong": ["Too few texts to say anything about these labels"],
