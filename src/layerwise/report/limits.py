@@ -112,7 +112,7 @@ def limits_of_length(table: pd.DataFrame, encoder: Encoder) -> list[str]:
     n_cut = int(table["is_cut"].sum())
     if not n_cut:
         return []
-    n_all, window = int(table["n_tokens"].sum()), context_window(encoder)
+    n_all, window = int(table["n_tokens"].sum()), int(context_window(encoder))
     n_read = int(table["n_tokens"].clip(upper=window).sum())
     return [
         f"{count(n_cut, 'text')} of {len(table):,} are longer than the {window:,} tokens that "

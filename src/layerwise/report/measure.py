@@ -1,12 +1,13 @@
 """Measure one model on the texts: all numbers of the report are made here."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from layerwise.embedding import embed_layers
-from layerwise.models import Encoder
+from layerwise.models import Encoder, context_window
 from layerwise.report.agreement import Agreement, label_agreement
 from layerwise.report.progress import with_end_time
 from layerwise.report.tokens import run_tokens, token_movement
@@ -64,11 +65,13 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
         With columns ``row``, ``title`` (all different), ``text``, ``label``, ``n_tokens``.
     encoder : Encoder
     """
-    layers = embed(table, encoder)
     titles = table["title"]
+    kept = draw_texts(table["n_tokens"].clip(upper=context_window(encoder)).to_numpy())
+    with warnings.catch_warnings():  # of unknown tokens: said once, in what cannot be said
+        warnings.simplefilter("ignore", UserWarning)
+        layers = embed(table, encoder)
+        tokens, vectors = run_kept(table["text"].iloc[kept].tolist(), encoder)
     drift = drift_table(layers, titles)
-    kept = draw_texts(table["n_tokens"].to_numpy())
-    tokens, vectors = run_kept(table["text"].iloc[kept].tolist(), encoder)
     words, n_times = token_movement(tokens, vectors)
     if len(kept) >= FEWEST_FOR_ROTATION:
         drift = pd.concat([drift, rotation_baseline(vectors, titles.iloc[kept])])
@@ -96,7 +99,7 @@ def embed(table: pd.DataFrame, encoder: Encoder) -> np.ndarray:
     parts = [table.iloc[i : i + PART] for i in range(0, len(table), PART)]
     sizes = [int(part["n_tokens"].sum()) for part in parts]
     return np.concatenate([
-        embed_layers(part["text"].tolist(), encoder, truncate=True, progress=False)
+        embed_layers(part["text"], encoder, truncate=True, progress=False)
         for part in with_end_time(parts, sizes, "embedding")
     ], axis=1)  # fmt: skip
 

@@ -1,14 +1,17 @@
 """The paragraph on methods that a paper needs: numbers, versions, digests, sources."""
 
 import hashlib
+import math
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+import torch
 
-from layerwise.models import Encoder, context_window, sha256_of_file
+from layerwise.checkpoints import digests, fetch_checkpoint, find_checkpoint, sha256_of_file
+from layerwise.models import Encoder, context_window
 from layerwise.report.agreement import N_SHUFFLES
 from layerwise.report.findings import LEVEL
 from layerwise.report.measure import Measured
@@ -52,26 +55,26 @@ def digest_of_texts(table: pd.DataFrame) -> str:
     return hashlib.sha256("\0".join(table["text"]).encode()).hexdigest()
 
 
-def digest_of_weights(encoder: Encoder) -> str:
-    """Return the SHA-256 of all weights as they were used, by name and in order."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(encoder.model.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+def describe_model(name: str | None, encoder: Encoder, measured: Measured) -> dict:
+    """Return what a reader must know of a model to use the same one.
 
-
-def describe_model(encoder: Encoder, measured: Measured) -> dict:
-    """Return what a reader must know of a model to use the same one."""
+    Parameters
+    ----------
+    name : str, optional
+        What :func:`layerwise.models.load_encoder` was given.
+    """
+    checkpoint = find_checkpoint(name)
+    window = context_window(encoder)
     return {
         "type": encoder.model.config.model_type,
         "n_layers": measured.numbers["n_layers"],
         "n_dims": measured.numbers["n_dims"],
-        "window": context_window(encoder),
-        "device": encoder.device.type,
+        "window": int(window) if window < math.inf else None,
+        "device": torch.device(encoder.device).type,
         "dtype": str(encoder.model.dtype).removeprefix("torch."),
-        "revision": getattr(encoder.model.config, "_commit_hash", None),
-        "weights_sha256": digest_of_weights(encoder),
+        "revision": checkpoint.revision,
+        "is_pinned": bool(checkpoint.files),
+        "sha256": digests(fetch_checkpoint(checkpoint)),
     }
 
 
@@ -110,13 +113,17 @@ def about_texts(texts: dict) -> str:
 def about_model(measured: Measured, model: dict) -> str:
     """Say which model was used, and how."""
     revision = f", revision {model['revision']}" if model["revision"] else ""
+    reading = f", reading at most {model['window']:,} tokens" if model["window"] else ""
+    weights = "; ".join(
+        f"{name} {digest}" for name, digest in model["sha256"].items()
+        if name.endswith(".safetensors")
+    )  # fmt: skip
     return (
         f"Model. {measured.model} ({model['type']}, {model['n_layers']} layers, "
-        f"{model['n_dims']} dimensions{revision}; SHA-256 of its weights "
-        f"{model['weights_sha256']}), in {model['dtype']} on {model['device']}, reading at "
-        f"most {model['window']:,} tokens. A text's vector in a layer is the mean over its "
-        "tokens, special ones counted, padding not (Reimers and Gurevych 2019). Layer 0 is the "
-        "sum of embeddings before any attention."
+        f"{model['n_dims']} dimensions{revision}; SHA-256: {weights}; of its other files: "
+        f"numbers.json), in {model['dtype']} on {model['device']}{reading}. A text's vector in "
+        "a layer is the mean over its tokens, special ones counted, padding not (Reimers and "
+        "Gurevych 2019). Layer 0 is what the embeddings give, before any attention."
     )
 
 

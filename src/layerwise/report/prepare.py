@@ -39,7 +39,7 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
         say(f"{len(texts.table):,} texts were cut into {len(table):,} passages")
     counts = count_tokens(table["text"], encoder)
     table = pd.concat([table, counts], axis=1)
-    unread = table["n_tokens"] <= table["n_unknown"]
+    unread = table["n_known"] == 0
     if unread.any():
         findings.append(finding(
             "a text without any token that the model knows", "left out", table[unread]
@@ -72,12 +72,12 @@ def as_passages(
     table: pd.DataFrame, encoder: Encoder, options: argparse.Namespace
 ) -> pd.DataFrame:
     """Cut texts into passages that are short enough for the model."""
-    room = int(context_window(encoder)) - encoder.tokenizer.num_special_tokens_to_add()
+    room = context_window(encoder) - encoder.tokenizer.num_special_tokens_to_add()
     size = options.size or min(PASSAGE_SIZE, room)
     if size > room:
         raise ValueError(f"--size {size}: the model reads at most {room} tokens of a text")
     passages = cut_texts(
-        table, options.passages, size, options.overlap or 0, token_spans(encoder.tokenizer)
+        table, options.passages, int(size), options.overlap or 0, token_spans(encoder.tokenizer)
     )
     number = passages["passage"].astype(str)
     passages["source"] = passages["source"] + ", passage " + number

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from layerwise.batching import map_in_parallel
-from layerwise.models import Encoder, context_window
+from layerwise.batching import map_in_parallel, pad
+from layerwise.models import Encoder, context_window, run_every_layer
 from layerwise.similarity import cosine
+from layerwise.tokenizing import tokenize
 
 # A word, or one character of a script that puts no space between words.
 NO_SPACES = (
@@ -28,17 +29,19 @@ def count_tokens(texts: Sequence[str], encoder: Encoder) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a text: ``n_words``, ``n_tokens`` (without special ones), ``n_unknown``, and
-        ``is_cut``, whether it is longer than the model can read.
+        One row a text: ``n_words``, ``n_tokens`` (without those that are added to every text),
+        ``n_known``, ``n_unknown``, and ``is_cut``, whether it is longer than the model can
+        read.
     """
     tokenizer = encoder.tokenizer
     input_ids = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
     n_special = tokenizer.num_special_tokens_to_add()
-    unknown = tokenizer.unk_token_id
+    unknown, special = tokenizer.unk_token_id, set(tokenizer.all_special_ids)
     n_tokens = np.array([len(ids) for ids in input_ids])
     return pd.DataFrame({
         "n_words": [len(WORD.findall(text)) for text in texts],
         "n_tokens": n_tokens,
+        "n_known": [sum(i not in special for i in ids) for ids in input_ids],
         "n_unknown": [sum(i == unknown for i in ids) for ids in input_ids],
         "is_cut": n_tokens + n_special > context_window(encoder),
     })  # fmt: skip
@@ -59,19 +62,15 @@ def run_tokens(
     tokens : list of str
     vectors : float32 array of shape (n_layers + 1, n_tokens, n_dims)
     """
-    tokenizer, window = encoder.tokenizer, context_window(encoder)
 
     def run(text: str) -> tuple[list[str], np.ndarray]:
-        inputs = tokenizer(
-            text, truncation=True, max_length=window, verbose=False, return_tensors="pt"
-        ).to(encoder.device)
-        with torch.inference_mode():
-            hidden_states = encoder.model(**inputs, output_hidden_states=True).hidden_states
+        (inputs,) = tokenize([text], encoder, truncate=True)
+        hidden_states = run_every_layer(pad([inputs], encoder), encoder)
         vectors = torch.cat(hidden_states).float().cpu().numpy()
-        ids = inputs["input_ids"][0].tolist()
-        return [str(tokenizer.convert_ids_to_tokens(i)) for i in ids], vectors
+        ids = inputs["input_ids"].tolist()
+        return [str(encoder.tokenizer.convert_ids_to_tokens(i)) for i in ids], vectors
 
-    yield from map_in_parallel(run, list(texts), encoder.device)
+    yield from map_in_parallel(run, list(texts), torch.device(encoder.device))
 
 
 def token_movement(

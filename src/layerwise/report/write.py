@@ -1,7 +1,11 @@
 """Measure the texts with each model, and write the report's files."""
 
 import argparse
+import contextlib
+import itertools
 import re
+import sys
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -33,14 +37,16 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
     The first model decides which texts are measured: how long a passage may be, and what it
     can read at all. The others are measured on the same.
     """
-    encoders = {model_name(x): x for x in load_models(options)}
-    main = next(iter(encoders.values()))
-    texts = prepare(texts, main, options)
-    sections, described = [], {}
-    for i, (name, encoder) in enumerate(encoders.items()):
+    asked = options.model or [None]
+    encoders = dict(zip(asked, load_models(asked, options.device), strict=True))
+    texts = prepare(texts, encoders[asked[0]], options)
+    sections: list[Section] = []
+    described: dict[str, dict] = {}
+    for i, (given, encoder) in enumerate(encoders.items()):
+        name = model_name(encoder, described)
         say(f"measuring {len(texts.table):,} texts with {name}")
         measured = measure(name, texts.table, encoder)
-        described[name] = describe_model(encoder, measured)
+        described[name] = describe_model(given, encoder, measured)
         limits = limits_of(texts.table, encoder, measured)
         folder = f"models/{slug(name)}/" if i else ""
         sections.append(Section(measured, draw(measured), limits, folder))
@@ -58,15 +64,17 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
     return facts
 
 
-def load_models(options: argparse.Namespace) -> list[Encoder]:
-    """Load every model that is named, or else the default."""
-    return [load_encoder(name, device=options.device) for name in options.model or [None]]
+def load_models(asked: Sequence[str | None], device: str) -> list[Encoder]:
+    """Load every model that is named, or else the default; what it says goes to the errors."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return [load_encoder(name, device=device) for name in asked]
 
 
-def model_name(encoder: Encoder) -> str:
-    """Return a model's name, which is the last part of its folder if it has no other."""
+def model_name(encoder: Encoder, taken: Container[str]) -> str:
+    """Return a model's name, with a number if another has the same."""
     name = str(encoder.model.name_or_path)
-    return Path(name).name if Path(name).is_absolute() else name
+    numbered = (f"{name} ({i})" for i in itertools.count(2))
+    return name if name not in taken else next(x for x in numbered if x not in taken)
 
 
 def slug(name: str) -> str:
