@@ -88,6 +88,7 @@ def dispatch(arguments: list[str]) -> int:
         options = module.build_parser().parse_args(rest)
     except SystemExit as ended:  # after --help, or with an option that is wrong
         return int(ended.code or 0)
+    options.arguments = rest  # for a command that says how it was called
     # A scheduler's or a shell's "please stop" is heard as Ctrl+C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     module.run(options)

@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import sys
 import time
 from pathlib import Path
 
@@ -96,5 +95,5 @@ def facts_of_run(options: argparse.Namespace) -> dict:
     return {
         "title": f"{options.texts.resolve().name}, layer by layer",
         "date": time.strftime("%Y-%m-%d"),
-        "command": "layerwise report " + shlex.join(sys.argv[2:]),
+        "command": "layerwise report " + shlex.join(options.arguments),
     }

@@ -30,6 +30,11 @@ def draw(measured: Measured) -> list[Picture]:
     drift = measured.drift
     same = drift[drift["comparison"] == "same text"]
     is_centred = drift["comparison"].str.contains("centred")
+    rotated = (
+        " Rotated: layer 0 may first be rotated, all texts in the same way, by a rotation "
+        "fitted on other texts."
+        if "same text, rotated" in measured.numbers["drift"] else ""
+    )  # fmt: skip
     pictures = [
         Picture(
             "drift", violins_by_layer(same, "cosine with static layer"),
@@ -42,8 +47,7 @@ def draw(measured: Measured) -> list[Picture]:
             "baselines", compare_by_layer(drift[~is_centred], "cosine, median and middle half"),
             f"Lines by layer, medians in the first and the last: {ends(measured, False)}.",
             "The drift beside its baselines. Other text: the other texts in layer 0. Random "
-            "pair: two texts in the same layer. Rotated: layer 0 may first be rotated, all "
-            "texts in the same way, by a rotation fitted on other texts.",
+            "pair: two texts in the same layer." + rotated,
         ),
         Picture(
             "baselines-centred",

@@ -1,7 +1,8 @@
 """What the numbers come to: a few claims, each with its value and whether it holds.
 
 A claim holds if the interval of its measure leaves zero out, or its test is significant at
-``LEVEL``; else it cannot be said. The claims are the same for every text and every model, fixed
+``LEVEL``; else it cannot be said, nor can it of too few texts or of a script that the model
+does not know. The claims are the same for every text and every model, fixed
 before anything was measured.
 """
 
@@ -29,6 +30,8 @@ def findings_of(measured: Measured) -> list[dict]:
         findings.append(finds_its_start(measured, ", centred, rotated"))
     if measured.agreement:
         findings += label_findings(measured.agreement.numbers)
+    if not measured.numbers["claims_may_hold"]:
+        findings = [{**finding, "holds": OPEN} for finding in findings]
     return findings
 
 

@@ -3,12 +3,11 @@
 import pandas as pd
 
 from layerwise.models import Encoder, context_window
-from layerwise.report.measure import Measured
+from layerwise.report.measure import FEW_TEXTS, MOSTLY_UNKNOWN, Measured
 from layerwise.report.tokens import count_tokens, pieces_per_word
 from layerwise.report.words import count, number, percent
 from layerwise.texts.poems import load_poems
 
-FEW_TEXTS = 20
 FEW_OF_A_LABEL = 5
 MUCH_UNKNOWN = 0.05  # share of tokens
 # Against the poems of the book, cut by the same tokenizer: English that it knows well.
@@ -40,7 +39,8 @@ def limits_of_size(table: pd.DataFrame) -> list[str]:
         return []
     return [
         f"There are {count(len(table), 'text')}. With fewer than {FEW_TEXTS}, an interval or a "
-        "test says little, and a figure is a set of anecdotes: read tables, not medians."
+        "test says little, and a figure is a set of anecdotes: read tables, not medians. No "
+        "claim is said to hold."
     ]
 
 
@@ -91,8 +91,9 @@ def limits_of_language(table: pd.DataFrame, encoder: Encoder) -> list[str]:
         limits.append(
             f"{percent(unknown)} of the tokens are unknown to the model, which reads them all "
             f"as the same sign, {encoder.tokenizer.unk_token}. "
-            + ("What is measured here is mostly that sign: choose a model for this script."
-               if unknown > 0.3 else "What stands in them it cannot see.")
+            + ("What is measured here is mostly that sign, so no claim is said to hold: name a "
+               "model for this script with --model."
+               if unknown > MOSTLY_UNKNOWN else "What stands in them it cannot see.")
         )
     pieces = pieces_per_word(table)
     usual = pieces_per_word(count_tokens(load_poems()["text"], encoder))

@@ -20,6 +20,9 @@ N_NEAREST = 5
 # them, texts are drawn at random.
 MOST_TOKENS_KEPT = 30_000
 FEWEST_FOR_ROTATION = 4  # texts
+# Below or above these no claim is said to hold, whatever its test says.
+FEW_TEXTS = 20
+MOSTLY_UNKNOWN = 0.3  # share of tokens
 
 
 class Measured(NamedTuple):
@@ -80,6 +83,8 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
     steps = step_table(layers, titles)
     numbers = {
         "model": name,
+        "claims_may_hold": len(table) >= FEW_TEXTS
+        and table["n_unknown"].sum() <= MOSTLY_UNKNOWN * table["n_tokens"].sum(),
         "n_layers": len(layers) - 1,
         "n_dims": layers.shape[2],
         "drift": medians(drift, "comparison"),

@@ -8,6 +8,7 @@ import pandas as pd
 from layerwise.models import Encoder, context_window
 from layerwise.report.progress import say
 from layerwise.report.tokens import count_tokens
+from layerwise.report.words import count
 from layerwise.texts.own import OwnTexts, first_words
 from layerwise.texts.passages import cut_texts, token_spans
 
@@ -36,7 +37,7 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
     table["source"] = table["row"].astype(str)
     if options.passages:
         table = as_passages(table, encoder, options)
-        say(f"{len(texts.table):,} texts were cut into {len(table):,} passages")
+        say(f"cut {count(len(texts.table), 'text')} into {count(len(table), 'passage')}")
     counts = count_tokens(table["text"], encoder)
     table = pd.concat([table, counts], axis=1)
     unread = table["n_known"] == 0
@@ -54,12 +55,11 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
         })  # fmt: skip
         table = table.iloc[drawn]
     if len(table) < FEWEST_TEXTS:
-        what = "passages" if options.passages else "texts"
+        what = count(len(table), "passage" if options.passages else "text")
         hint = "" if options.passages else "; a long text can be cut: --passages paragraph"
         left_out = f" ({'; '.join(x['found'] for x in findings)})" if findings else ""
         raise ValueError(
-            f"{len(table)} {what} cannot be compared with each other{left_out}: at least "
-            f"{FEWEST_TEXTS} are needed{hint}"
+            f"{what}{left_out} cannot be compared: at least {FEWEST_TEXTS} are needed{hint}"
         )
     table = table.reset_index(drop=True)
     table["title"] = different_titles(table)

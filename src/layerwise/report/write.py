@@ -27,7 +27,7 @@ from layerwise.report.methods import (
 from layerwise.report.page import Section, page_html
 from layerwise.report.prepare import prepare
 from layerwise.report.progress import say
-from layerwise.report.words import row_ranges
+from layerwise.report.words import count, row_ranges
 from layerwise.texts.own import OwnTexts
 
 
@@ -44,7 +44,7 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
     described: dict[str, dict] = {}
     for i, (given, encoder) in enumerate(encoders.items()):
         name = model_name(encoder, described)
-        say(f"measuring {len(texts.table):,} texts with {name}")
+        say(f"measuring {count(len(texts.table), 'text')} with {name}")
         measured = measure(name, texts.table, encoder)
         described[name] = describe_model(given, encoder, measured)
         limits = limits_of(texts.table, encoder, measured)
