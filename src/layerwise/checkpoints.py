@@ -84,7 +84,9 @@ CHECKPOINTS = {
         ),
     ]
 }  # fmt: skip
-DEFAULT_CHECKPOINT = "sentence-transformers/all-MiniLM-L6-v2"
+# For each role, the checkpoint that needs no network.
+DEFAULTS = {"encoder": "sentence-transformers/all-MiniLM-L6-v2"}
+DEFAULT_CHECKPOINT = DEFAULTS["encoder"]
 
 # What decides on a result: all that transformers reads to make a tokenizer and a model.
 WEIGHTS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]
