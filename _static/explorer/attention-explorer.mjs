@@ -3,16 +3,13 @@
 // own line when asked to. Attributes: layer, head (from 1), line (from 0), assets.
 
 import { drawHeatMap, cellAt } from "./heat-map.mjs";
-import { modelFor } from "./model.mjs";
-import { isCached } from "./weights.mjs";
-import { WordPiece } from "./wordpiece.mjs";
+import { OwnLine } from "./own-line.mjs";
 import {
-  Explorer, count, fetchPart, h, megabytes, modelName, onThemeChange, percent, share,
-  shorten, unpack, walkWithArrows,
+  Explorer, count, fetchPart, h, modelName, onThemeChange, percent, share, shorten, unpack,
+  walkWithArrows,
 } from "./shared.mjs";
 
 const LARGEST_TABLE = 40; // tokens; a larger table is of one row, the chosen token's
-const PAUSE_IN_TYPING = 250; // milliseconds
 const ROW = 28; // pixels from one token to the next
 
 class AttentionExplorer extends Explorer {
@@ -21,20 +18,19 @@ class AttentionExplorer extends Explorer {
     this.n_layers = n_layers;
     this.n_heads = n_heads;
     this.examples = examples;
-    this.model = modelFor(manifest, this.base);
-    this.kept = manifest.weights !== null && (await isCached(manifest, this.base));
+    this.own = new OwnLine(this);
+    await this.own.prepare();
   }
 
   build(root) {
     this.layer = Math.min(Number(this.getAttribute("layer") ?? 2), this.n_layers);
     this.head = Math.min(Number(this.getAttribute("head") ?? 9), this.n_heads);
     this.showSpecial = true;
-    this.asked = 0; // counts requests: an answer to an older one is not shown
     root.append(
       h("style", {}, ATTENTION_STYLE),
       h("section", { class: "explorer", "aria-label": "Attention explorer" },
         this.buildControls(), this.buildStage(), this.buildFigures(),
-        this.buildOwnLine(), this.buildTable(), this.buildProvenance()),
+        this.own.build(), this.buildTable(), this.buildProvenance()),
     );
     onThemeChange(() => this.drawMap());
     new ResizeObserver(() => this.drawMap()).observe(this.mapBox);
@@ -106,36 +102,6 @@ class AttentionExplorer extends Explorer {
       figure("top", "largest weight"));
   }
 
-  buildOwnLine() {
-    const { weights, weights_left_out } = this.manifest;
-    if (!weights)
-      return h("p", { class: "note" },
-        `A line of your own cannot be run here: ${weights_left_out}. The lines above were computed beforehand.`);
-    this.input = h("input", { type: "text", id: "own", maxlength: 6000, autocomplete: "off",
-      placeholder: "The brain is wider than the sky", oninput: () => this.typed(), onfocus: () => this.labelButton() });
-    this.button = h("button", { class: "action" });
-    this.cancelButton = h("button", { class: "plain", type: "button", hidden: true,
-      onclick: () => this.cancel() }, "Cancel");
-    this.progress = h("progress", { max: weights.bytes, value: 0, hidden: true, "aria-label": "weights loaded" });
-    this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
-    this.labelButton();
-    return h("form", { class: "own", onsubmit: (event) => {
-      event.preventDefault();
-      this.runOwn();
-    } },
-      h("div", { class: "field wide" }, h("label", { for: "own" }, "Run it on your own line"), this.input),
-      this.button, this.cancelButton, h("div", { class: "progress" }, this.progress, this.status));
-  }
-
-  labelButton() {
-    const size = megabytes(this.manifest.weights.bytes);
-    this.button.textContent = this.model.ready ? "Run" : this.kept ? "Load the model and run" : `Load the model (${size}) and run`;
-    if (!this.status.textContent)
-      this.say(this.model.ready ? "" : this.kept
-        ? "Your browser kept the model from an earlier visit: nothing is fetched."
-        : `The model is fetched once, ${size}, and kept by your browser. Your line stays in this page.`);
-  }
-
   buildTable() {
     this.table = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Attention weights" });
     this.tableDetails = h("details", { ontoggle: () => this.drawTable() },
@@ -177,8 +143,7 @@ class AttentionExplorer extends Explorer {
 
   showExample(index) {
     const example = this.examples[index] ?? this.examples[0];
-    this.asked++;
-    clearTimeout(this.timer);
+    this.own.leave();
     const n = example.tokens.length;
     const all = unpack(example.attentions, Uint16Array);
     const size = this.n_heads * n * n;
@@ -186,6 +151,11 @@ class AttentionExplorer extends Explorer {
     this.lineSelect.value = String(Math.max(0, this.examples.indexOf(example)));
     this.markPending(false);
     this.show({ text: example.text, tokens: example.tokens, attentions, own: false });
+  }
+
+  // A line of the reader's own is about to be shown.
+  begin() {
+    this.lineSelect.value = "-1";
   }
 
   markPending(pending) {
@@ -328,91 +298,6 @@ class AttentionExplorer extends Explorer {
   chooseCell(event) {
     const cell = this.map && cellAt(this.map, event);
     if (cell) this.chooseToken(this.shown[cell.row]);
-  }
-
-  // ---------------------------------------------------------------- the reader's own line
-
-  say(text, isError = false) {
-    this.status.textContent = text;
-    this.status.classList.toggle("error", isError);
-  }
-
-  typed() {
-    clearTimeout(this.timer);
-    if (this.model.ready) this.timer = setTimeout(() => this.runOwn(), PAUSE_IN_TYPING);
-  }
-
-  async runOwn() {
-    clearTimeout(this.timer);
-    const asked = ++this.asked;
-    try {
-      await this.loadModel();
-      if (asked !== this.asked) return; // another line was chosen meanwhile
-      await this.runLine(this.input.value, asked);
-    } catch (error) {
-      this.loadEnded();
-      if ((error.kind ?? error.name) === "AbortError") return this.say("Cancelled. Nothing was kept.");
-      this.say(error.message, true);
-    }
-  }
-
-  // A second click while the model loads joins the first.
-  async loadModel() {
-    if (this.model.ready) return this.loadEnded();
-    this.cancelled = false;
-    this.button.disabled = true;
-    this.cancelButton.hidden = this.progress.hidden = false;
-    this.progress.value = 0;
-    this.say("Loading the model …");
-    const { bytes } = this.manifest.weights;
-    this.tokenizer ??= new WordPiece(await fetchPart(this.manifest, this.base, "vocab"));
-    if (this.cancelled) throw new DOMException("cancelled", "AbortError");
-    await this.model.load((n) => {
-      this.progress.value = n;
-      const text = n < bytes ? `${megabytes(n)} of ${megabytes(bytes)}` : "Checking and unpacking …";
-      if (n === bytes || n - (this.lastSaid ?? -Infinity) > bytes / 10 || n < this.lastSaid) {
-        this.lastSaid = n; // ten announcements, not a thousand
-        this.say(text);
-      }
-    });
-    this.say("");
-    this.loadEnded();
-  }
-
-  cancel() {
-    this.cancelled = true;
-    this.model.cancel();
-  }
-
-  loadEnded() {
-    this.button.disabled = false;
-    this.cancelButton.hidden = this.progress.hidden = true;
-    this.labelButton();
-  }
-
-  async runLine(text, asked) {
-    this.tokenizer ??= new WordPiece(await fetchPart(this.manifest, this.base, "vocab"));
-    const batch = this.tokenizer.encode(text);
-    const n_tokens = batch.tokens.length;
-    const { n_positions } = this.manifest.config;
-    this.lineSelect.value = "-1";
-    if (n_tokens === 2) {
-      this.say("");
-      return this.showNothing("The line is empty: there is nothing to run.");
-    }
-    if (n_tokens > n_positions) {
-      this.say("");
-      return this.showNothing(
-        `This line has ${n_tokens} tokens with [CLS] and [SEP]; the model reads at most ${n_positions}. ` +
-        "Make it shorter: nothing is cut off silently here.");
-    }
-    this.markPending(true);
-    const start = performance.now();
-    const answer = await this.model.run(batch);
-    if (answer === null || asked !== this.asked) return; // a newer line is on its way
-    this.markPending(false);
-    this.say(`${count(n_tokens, "token")} in ${Math.round(performance.now() - start)} ms, in this page.`);
-    this.show({ text, tokens: batch.tokens, attentions: answer.attentions, own: true });
   }
 
   describeSource() {

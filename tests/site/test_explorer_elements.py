@@ -207,7 +207,7 @@ def test_an_answer_that_comes_late_is_not_shown(attention):
 
 
 def wait_for_idle_model(page):
-    page.wait_for_function("!document.querySelector('attention-explorer').model.running")
+    page.wait_for_function("!document.querySelector('attention-explorer').own.model.running")
 
 
 def test_typing_does_not_freeze_the_page(attention):
@@ -316,7 +316,7 @@ def test_loading_can_be_cancelled_and_begun_again(attention, explorer_site):
     explorer_site.server.faults["weights.bin"] = "slow"
     run_own(attention, "I dwell in possibility")
     attention.wait_for_function(
-        "document.querySelector('attention-explorer').progress.value > 1e6"
+        "document.querySelector('attention-explorer').own.progress.value > 1e6"
     )
     attention.get_by_role("button", name="Cancel").click()
     attention.wait_for_selector("attention-explorer .status:has-text('Cancelled')")
