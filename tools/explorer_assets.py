@@ -27,8 +27,9 @@ import pandas as pd
 import torch
 
 from layerwise.models import find_checkpoint, load_encoder
+from tools.explorers.scripts import compile_kernel
 
-FORMAT = 1
+FORMAT = 2
 BLOCK = 32  # weights that share a scale
 # With 8 bits the errors add up: in a text that fills the window, a weight of attention may be
 # off by .06. Two bits more cost a fifth of the size and take it to .02.
@@ -253,9 +254,8 @@ def make_drift(poems: pd.DataFrame, encoder) -> dict:
 
     Arrays are packed as uint16 (cosines, -1 to 1) or uint8 (token movement, 0 to 1):
 
-    - ``same``, ``other``, ``centred``, ``other_centred``: (n_layers, n_poems), the cosine of a
-      poem's pooled layer with layer 0 of itself, or the mean of it with layer 0 of every other
-      poem; centred, the mean of all poems is first subtracted from each layer.
+    - ``comparisons``: what a poem's pooled layer is compared with, each with its values
+      (n_layers, n_poems) and with what the explorer says of it: see :func:`comparison`.
     - ``pairs``: (n_layers + 1, n_poems, n_poems), the cosine of two poems in one layer.
     - ``moved``: for each poem (n_layers, n_tokens), 1 - cosine of a token with itself one layer
       earlier.
@@ -289,11 +289,62 @@ def make_drift(poems: pd.DataFrame, encoder) -> dict:
     return {
         "n_layers": len(pooled) - 1,
         "poems": described,
-        "same": packed(diagonal(to_static), "uint16", -1),
-        "other": packed(mean_of_others(to_static), "uint16", -1),
-        "centred": packed(diagonal(to_static_centred), "uint16", -1),
-        "other_centred": packed(mean_of_others(to_static_centred), "uint16", -1),
+        "comparisons": [
+            comparison("same", diagonal(to_static)),
+            comparison("other", mean_of_others(to_static)),
+            comparison("centred", diagonal(to_static_centred)),
+            comparison("other_centred", mean_of_others(to_static_centred)),
+        ],
         "pairs": packed(cosines(pooled[:, :, None], pooled[:, None]), "uint16", -1),
+    }
+
+
+# name: label, explanation, group (drawn together), dash of its line
+COMPARISONS = {
+    "same": (
+        "the poem itself",
+        "Cosine of a poem in this layer with the same poem in layer 0. Read it beside “the other "
+        "poems”: most of the fall is common to all.",
+        "as they are", "solid",
+    ),
+    "other": (
+        "the other poems (mean)",
+        "Cosine of a poem in this layer with the other poems in layer 0, on average: what any "
+        "text of this kind would show.",
+        "as they are", "dashed",
+    ),
+    "centred": (
+        "the poem itself, centred",
+        "The same after subtracting from each layer what all poems share in it: what is left "
+        "belongs to this poem.",
+        "centred", "solid",
+    ),
+    "other_centred": (
+        "the other poems (mean), centred",
+        "The baseline of the centred measure: near zero, since nothing is shared any more.",
+        "centred", "dashed",
+    ),
+}  # fmt: skip
+
+
+def comparison(name: str, values: np.ndarray) -> dict:
+    """Describe one comparison of the poems' layers with layer 0 for the explorer.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`COMPARISONS`.
+    values : array of shape (n_layers, n_poems)
+        Cosines.
+    """
+    label, explained, group, dash = COMPARISONS[name]
+    return {
+        "name": name,
+        "label": label,
+        "explained": explained,
+        "group": group,
+        "dash": dash,
+        "values": packed(values, "uint16", -1),
     }
 
 
@@ -398,6 +449,7 @@ def build(
             "n_positions": config.max_position_embeddings,
             "layer_norm_eps": config.layer_norm_eps,
         },
+        "kernel": compile_kernel(),
         "vocab": folder.write("vocab.txt", vocabulary(tokenizer).encode()),
         "examples": folder.write_json(
             "examples.json",

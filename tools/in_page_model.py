@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.errors import BuildError
+from tools.explorers.scripts import write_script_for_files
 from tools.fingerprint import Fingerprint, has_weights
 
 ASSETS = Path("_static/explorer/assets")
@@ -46,12 +47,14 @@ def add_in_page_model(
         report("making the in-page model")
         make_assets(root, fingerprint, made)
     shutil.copytree(made, html / ASSETS, copy_function=link_or_copy)
+    write_script_for_files((html / ASSETS).parent)
 
 
 def assets_key(root: Path, fingerprint: Fingerprint) -> str:
     """Name assets after all they are made from: the fingerprint, and the program."""
     program = (root / "tools" / "explorer_assets.py").read_bytes()
-    return hashlib.sha256(fingerprint.digest.encode() + program).hexdigest()[:16]
+    kernel = (root / "_static" / "explorer" / "kernel.wat").read_bytes()
+    return hashlib.sha256(fingerprint.digest.encode() + program + kernel).hexdigest()[:16]
 
 
 def make_assets(root: Path, fingerprint: Fingerprint, place: Path) -> None:
@@ -59,10 +62,10 @@ def make_assets(root: Path, fingerprint: Fingerprint, place: Path) -> None:
     draft = place.with_name("draft")
     shutil.rmtree(draft, ignore_errors=True)
     shutil.rmtree(place.parent, ignore_errors=True)
-    program = root / "tools" / "explorer_assets.py"
-    command = [sys.executable, str(program), "--out", str(draft)]
+    command = [sys.executable, "-m", "tools.explorer_assets", "--out", str(draft)]
     run = subprocess.run(
         [*command, "--model", fingerprint.checkpoint],
+        cwd=Path(__file__).parents[1],
         env={**os.environ, "OMP_NUM_THREADS": "1"},  # sums in one order, on every machine
         capture_output=True,
         text=True,

@@ -1,7 +1,6 @@
 """What the tests of the explorers share: the assets, a small server, a browser."""
 
 import functools
-import importlib.util
 import json
 import shutil
 import threading
@@ -9,6 +8,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tools import explorer_assets as explorer_assets_program
 
 ROOT = Path(__file__).resolve().parents[2]
 # Full texts of a few poems (1890, 1891, 1896; public domain), in place of the data set.
@@ -48,12 +49,7 @@ POEMS = [
 
 @pytest.fixture(scope="session")
 def explorer_builder():
-    """Import tools/explorer_assets.py, which is a script and not in a package."""
-    path = ROOT / "tools" / "explorer_assets.py"
-    spec = importlib.util.spec_from_file_location("explorer_assets", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return explorer_assets_program
 
 
 class Handler(SimpleHTTPRequestHandler):
