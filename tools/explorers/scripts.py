@@ -1,4 +1,4 @@
-"""What is made from the explorers' own source: the compiled kernel, and a script for file pages.
+"""What is made of the explorers' own source: the compiled kernel, and a script for file pages.
 
 A page opened from a file may load no module and fetch nothing: for it all modules, and all data
 but the weights, are put into one classic script.
