@@ -22,8 +22,8 @@ import torch
 from playwright.sync_api import sync_playwright
 
 from layerwise.models import load_encoder
-from tools.browser import BROWSER_OPTIONS, CHROMIUM
 from tools.measurements import merge_into
+from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 
 ROOT = Path(__file__).resolve().parents[1]
 SECTION = "explorer"

@@ -1,4 +1,5 @@
-// The model's weights, decoded from whole numbers: manifest.json says what lies where in weights.bin.
+// The model's weights, decoded from whole numbers: tools/explorers/make.py wrote them, and
+// manifest.json says what lies where in weights.bin.
 
 // A number of 16 bits: 1 for the sign, 5 for the exponent, 10 for the fraction.
 export function decodeFloat16(bits) {

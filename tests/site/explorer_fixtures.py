@@ -1,19 +1,19 @@
 """What the tests of the explorers share: the assets, a small server, a browser."""
 
 import functools
-import json
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from tools import explorer_assets as explorer_assets_program
+from tools.explorers.make import build
 
 ROOT = Path(__file__).resolve().parents[2]
 # Full texts of a few poems (1890, 1891, 1896; public domain), in place of the data set.
-POEMS = [
+POEMS = pd.DataFrame([
     (
         "The Chariot", "Because I could not stop for Death,", "Time and Eternity", 1890,
         "Because I could not stop for Death,\nHe kindly stopped for me;\n"
@@ -44,12 +44,13 @@ POEMS = [
         "Success is counted sweetest\nBy those who ne'er succeed.\n"
         "To comprehend a nectar\nRequires sorest need.",
     ),
-]
+], columns=["title", "first_line", "theme", "year", "text"])  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def explorer_builder():
-    return explorer_assets_program
+def explorer_poems():
+    """The poems of the explorers under test."""
+    return POEMS
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -125,13 +126,10 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def explorer_assets(tmp_path_factory, explorer_builder):
+def explorer_assets(tmp_path_factory):
     """Build the assets once, from the installed model and a few poems."""
     folder = tmp_path_factory.mktemp("explorer")
-    columns = ["title", "first_line", "theme", "year", "text"]
-    poems = [dict(zip(columns, poem, strict=True)) for poem in POEMS]
-    (folder / "poems.json").write_text(json.dumps(poems), "utf-8")
-    explorer_builder.build(str(folder / "assets"), poems_file=str(folder / "poems.json"))
+    build(folder / "assets", poems=POEMS)
     return folder / "assets"
 
 

@@ -5,8 +5,8 @@ import zipfile
 import pytest
 from site_checks import opened
 
-from tools.archive_site import archive_site
-from tools.serve_site import served
+from tools.site.archive import archive_site
+from tools.site.serve import served
 
 # What someone might type, and the page that should be among the first three
 SEARCHES = {
