@@ -149,3 +149,82 @@ def explorer_site(explorer_assets, tmp_path_factory):
 def explorer_browser(chromium):
     """Use the browser of all the site's tests: a process can drive only one."""
     return chromium
+
+
+# ---------------------------------------------------------------- pages with explorers
+
+ELEMENTS = ["token-explorer", "attention-explorer", "drift-explorer"]
+FALLBACK = "This figure shows the line as it was when the page was built."
+CUT = "A line of poetry, cut up: "
+
+
+def place(element, attributes="", module="/explorer"):
+    return (
+        f"<p>{CUT}</p><{element} {attributes}><p class='fallback'>{FALLBACK}</p></{element}>"
+        f"<p id='below'>And the text goes on.</p>"
+        f"<script type='module' src='{module}/{element}.mjs'></script>"
+    )
+
+
+@pytest.fixture(scope="session")
+def pages(explorer_site):
+    """Addresses of pages with one explorer each, and of one with missing data."""
+    addresses = {name: explorer_site.page(f"{name}.html", place(name)) for name in ELEMENTS}
+    addresses |= {
+        f"{name} without data": explorer_site.page(
+            f"{name}-alone.html", place(name, "assets='/nowhere/'")
+        )
+        for name in ELEMENTS
+    }
+    return addresses
+
+
+@pytest.fixture
+def context(explorer_browser, explorer_site):
+    explorer_site.server.faults.clear()
+    explorer_site.server.asked.clear()
+    context = explorer_browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+    explorer_site.server.faults.clear()
+
+
+def open_page(context, address, element, state="ready"):
+    page = context.new_page()
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector(f"{element}[state='{state}']")
+    return page
+
+
+@pytest.fixture
+def attention(context, pages):
+    page = open_page(context, pages["attention-explorer"], "attention-explorer")
+    yield page
+    assert page.problems == []
+
+
+def set_slider(page, name, value):
+    page.locator(f"#{name}").evaluate(
+        "(slider, value) => { slider.value = value;"
+        " slider.dispatchEvent(new Event('input', { bubbles: true })); }",
+        value,
+    )
+
+
+def status(page):
+    return page.locator("attention-explorer .status")
+
+
+def text_of(page, selector):
+    return page.locator(f"attention-explorer {selector}").text_content()
+
+
+def run_own(page, line):
+    page.locator("#own").fill(line)
+    page.locator("#own").press("Enter")
+
+
+def caption(page):
+    return page.locator("attention-explorer figcaption").text_content()
