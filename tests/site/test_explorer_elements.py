@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from explorer_fixtures import (
+from explorer_pages import (
     ELEMENTS,
     FALLBACK,
     caption,

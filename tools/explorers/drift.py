@@ -11,8 +11,8 @@ from tools.explorers.examples import packed, run
 COMPARISONS = {
     "same poem": {
         "label": "the poem itself",
-        "explained": "Cosine of a poem in this layer with the same poem in layer 0. Read it beside "
-        "“the other poems”: most of the fall is common to all.",
+        "explained": "Cosine of a poem in this layer with the same poem in layer 0. Read it "
+        "beside “another poem”: most of the fall is common to all.",
         "group": "plain",
         "dash": "solid",
     },
