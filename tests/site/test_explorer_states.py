@@ -69,7 +69,8 @@ def test_a_long_line_tells_how_far_it_is(slow):
         }}"""
     )
     run_own(slow, POEM * 20)
-    finish(slow)
+    shown = "attention-explorer figcaption:has-text('The brain')"
+    slow.wait_for_selector(shown, timeout=60_000)
     done = [value for value, most in slow.evaluate("window.seen") if most == 6]
     assert done == sorted(done)
     assert set(done) >= {2, 3, 4, 5}
@@ -92,8 +93,7 @@ def test_a_long_line_can_be_cancelled_and_the_focus_stays(slow):
     assert picture.get_attribute("aria-busy") == "false"
     # It was stopped, not only hidden: a short line does not wait for the rest of it.
     run_own(slow, "grass")
-    finish(slow)
-    assert "grass" in text_of(slow, "figcaption")
+    slow.wait_for_selector("attention-explorer figcaption:has-text('grass')", timeout=5_000)
 
 
 def test_cancelling_the_download_keeps_the_focus(attention, explorer_site):
@@ -164,9 +164,9 @@ def test_a_long_map_is_seen_through_a_window(long_line):
     )
     assert places[0] == pytest.approx(places[1], abs=1)
     # A click marks the row under the pointer, and the arcs follow it.
-    box.click(position={"x": 250, "y": 200})
-    row = explorer.evaluate("(e) => Math.floor((200 - e.map.margin + e.map.top) / e.map.cell)")
-    assert explorer.evaluate("(e) => e.chosen") == row
+    place_of_row = "(e) => e.map.margin + 80.5 * e.map.cell - e.map.top"
+    box.click(position={"x": 250, "y": explorer.evaluate(place_of_row)})
+    assert explorer.evaluate("(e) => e.chosen") == 80
     pressed = long_line.locator("attention-explorer .from button[aria-pressed='true']")
     window = long_line.locator("attention-explorer .arcs").bounding_box()
     assert window["y"] <= pressed.bounding_box()["y"] < window["y"] + window["height"]
@@ -364,9 +364,8 @@ def test_from_a_file_what_was_computed_is_there(context, from_file, explorer_ass
     for element in ["token-explorer", "attention-explorer"]:
         page.wait_for_selector(f"{element}[state='ready']")
     examples = json.loads((explorer_assets / "examples.json").read_text("utf-8"))["examples"]
-    assert page.locator("attention-explorer .from button").all_text_contents() == (
-        examples[0]["tokens"]
-    )
+    tokens = page.locator("attention-explorer .from button").all_text_contents()
+    assert tokens == examples[0]["tokens"]
     page.get_by_label("Text", exact=True).fill("gossamer")
     assert "go ##ssa ##mer" in page.locator("token-explorer .notes").text_content()
     assert page.locator("drift-explorer circle").count() >= 36

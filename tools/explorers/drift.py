@@ -18,8 +18,8 @@ COMPARISONS = {
     },
     "other poem": {
         "label": "another poem",
-        "explained": "Cosine of a poem in this layer with another poem in layer 0: what any text "
-        "of this kind would show.",
+        "explained": "Cosine of a poem in this layer with another poem in layer 0: what any "
+        "text of this kind would show.",
         "group": "plain",
         "dash": "dashed",
     },
