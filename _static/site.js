@@ -1,5 +1,7 @@
-// What a page does beyond being read: colours, menu, copying, definitions. All of it is extra:
-// without this script every page can be read and every link followed.
+// What a page does beyond being read: colours, copying, definitions, the way from a search to its
+// place. All of it is extra: without this script every page can be read and every link followed.
+// A classic script: browsers load modules from a server only, and the book also opens as files.
+"use strict";
 
 const root = document.documentElement;
 const MODES = ["auto", "light", "dark"];
@@ -30,20 +32,24 @@ function setUpTheme() {
   });
 }
 
+/** Close the menu of a phone when a link in it leads to a place on this page. */
 function setUpMenu() {
-  const button = document.querySelector(".menu-button");
   const contents = document.getElementById("contents");
-  const toggle = (open) => {
-    contents.classList.toggle("open", open);
-    button.setAttribute("aria-expanded", String(open));
-  };
-  button.addEventListener("click", () => toggle(!contents.classList.contains("open")));
-  contents.addEventListener("click", (event) => event.target.closest("a") && toggle(false));
-  contents.parentElement.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && contents.classList.contains("open")) {
-      toggle(false);
-      button.focus();
-    }
+  if (!contents.hidePopover) return; // the whole list is shown then
+  contents.addEventListener("click", (event) => {
+    if (event.target.closest("a") && contents.matches(":popover-open")) contents.hidePopover();
+  });
+}
+
+/** Let the key / lead to the search field, as on many sites. */
+function setUpSearchKey() {
+  const field = document.getElementById("search-field");
+  addEventListener("keydown", (event) => {
+    const typing = event.composedPath()[0].closest?.("input, textarea, select, [contenteditable]");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    if (!field.checkVisibility()) document.getElementById("contents").showPopover?.();
+    field.focus();
   });
 }
 
@@ -98,7 +104,7 @@ function setUpScrolling() {
   document.addEventListener("toggle", update, true);
 }
 
-/** Show a glossary term's definition on hover, on focus, and on the first tap. */
+/** Show a term's definition, or what is cited, on hover, on focus, and on the first tap. */
 function setUpDefinitions() {
   let shown = null;
   let timer = 0;
@@ -111,13 +117,12 @@ function setUpDefinitions() {
     clearTimeout(timer);
     if (shown?.link === link) return;
     hide();
-    const text = document.getElementById(link.getAttribute("aria-describedby"));
     const box = document.createElement("div");
     box.className = "definition";
-    box.append(...Array.from(text.childNodes, (node) => node.cloneNode(true)));
+    box.append(...whatItSays(link));
     const more = document.createElement("a");
     more.href = link.href;
-    more.textContent = "Glossary";
+    more.textContent = link.matches(".term") ? "Glossary" : "References";
     box.append(more);
     box.addEventListener("pointerenter", () => clearTimeout(timer));
     box.addEventListener("pointerleave", hideSoon);
@@ -134,7 +139,7 @@ function setUpDefinitions() {
     clearTimeout(timer);
     timer = setTimeout(hide, 250);
   };
-  for (const link of document.querySelectorAll("a.term")) {
+  for (const link of document.querySelectorAll("a.term, article a[href*='bibliography.html#'][title]")) {
     link.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && show(link));
     link.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hideSoon());
     link.addEventListener("focus", () => link.matches(":focus-visible") && show(link));
@@ -152,8 +157,65 @@ function setUpDefinitions() {
   });
 }
 
+/** Return, as nodes, a term's definition or the reference that a citation stands for. */
+function whatItSays(link) {
+  if (link.matches(".term")) {
+    const text = document.getElementById(link.getAttribute("aria-describedby"));
+    return Array.from(text.childNodes, (node) => node.cloneNode(true));
+  }
+  // A title would be shown by the browser too, a second later.
+  if (link.title) link.setAttribute("aria-description", link.title);
+  link.removeAttribute("title");
+  const reference = document.createElement("p");
+  reference.textContent = link.getAttribute("aria-description");
+  return [reference];
+}
+
+/** Where a search has led here, mark its words and go to the first below the address's anchor. */
+function setUpMarks() {
+  const words = new URLSearchParams(location.search).get("mark")?.split(" ").filter(Boolean) ?? [];
+  if (!words.length || !globalThis.Highlight) return;
+  const here = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const pattern = new RegExp(words.map((word) => word.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|"), "giu");
+  const found = [];
+  const texts = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    for (const { index, 0: word } of text.data.matchAll(pattern)) {
+      const range = new Range();
+      range.setStart(text, index);
+      range.setEnd(text, index + word.length);
+      found.push(range);
+    }
+  }
+  CSS.highlights.set("found", new Highlight(...found));
+  const isBelow = ({ startContainer: text }) =>
+    here.contains(text) || here.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const first = (here && found.find(isBelow)) || (!here && found[0]);
+  if (!first) return;
+  const element = first.startContainer.parentElement;
+  const folded = element.closest("details:not([open])");
+  if (folded) folded.open = true;
+  element.scrollIntoView({ block: "center", behavior: "instant" });
+}
+
+/** Say so where an explorer's own script has not come: it needs a server, and modules. */
+function setUpExplorers() {
+  for (const explorer of document.querySelectorAll("article *:not(:defined)")) {
+    if (!explorer.localName.endsWith("-explorer")) continue;
+    explorer.setAttribute("state", "unavailable");
+    const note = document.createElement("p");
+    note.className = "explorer-note";
+    note.textContent = location.protocol === "file:"
+      ? "Here the website computes with the model. Browsers allow that to pages from a server only, and this page was opened as a file: HOW-TO-OPEN.txt, in the book's folder, says how to start one."
+      : "The program of this figure did not arrive. Loading the page again may help.";
+    explorer.append(note);
+  }
+}
+
 setUpTheme();
 setUpMenu();
+setUpSearchKey();
+root.classList.add("alive"); // or else the page does without what only this script makes work
 // The rest needs the layout of the whole page: let the top of it be painted first.
 requestAnimationFrame(() =>
   setTimeout(() => {
@@ -162,5 +224,7 @@ requestAnimationFrame(() =>
     setUpCopying();
     setUpScrolling();
     setUpDefinitions();
+    setUpMarks();
   }),
 );
+addEventListener("load", setUpExplorers);
