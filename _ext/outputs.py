@@ -108,10 +108,16 @@ def mark_shapes(body: str) -> str:
     )
 
 
+def add_print_notes(body: str) -> str:
+    """Say on paper that there is something to try on the website."""
+    note = '<p class="print-only">On the website, readers can try this on lines of their own.</p>'
+    return re.sub(r"</[a-z]+-explorer>", lambda end: end.group() + note, body)
+
+
 def improve_outputs(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
-    """Mend a page's tables and matrices."""
+    """Mend a page's tables, matrices and explorers."""
     if doctree is not None:
-        context["body"] = mark_shapes(improve_tables(context["body"]))
+        context["body"] = add_print_notes(mark_shapes(improve_tables(context["body"])))
 
 
 def setup(app: Sphinx) -> dict:

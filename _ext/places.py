@@ -56,7 +56,7 @@ def words_of(section: nodes.section) -> tuple[str, str]:
         for block in node.findall(nodes.literal_block):
             if "output" not in block["classes"] + block.parent.get("classes", []):
                 code.append(block.astext())
-        if not isinstance(node, nodes.definition_list):  # a glossary's terms are places
+        if node.next_node(nodes.term) is None:  # a glossary's terms are places
             prose += [block.astext() for block in node.findall(nodes.paragraph)]
         for block in node.findall(nodes.raw):
             prose += re.findall(r"<figcaption>(.*?)</figcaption>", block.astext(), re.DOTALL)

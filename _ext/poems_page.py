@@ -48,8 +48,7 @@ def introduction(poems: pd.DataFrame) -> nodes.paragraph:
         "",
         f"All {len(poems)} poems by Emily Dickinson that the book reads, under the "
         f"{poems['theme'].nunique()} headings the first editors gave them, in the wording of the "
-        f"editions of {volumes}. The small number beside every fifth line counts lines; a click "
-        "on it gives the line an address.",
+        f"editions of {volumes}. Below each stand its neighbours, by theme and by year.",
     )
 
 

@@ -129,7 +129,7 @@ function excerpt(text, asked) {
   const found = wordsOf(text).filter(({ form }) => asked.some((one) => isLike(form, one)));
   if (!found.length) return [text.slice(0, 160) + (text.length > 160 ? "…" : "")];
   const start = found[0].index < 80 ? 0 : text.lastIndexOf(" ", found[0].index - 60) + 1;
-  const end = Math.min(text.length, start + 220);
+  const end = text.length - start < 220 ? text.length : text.lastIndexOf(" ", start + 220);
   const parts = [start ? "… " : ""];
   let at = start;
   for (const { word, index } of found) {

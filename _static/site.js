@@ -89,6 +89,24 @@ function setUpCopying() {
   }
 }
 
+/** Offer to unfold all solutions at once, to read or to print them. */
+function setUpSolutions() {
+  const solutions = Array.from(document.querySelectorAll("details.solution"));
+  const line = document.querySelector(".reading");
+  if (!solutions.length || !line) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "unfold";
+  const label = () => solutions.every(({ open }) => open) ? "Fold the solutions" : "Unfold the solutions";
+  button.textContent = label();
+  button.addEventListener("click", () => {
+    const open = !solutions.every((solution) => solution.open);
+    for (const solution of solutions) solution.open = open;
+    button.textContent = label();
+  });
+  line.append(button);
+}
+
 /** Let the keyboard scroll what scrolls by itself. */
 function setUpScrolling() {
   const selector = "article :is(pre, .output, .table-scroll, .math-display)";
@@ -222,6 +240,7 @@ requestAnimationFrame(() =>
     root.classList.add("ready"); // the style sheet shows the cells that it held back
     setUpPlace();
     setUpCopying();
+    setUpSolutions();
     setUpScrolling();
     setUpDefinitions();
     setUpMarks();
