@@ -6,11 +6,13 @@ and every heading says what it is the heading of. A printed matrix keeps its row
 """
 
 import re
+from html import unescape
 from xml.etree import ElementTree
 
 from sphinx.application import Sphinx
 
 NUMBER = re.compile(r"[-−+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?%?")
+ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;)[a-z]+;")  # XML knows no others
 # Identifiers look like numbers; nobody says "vocabulary entry thirty thousand"
 NO_SEPARATORS = re.compile(r"\bid|_ids?\b|year", re.IGNORECASE)
 
@@ -20,7 +22,7 @@ def improve_tables(body: str) -> str:
 
     def mend(match: re.Match) -> str:
         try:
-            table = ElementTree.fromstring(match.group())
+            table = ElementTree.fromstring(ENTITY.sub(lambda e: unescape(e[0]), match.group()))
         except ElementTree.ParseError:  # HTML of the author's own in a cell
             return match.group()
         mend_table(table)
@@ -35,7 +37,8 @@ def mend_table(table: ElementTree.Element) -> None:
     if head is not None:
         merge_index_names(head)
         for cell in head.iter("th"):
-            cell.set("scope", "col")
+            cell.set("scope", "colgroup" if "colspan" in cell.attrib else "col")
+            cell.attrib.pop("halign", None)
             if not words(cell):  # an index without a name has no heading to read out
                 cell.tag = "td"
                 del cell.attrib["scope"]
@@ -63,14 +66,13 @@ def merge_index_names(head: ElementTree.Element) -> None:
     rows = list(head)
     if len(rows) < 2:
         return
-    names, above = rows[-1], rows[-2]
-    for i, cell in enumerate(names):
-        if words(cell) and (i >= len(above) or words(above[i])):
-            return  # this row has names of columns: it is none of the index's
-    for i, cell in enumerate(names):
-        if words(cell):
-            above[i].text = words(cell)
-    head.remove(names)
+    names, above = list(rows[-1]), list(rows[-2])
+    n_names = next((i for i, cell in enumerate(names) if not words(cell)), len(names))
+    if n_names == len(names) or any(words(cell) for cell in names[n_names:]):
+        return  # this row has the columns' own names
+    for above_it, cell in zip(above, names[:n_names], strict=False):
+        above_it.text = words(cell)  # in place of what the columns together are called, if that
+    head.remove(rows[-1])
 
 
 def columns(body: ElementTree.Element) -> list[list[ElementTree.Element]]:

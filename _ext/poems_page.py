@@ -83,7 +83,8 @@ def section(theme: str, poems: pd.DataFrame, turns: dict[str, str]) -> nodes.sec
         source = f"Poems, series {poem.series} ({poem.year}), {theme}"
         verse = poem_html(poem.text, source=source, name=poem.name)
         one += nodes.raw("", verse, format="html")
-        links = f'<nav class="poem-turn" aria-label="Near {html.escape(poem.shown)}">\n'
+        near = html.escape(f"Before and after poem {poem.number}")
+        links = f'<nav class="poem-turn" aria-label="{near}">\n'
         one += nodes.raw("", links + turns[poem.name] + "</nav>", format="html")
         part += one
     return part

@@ -3,7 +3,7 @@
 "use strict";
 
 const MOST_RESULTS = 40;
-const WORD = /[\p{L}\p{N}_]+(?:['’-][\p{L}\p{N}]+)*/gu;
+const WORD = /[\p{L}\p{N}_]+(?:['’][\p{L}\p{N}]+)*/gu;
 
 /** Return what a word has in common with its other forms and its other spelling. */
 function canonical(word) {
@@ -58,7 +58,8 @@ function rate(place, asked, rarity) {
     if (!best) return 0;
     score += best * rarity.get(form);
   }
-  return isPhrase(place, asked) ? 2 * score + 4 : score;
+  if (!isPhrase(place, asked)) return score;
+  return (place.verse ? 4 : 2) * score + 4; // a line of verse that is quoted is what is meant
 }
 
 /** Say whether the words stand in the place's text one after the other. */

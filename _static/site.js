@@ -111,10 +111,15 @@ function setUpSolutions() {
 function setUpScrolling() {
   const selector = "article :is(pre, .output, .table-scroll, .math-display)";
   const update = () => {
-    for (const box of document.querySelectorAll(selector)) {
+    for (const [i, box] of document.querySelectorAll(selector).entries()) {
       const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1;
-      if (scrolls) box.tabIndex = 0;
-      else box.removeAttribute("tabindex");
+      if (scrolls) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "region"); // what takes the focus has to say what it is
+        box.setAttribute("aria-label", `Wider than its place: arrow keys scroll it (${i + 1})`);
+      } else {
+        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+      }
     }
   };
   update();
@@ -194,7 +199,8 @@ function setUpMarks() {
   const words = new URLSearchParams(location.search).get("mark")?.split(" ").filter(Boolean) ?? [];
   if (!words.length || !globalThis.Highlight) return;
   const here = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const pattern = new RegExp(words.map((word) => word.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|"), "giu");
+  const literal = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+  const pattern = new RegExp(`(?<![\\p{L}\\p{N}])(?:${literal.join("|")})`, "giu");
   const found = [];
   const texts = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
   for (let text = texts.nextNode(); text; text = texts.nextNode()) {

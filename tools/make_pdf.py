@@ -83,7 +83,7 @@ def one_document(site: Path, solutions: str) -> str:
         # an explorer's own content is what stands there without scripts
         article = re.sub(r"</?[a-z]+-explorer\b[^>]*>", "", article)
         if solutions == "open":
-            article = article.replace("<details", "<details open")
+            article = re.sub(r'<details(?= class="[^"]*\bsolution)', "<details open", article)
         articles.append(
             f'<article id="{place(page)}">{move_links(article, page, pages)}</article>'
         )
