@@ -10,27 +10,23 @@
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
 
-All sessions share one environment, .venv, installed once for each requirements.txt: after
-that, no session needs the network.
+All sessions share one environment, .venv, installed once (tools/install.py): after that, no
+session needs the network.
 """
 
-import hashlib
-import json
-import os
-import re
-import shutil
-import tomllib
+import sys
 import venv
 from pathlib import Path
 
 import nox
 
+sys.path.insert(0, str(Path(__file__).parent))  # nox need not be started in this folder
+
+import tools.install
+
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv"
-PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-# Written last, when everything is installed: an install that was cut off is begun again.
-STAMP = ENVIRONMENT / "installed.sha256"
-REQUIREMENTS = ROOT / "requirements.txt"
+PYTHON = tools.install.python_of(ENVIRONMENT)
 BENCHMARKS = ROOT / "_build" / "bench.json"
 
 nox.options.sessions = ["book"]
@@ -45,40 +41,22 @@ def python(session: nox.Session, *arguments: str, **options) -> None:
 
 def install(session: nox.Session) -> None:
     """Install every pinned package into .venv, unless they are there already."""
-    wanted = what_to_install()
-    if STAMP.is_file() and STAMP.read_text() == wanted:
-        return
-    session.log("installing the environment; this is the only step that needs the network")
-    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    venv.create(ENVIRONMENT, with_pip=True)
-    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    session.run(*pip, "--requirement", str(REQUIREMENTS), external=True)
-    session.run(*pip, "--no-deps", "--no-build-isolation", "--editable", ".", external=True)
-    STAMP.write_text(wanted)
-
-
-def what_to_install() -> str:
-    """Return a digest of what decides on the environment: pins, and how the package is built.
-
-    Settings of tools stand in pyproject.toml too; changing one installs nothing again.
-    """
-    pins = [line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines()]
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    package = [settings["build-system"], settings["project"], settings["tool"]["setuptools"]]
-    what = json.dumps([list(filter(None, pins)), package], sort_keys=True)
-    return hashlib.sha256(what.encode()).hexdigest()
+    try:
+        tools.install.install(ROOT, ENVIRONMENT, session.log)
+    except tools.install.InstallError as error:
+        session.error(str(error))
 
 
 @nox.session
 def book(session: nox.Session) -> None:
     """Build the book into _build/html, executing what changed: --model NAME, --device NAME."""
-    python(session, "-m", "tools.build_book", *session.posargs)
+    python(session, "-m", "tools.book.build", *session.posargs)
 
 
 @nox.session
 def cache(session: nox.Session) -> None:
     """Look after executions: status, pack FILE, unpack FILE, fingerprint."""
-    python(session, "-m", "tools.cache", *session.posargs)
+    python(session, "-m", "tools.executions.command", *session.posargs)
 
 
 @nox.session
@@ -101,19 +79,19 @@ def lab(session: nox.Session) -> None:
 @nox.session
 def serve(session: nox.Session) -> None:
     """Serve the built site on 127.0.0.1 and print its address: --port NUMBER."""
-    python(session, "-m", "tools.serve_site", *session.posargs)
+    python(session, "-m", "tools.site.serve", *session.posargs)
 
 
 @nox.session
 def site_archive(session: nox.Session) -> None:
     """Pack the site, with its notebooks, into _build/layer-by-layer.zip: --to FILE."""
-    python(session, "-m", "tools.archive_site", *session.posargs)
+    python(session, "-m", "tools.site.archive", *session.posargs)
 
 
 @nox.session
 def pdf(session: nox.Session) -> None:
     """Print the site into _build/layer-by-layer.pdf: --solutions open|left-out, --to FILE."""
-    python(session, "-m", "tools.make_pdf", *session.posargs)
+    python(session, "-m", "tools.site.pdf", *session.posargs)
 
 
 @nox.session
@@ -122,7 +100,7 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         python(session, "-m", "pytest", *session.posargs)
         return
-    python(session, "-m", "tools.build_book")
+    python(session, "-m", "tools.book.build")
     # A file stays in one process, so that what its tests share is made once.
     in_parallel = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
     python(session, "-m", "pytest", *in_parallel)
@@ -133,14 +111,14 @@ def lint(session: nox.Session) -> None:
     """Check style, types and spelling, and chapters for what a build does not notice."""
     python(session, "-m", "ruff", "check")
     python(session, "-m", "codespell_lib")
-    python(session, "-m", "tools.lint_chapters")
+    python(session, "-m", "tools.book.lint")
     python(session, "-m", "mypy")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure, on a quiet machine, into _build/bench.json; arguments name benchmarks."""
-    python(session, "-m", "tools.build_book")  # two of them measure the site
+    python(session, "-m", "tools.book.build")  # two of them measure the site
     names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("*.py"))
     for name in names:
         python(session, "-m", f"benchmarks.{name}", "--out", str(BENCHMARKS))
@@ -152,17 +130,11 @@ def lock(session: nox.Session) -> None:
 
     With ``-- --upgrade`` to the newest versions that fit, else changing as little as it can.
     """
-    environment = Path(session.create_tmp()) / "pip-tools"
+    environment = Path(session.create_tmp()) / "lock"
     venv.create(environment, with_pip=True, clear=True)
-    compiler = str(environment / PYTHON.relative_to(ENVIRONMENT))
-    session.run(compiler, "-m", "pip", "install", "--quiet", "pip-tools", external=True)
+    python_of_lock = str(tools.install.python_of(environment))
+    packages = ["packaging", "uv"]
     session.run(
-        compiler, "-m", "piptools", "compile", "--quiet", "--all-extras", "--allow-unsafe",
-        "--strip-extras", "--no-header", "--no-emit-index-url", "--no-emit-find-links",
-        "--no-emit-trusted-host", "--output-file=requirements.txt", *session.posargs,
-        "pyproject.toml", external=True,
-    )  # fmt: skip
-    # An index of builds for one kind of machine adds its name: torch==2.13.0+cpu. The book
-    # means every build of that version.
-    pins = REQUIREMENTS.read_text()
-    REQUIREMENTS.write_text(re.sub(r"^(\S+==[^+\s]+)\+\S+", r"\1", pins, flags=re.MULTILINE))
+        python_of_lock, "-m", "pip", "install", "--quiet", *packages, external=True
+    )
+    session.run(python_of_lock, "-m", "tools.lock", *session.posargs, external=True)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.explorer [--out FILE] [--assets DIR] [--chromium PATH]
 
-DIR is what tools/explorer_assets.py made; left out, it is that of the built book. Prints, and
+DIR is what tools/explorers/make.py made; left out, it is that of the built book. Prints, and
 adds to FILE, a JSON object: seconds (medians), and each time as a ratio to torch's for the same
 tokens. Measure on a quiet machine.
 """
@@ -22,8 +22,8 @@ import torch
 from playwright.sync_api import sync_playwright
 
 from layerwise.models import load_encoder
-from tools.browser import BROWSER_OPTIONS, CHROMIUM
 from tools.measurements import merge_into
+from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 
 ROOT = Path(__file__).resolve().parents[1]
 SECTION = "explorer"

@@ -20,9 +20,9 @@ from urllib.parse import urlparse
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.browser import BROWSER_OPTIONS, CHROMIUM
 from tools.measurements import merge_into
-from tools.serve_site import served
+from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
+from tools.site.serve import served
 
 ROOT = Path(__file__).resolve().parents[1]
 SECTION = "site"

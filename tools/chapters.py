@@ -1,6 +1,5 @@
 """Read the book's settings and its chapters, exactly as MyST-NB will read them."""
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from myst_parser.config.main import MdParserConfig
 from nbformat import NotebookNode
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
-from tools.errors import BuildError
+from tools.desk import BuildError
 
 # Its folder does not matter for computing keys, and is not made.
 CACHE_OF_NO_FOLDER = get_cache(".jupyter_cache")
@@ -192,8 +191,3 @@ def cache_key(notebook: NotebookNode) -> str:
 def hashed_notebook(notebook: NotebookNode) -> tuple[NotebookNode, str]:
     """Return the code cells as jupyter-cache keeps them, and their key."""
     return CACHE_OF_NO_FOLDER.create_hashed_notebook(notebook)
-
-
-def sha256_of_text(text: str) -> str:
-    """Return the SHA-256 of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()

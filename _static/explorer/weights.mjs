@@ -1,5 +1,5 @@
 // The model's weights: fetched, verified, kept by the browser, decoded from whole numbers.
-// tools/explorer_assets.py wrote them; manifest.json says what lies where in weights.bin.
+// tools/explorers/make.py wrote them; manifest.json says what lies where in weights.bin.
 
 import { sha256 } from "./sha256.mjs";
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.lint_chapters import HEADER, HIDDEN, ROOT, lint, main
+from tools.book.lint import HEADER, HIDDEN, ROOT, lint, main
 
 CHAPTER = f"""{HEADER}
 (one)=
@@ -72,7 +72,7 @@ def test_the_chapters_pass():
 
 
 def test_findings_are_shown_and_decide_on_the_exit_status(monkeypatch, capsys, book):
-    monkeypatch.setattr("tools.lint_chapters.ROOT", book)
+    monkeypatch.setattr("tools.book.lint.ROOT", book)
     assert main() == 0
     (book / "index.md").write_text(FILES["index.md"] + "It is 99.5%.\n", "utf-8")
     assert main() == 1

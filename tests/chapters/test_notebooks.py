@@ -14,9 +14,10 @@ from jupytext.config import load_jupytext_config
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from tools.build_book import ROOT
 from tools.chapters import Chapter
-from tools.execute import Workplace, execute, kernel_environment
+from tools.desk import ROOT
+from tools.executions.environment import Workplace, kernel_environment
+from tools.executions.kernels import execute
 
 EXECUTED = ROOT / "_build" / "executed"
 PAGES = {name: ROOT / f"{name}.md" for name in parse_toc_yaml(ROOT / "_toc.yml")}

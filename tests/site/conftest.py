@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.browser import BROWSER_OPTIONS, CHROMIUM
-from tools.serve_site import SITE, served
+from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
+from tools.site.serve import SITE, served
 
 
 def missing(what: str, remedy: str) -> None:

@@ -1,18 +1,19 @@
 """What the tests of the explorers share: the assets, a small server, a browser."""
 
 import functools
-import importlib.util
-import json
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from tools.explorers.make import build
 
 ROOT = Path(__file__).resolve().parents[2]
 # Full texts of a few poems (1890, 1891, 1896; public domain), in place of the data set.
-POEMS = [
+POEMS = pd.DataFrame([
     (
         "The Chariot", "Because I could not stop for Death,", "Time and Eternity", 1890,
         "Because I could not stop for Death,\nHe kindly stopped for me;\n"
@@ -43,17 +44,13 @@ POEMS = [
         "Success is counted sweetest\nBy those who ne'er succeed.\n"
         "To comprehend a nectar\nRequires sorest need.",
     ),
-]
+], columns=["title", "first_line", "theme", "year", "text"])  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def explorer_builder():
-    """Import tools/explorer_assets.py, which is a script and not in a package."""
-    path = ROOT / "tools" / "explorer_assets.py"
-    spec = importlib.util.spec_from_file_location("explorer_assets", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def explorer_poems():
+    """The poems of the explorers under test."""
+    return POEMS
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -129,13 +126,10 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def explorer_assets(tmp_path_factory, explorer_builder):
+def explorer_assets(tmp_path_factory):
     """Build the assets once, from the installed model and a few poems."""
     folder = tmp_path_factory.mktemp("explorer")
-    columns = ["title", "first_line", "theme", "year", "text"]
-    poems = [dict(zip(columns, poem, strict=True)) for poem in POEMS]
-    (folder / "poems.json").write_text(json.dumps(poems), "utf-8")
-    explorer_builder.build(str(folder / "assets"), poems_file=str(folder / "poems.json"))
+    build(folder / "assets", poems=POEMS)
     return folder / "assets"
 
 

@@ -20,7 +20,7 @@ from engines import (
     webkit_engine,
 )
 
-from tools.serve_site import SITE, served
+from tools.site.serve import SITE, served
 
 PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html"))
 CHAPTERS = [name for name in PAGES if name.startswith("chapters/")]

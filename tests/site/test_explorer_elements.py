@@ -9,6 +9,9 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 
 from layerwise.models import load_encoder
+from layerwise.similarity import drift_table
+from tools.explorers.drift import COMPARISONS
+from tools.explorers.make import build
 
 pytest_plugins = ("explorer_fixtures",)
 
@@ -341,10 +344,9 @@ def test_a_tab_in_the_background_finishes(attention, encoder, explorer_site):
 
 
 def test_a_model_too_large_for_a_page_leaves_the_lines(
-    tmp_path, context, explorer_site, explorer_builder, explorer_assets
+    tmp_path, context, explorer_site, explorer_poems
 ):
-    poems = str(explorer_assets.parent / "poems.json")
-    manifest = explorer_builder.build(str(tmp_path), poems_file=poems, limit=1000)
+    manifest = build(tmp_path, poems=explorer_poems, limit=1000)
     assert manifest["weights"] is None
     assert not (tmp_path / "weights.bin").exists()
     (explorer_site.root / "small").mkdir(exist_ok=True)
@@ -447,14 +449,11 @@ def drift(context, pages):
 
 
 @pytest.fixture(scope="module")
-def hidden_states(encoder, explorer_assets):
+def hidden_states(encoder, explorer_poems):
     """One array (n_layers + 1, n_tokens, n_dims) a poem, from torch."""
-    poems = json.loads((explorer_assets.parent / "poems.json").read_text("utf-8"))
     states = []
-    for poem in poems:
-        batch = encoder.tokenizer(
-            poem["text"], padding=False, truncation=False, return_tensors="pt"
-        )
+    for text in explorer_poems["text"]:
+        batch = encoder.tokenizer(text, padding=False, truncation=False, return_tensors="pt")
         with torch.inference_mode():
             hidden = encoder.model(**batch, output_hidden_states=True).hidden_states
         states.append(torch.cat(hidden).numpy())
@@ -465,23 +464,18 @@ def cosine(a, b):
     return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
 
 
-@pytest.mark.parametrize("measure", ["same", "other", "centred", "other_centred"])
-def test_drift_is_that_of_torch(measure, drift, hidden_states):
+@pytest.mark.parametrize(("measure", "comparison"), COMPARISONS.items())
+def test_drift_is_that_of_the_chapter(measure, comparison, drift, hidden_states):
     pooled = np.stack([hidden.mean(axis=1) for hidden in hidden_states], axis=1)
-    if "centred" in measure:
-        pooled = pooled - pooled.mean(axis=1, keepdims=True)
-    n = pooled.shape[1]
-    for layer in range(1, len(pooled)):
-        for poem in range(n):
-            others = [i for i in range(n) if i != poem]
-            compared = others if "other" in measure else [poem]
-            theirs = np.mean([cosine(pooled[layer, poem], pooled[0, i]) for i in compared])
-            ours = drift.locator("drift-explorer").evaluate(
-                "(e, [measure, layer, poem]) =>"
-                " { e.measure = measure; return e.value(layer, poem); }",
-                [measure, layer, poem],
-            )
-            assert ours == pytest.approx(theirs, abs=1e-4)
+    table = drift_table(pooled, range(pooled.shape[1]))
+    table = table.set_index(["comparison", "layer", "title"])["cosine"]
+    for (layer, poem), theirs in table[comparison].items():
+        ours = drift.locator("drift-explorer").evaluate(
+            "(e, [measure, layer, poem]) =>"
+            " { e.measure = measure; return e.value(layer, poem); }",
+            [measure, layer, poem],
+        )
+        assert ours == pytest.approx(theirs, abs=1e-4)
 
 
 def test_words_are_shaded_by_their_own_movement(drift, hidden_states):

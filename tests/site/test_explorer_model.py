@@ -10,6 +10,7 @@ import torch
 
 from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
+from tools.explorers.weights import parameters_of, quantize_all, quantized_copy
 
 pytest_plugins = ("explorer_fixtures",)
 
@@ -198,13 +199,10 @@ def test_page_agrees_with_torch_on_every_text(requests, in_page, reference):
     assert agrees(found), found
 
 
-def test_forward_pass_is_exact_given_the_same_weights(
-    requests, in_page, encoder, explorer_builder
-):
+def test_forward_pass_is_exact_given_the_same_weights(requests, in_page, encoder):
     """With rounding taken out of the comparison, arithmetic is all that is left to differ."""
-    builder = explorer_builder
-    quantized = builder.quantize_all(builder.parameters_of(encoder.model))
-    rounded = builder.quantized_copy(encoder.model, quantized)
+    quantized = quantize_all(parameters_of(encoder.model))
+    rounded = quantized_copy(encoder.model, quantized)
     some = slice(0, None, 6)
     theirs = [run_in_torch(rounded, request) for request in requests[some]]
     found = compare(requests[some], in_page[some], theirs)

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import html5lib
 import pytest
 
-from tools.serve_site import SITE
+from tools.site.serve import SITE
 
 PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html"))
 every_page = pytest.mark.parametrize("name", PAGES or ["index.html"])

@@ -14,7 +14,7 @@ from site_checks import (
     opened,
 )
 
-from tools.serve_site import SITE
+from tools.site.serve import SITE
 
 PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html"))
 WIDTHS = [360, 1280]

@@ -1,18 +1,17 @@
 """Launch links and the Binder set-up: there for who publishes the book, else absent."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
+from _ext.definitions import add_definitions
+from _ext.notebooks import launch_links
+from _ext.reading_help import running_time
+from _ext.valid_html import add_figure_links, improve_html
+from tools.chapters import sphinx_settings
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "_ext"))
-
-from pages import add_figure_links, improve_html  # noqa: E402
-from reading_help import add_definitions, launch_links, running_time  # noqa: E402
-
-from tools.chapters import sphinx_settings  # noqa: E402
 
 BUTTONS = {
     "binderhub_url": "https://mybinder.org",

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from tools.serve_site import SiteHandler, served
+from tools.site.serve import SiteHandler, served
 
 
 @pytest.fixture

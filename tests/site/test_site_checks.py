@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from site_checks import CHECKS, opened
 
-from tools.serve_site import served
+from tools.site.serve import served
 
 
 def insert(html: str) -> Callable[[str], str]:

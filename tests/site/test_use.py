@@ -7,8 +7,8 @@ import pytest
 import yaml
 from site_checks import opened
 
-from tools.archive_site import archive_site
-from tools.serve_site import served
+from tools.site.archive import archive_site
+from tools.site.serve import served
 
 ROOT = Path(__file__).resolve().parents[2]
 # What someone might type, and the page that should be among the first three

@@ -1,30 +1,19 @@
 """The poems are those of the first editions, and the dataset is those poems."""
 
-import importlib.util
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from tools.data import poems as builder
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
 SUCCESS = "01-success-is-counted-sweetest.txt"
 
 
-def load_builder():
-    """Import the builder, which lives beside the package and not in it."""
-    path = ROOT / "tools" / "build_dataset.py"
-    spec = importlib.util.spec_from_file_location("build_dataset", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up here
-    spec.loader.exec_module(module)
-    return module
-
-
-builder = load_builder()
 POEMS = builder.read_poems(DATA / "poems")
 DIGESTS = builder.read_digests(DATA / "digests.json")
 

@@ -14,8 +14,8 @@ import sys
 import traceback
 from pathlib import Path
 
-import tools.build_book
-import tools.cache
+import tools.book.build
+import tools.executions.command
 
 # What a build imports, and takes seconds over.
 for module in (
@@ -75,7 +75,7 @@ def run(request: dict) -> None:
         count_file = request["output"] + ".count"
         sys.addaudithook(KillSwitch(request["folder"], request["kill_at"], count_file))
         if "SMALL_BOOK_LOSE_INDEX" in os.environ:
-            tools.build_book.Store.write_index = lambda store, _: store.describe()
+            tools.book.build.Store.write_index = lambda store, _: store.describe()
             for index in Path(request["folder"]).glob(".jupyter_cache/*/*/global.db"):
                 index.unlink()
         status = importlib.import_module(request["module"]).main(request["arguments"])
@@ -91,7 +91,6 @@ def run(request: dict) -> None:
 
 def main() -> None:
     """Answer requests until there are no more."""
-    assert tools.build_book.ROOT
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()

@@ -35,7 +35,7 @@ html:
   use_repository_button: false
 sphinx:
   local_extensions:
-    executions: {ROOT / "_ext"}
+    _ext.executions: {ROOT}
   config:
     html_theme: alabaster  # the book's own takes seconds more, and is not what is tested
     html_theme_options: {{}}
@@ -248,11 +248,11 @@ class SmallBook:
 
     def build(self, *arguments: str, **options) -> Run:
         """Build the book."""
-        return self.run("tools.build_book", *arguments, **options)
+        return self.run("tools.book.build", *arguments, **options)
 
     def cache(self, *arguments: str, **options) -> Run:
         """Run a cache command."""
-        return self.run("tools.cache", *arguments, **options)
+        return self.run("tools.executions.command", *arguments, **options)
 
     def page(self, name: str) -> str:
         """Return a built page."""

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from filelock import FileLock
-from small_book import EXCEPTIONS, ROOT, SmallBook
+from small_book import EXCEPTIONS, SmallBook
+
+from _ext.notebooks import find_executed
 
 # A cell for each thing that differs from one execution to the next.
 RESTLESS = """
@@ -116,11 +118,8 @@ def test_two_builds_at_once_wait_for_each_other(built_book):
         assert waiting.result().status == 0
 
 
-def test_the_site_offers_the_executed_notebook_of_this_build(tmp_path, monkeypatch):
+def test_the_site_offers_the_executed_notebook_of_this_build(tmp_path):
     """Not the one that the build before has left in its place."""
-    monkeypatch.syspath_prepend(ROOT / "_ext")
-    from reading_help import find_executed
-
     last, new = tmp_path / "_build/executed", tmp_path / "_build/.sphinx/executed"
     for folder in (last, new):
         (folder / "chapters").mkdir(parents=True)

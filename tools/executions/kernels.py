@@ -7,13 +7,10 @@ import re
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -21,33 +18,13 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from tools.chapters import Chapter, Failure, code_cells
+from tools.executions.environment import Workplace, kernel_environment
 
 TRACEBACK_BEGINS = "An error occurred while executing the following cell:"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # A kernel picks free ports, and another program may take one of them before it does.
 KERNEL_STARTS = 3
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
-# Settings of a person or terminal that would change what a cell shows.
-PERSONAL_SETTINGS = ("MPLBACKEND", "COLUMNS", "LINES", "PYTHONSTARTUP", "PYTHONWARNINGS")
-
-
-class Workplace(NamedTuple):
-    """Where and on what chapters are executed.
-
-    Attributes
-    ----------
-    packages : Path
-        The snapshot of the packages that chapters import.
-    checkpoint, device : str
-        The model, and the type of device.
-    device_name : str
-        What the device calls itself.
-    """
-
-    packages: Path
-    checkpoint: str
-    device: str
-    device_name: str
 
 
 def execute_chapters(
@@ -102,46 +79,6 @@ def execute_chapters(
             # what is half-done is nowhere to be found, as after any other kill.
             os._exit(130)
     return [failures[chapter.name] for chapter in chapters if chapter.name in failures]
-
-
-@contextmanager
-def kernel_environment(workplace: Workplace) -> Iterator[None]:
-    """Set the environment variables that kernels inherit, and restore them afterwards.
-
-    What a cell shows must follow from the fingerprint: not from a person's settings, from the
-    number of cores, or from the seed of Python's hashes.
-    """
-    before = dict(os.environ)
-    with tempfile.TemporaryDirectory() as empty:
-        for name in PERSONAL_SETTINGS:
-            os.environ.pop(name, None)
-        os.environ |= {
-            "LAYERWISE_CHECKPOINT": workplace.checkpoint,
-            "LAYERWISE_DEVICE": workplace.device,
-            "PYTHONPATH": os.pathsep.join(
-                path for path in (str(workplace.packages), before.get("PYTHONPATH")) if path
-            ),
-            "PYTHONHASHSEED": "0",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONNOUSERSITE": "1",
-            "IPYTHONDIR": empty,
-            "SOURCE_DATE_EPOCH": "0",
-            # Sums in another order differ in the last digit; one thread for each chapter also
-            # uses all cores best when chapters run side by side.
-            "OMP_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-            "TOKENIZERS_PARALLELISM": "false",
-        }
-        if matplotlib := find_spec("matplotlib"):
-            defaults = Path(matplotlib.origin).parent / "mpl-data" / "matplotlibrc"
-            os.environ["MATPLOTLIBRC"] = str(defaults)
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
 
 def execute(

@@ -1,9 +1,9 @@
 """Look after the cache of executions.
 
-    python -m tools.cache status               what is fresh, stale or missing, and why
-    python -m tools.cache pack FILE            put the executions of the book into a file
-    python -m tools.cache unpack FILE          take over executions made on another machine
-    python -m tools.cache fingerprint          what names the cache, for instance in CI
+    nox -s cache -- status          what is fresh, stale or missing, and why
+    nox -s cache -- pack FILE       put the executions of the book into a file
+    nox -s cache -- unpack FILE     take over executions made on another machine
+    nox -s cache -- fingerprint     what names the cache, for instance in CI
 
 ``--model`` and ``--device`` say which executions are meant, as for the book.
 """
@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.archive import pack, unpack
-from tools.build_book import add_common_options, exclusive, say
 from tools.chapters import Book, Chapter, read_book
-from tools.errors import BuildError
-from tools.fingerprint import Fingerprint, compute_fingerprint, resolve_device, take_snapshot
-from tools.store import Store
+from tools.desk import BuildError, add_common_options, exclusive, say
+from tools.executions.devices import resolve_device
+from tools.executions.fingerprint import Fingerprint, compute_fingerprint, take_snapshot
+from tools.executions.pack import pack, unpack
+from tools.executions.store import Store
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,8 +3,8 @@
 The source is ``data/poems/``, one text file a poem. The dataset that readers load is
 ``data/datasets/dickinson_poems.parquet``, derived from it.
 
-    python tools/build_dataset.py            rebuild the parquet
-    python tools/build_dataset.py --check    change nothing, exit 1 if anything differs
+    python -m tools.data.poems            rebuild the parquet
+    python -m tools.data.poems --check    change nothing, exit 1 if anything differs
 
 Both compare every line of every poem with ``data/digests.json``, the digests of the lines
 printed in the first editions.
@@ -22,7 +22,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools.desk import ROOT
 
 N_POEMS = 59
 THEMES = ("Life", "Love", "Nature", "Time and Eternity")
@@ -401,7 +401,7 @@ def to_parquet(table: pa.Table) -> bytes:
 
 def check_parquet(poems: list[Poem], path: Path) -> None:
     """Check that a parquet holds exactly these poems, in exactly the bytes of a rebuild."""
-    rebuild = "Run 'python tools/build_dataset.py'."
+    rebuild = "Run 'python -m tools.data.poems'."
     if not path.exists():
         raise DatasetError(f"{shown(path)}: no such file. {rebuild}")
     content = path.read_bytes()

@@ -23,8 +23,9 @@ from jupyter_cache import get_cache
 from jupyter_cache.cache.db import NbCacheRecord
 from nbformat import NotebookNode
 
-from tools.chapters import Chapter, hashed_notebook, sha256_of_text
-from tools.fingerprint import Fingerprint
+from tools.chapters import Chapter, hashed_notebook
+from tools.desk import sha256_of_text, to_json, write_atomically
+from tools.executions.fingerprint import Fingerprint
 
 CACHE_FOLDER = ".jupyter_cache"
 NOTEBOOK, RECORD = "base.ipynb", "execution.json"
@@ -171,16 +172,3 @@ def read_execution(folder: Path) -> Execution | None:
     except (OSError, ValueError, KeyError, AttributeError, nbformat.ValidationError):
         return None
     return Execution(folder.name, notebook, record)
-
-
-def to_json(value) -> str:
-    """Return JSON text that is the same for the same value."""
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is never seen half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, "utf-8")
-    os.replace(draft, path)

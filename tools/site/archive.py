@@ -4,7 +4,8 @@ import argparse
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools.desk import ROOT
+
 NOTE = """\
 Layer by Layer: the book as a website
 =====================================

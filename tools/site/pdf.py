@@ -13,8 +13,8 @@ from urllib.parse import urldefrag, urljoin
 
 from playwright.sync_api import sync_playwright
 
-from tools.browser import BROWSER_OPTIONS, CHROMIUM
-from tools.serve_site import SITE, served
+from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
+from tools.site.serve import SITE, served
 
 NOT_PRINTED = {"search.html", "404.html", "genindex.html"}
 FRAME = """\

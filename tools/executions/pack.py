@@ -16,10 +16,9 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from tools.chapters import sha256_of_text
-from tools.errors import BuildError
-from tools.fingerprint import Fingerprint
-from tools.store import NOTEBOOK, RECORD, Execution, Store, read_execution, to_json
+from tools.desk import BuildError, sha256_of_text, to_json
+from tools.executions.fingerprint import Fingerprint
+from tools.executions.store import NOTEBOOK, RECORD, Execution, Store, read_execution
 
 MANIFEST = "manifest.json"
 MEMBER = re.compile(rf"executed/[0-9a-f]{{32}}/({re.escape(NOTEBOOK)}|{re.escape(RECORD)})")

@@ -1,6 +1,6 @@
 """Check chapters for what a build does not notice, and say what to do about it.
 
-    python -m tools.lint_chapters
+    python -m tools.book.lint
 
 Each function named ``check_...`` below is one rule; its docstring states it. A finding reads
 ``file:line: what is wrong: what to do``.
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-ROOT = Path(__file__).parent.parent
+from tools.desk import ROOT
 
 MOST_LINES = 22  # of a cell: more do not fit a laptop's screen beside its output
 MOST_CHARACTERS = 88  # of a line of code: as wide as the page

@@ -5,24 +5,20 @@ fingerprint is a digest of all of them; executions made under another one are ne
 """
 
 import hashlib
-import importlib.util
 import json
-import os
 import platform
 import shutil
-import subprocess
-import sys
 import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.errors import BuildError
+from tools.desk import BuildError, sha256_of_file
+from tools.executions.environment import read_pins
+from tools.executions.model import model_part
 
 # Raise it when executions are stored or prepared in another way: all are made again.
 FORMAT = 1
-DEVICES = ("auto", "cpu", "cuda", "mps")
-WEIGHTS = "model.safetensors"
 
 
 class Fingerprint:
@@ -99,12 +95,6 @@ class Snapshot(NamedTuple):
     files: dict[str, str]  # source file, relative to the book -> SHA-256
 
 
-def sha256_of_file(path: Path) -> str:
-    """Return a file's SHA-256 as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def package_folders(root: Path) -> dict[str, Path]:
     """Return the packages that pyproject.toml installs, and the folder of each.
 
@@ -148,71 +138,6 @@ def take_snapshot(root: Path, folder: Path) -> Snapshot:
     return Snapshot(folder, files)
 
 
-def read_pins(requirements: Path) -> dict[str, str]:
-    """Read a compiled requirements file: each package and its pinned version.
-
-    Comments do not count: who needs a package does not change what it computes.
-    """
-    pins = {}
-    for line in requirements.read_text("utf-8").splitlines():
-        line = line.partition("#")[0].strip()
-        if line and not line.startswith("-"):
-            name, _, version = line.partition("==")
-            pins[name.strip()] = version.strip()
-    return pins
-
-
-def read_checkpoints(packages: Path):
-    """Import the list of known checkpoints, and nothing else of the package."""
-    path = packages / "layerwise" / "checkpoints.py"
-    spec = importlib.util.spec_from_file_location("layerwise_checkpoints", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def local_weights(checkpoint) -> Path | None:
-    """Return the file of a checkpoint's weights on this machine; None if it is not here."""
-    if checkpoint.folder is not None:
-        weights = Path(checkpoint.folder) / WEIGHTS
-        return weights if weights.is_file() else None
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(checkpoint.name, WEIGHTS, revision=checkpoint.revision)
-    return Path(found) if isinstance(found, str) else None
-
-
-def has_weights(packages: Path, name: str) -> bool:
-    """Tell whether a checkpoint's weights are on this machine."""
-    return local_weights(read_checkpoints(packages).CHECKPOINTS[name]) is not None
-
-
-def model_part(packages: Path, name: str | None) -> dict[str, str]:
-    """Return the checkpoint, its revision, and the digest of its weights.
-
-    The digest is that of the file on this machine, so that a file that was changed is seen.
-    Where the file is not here it is the published one's: executions that were carried here from
-    a machine that has it can be used.
-
-    Raises
-    ------
-    BuildError
-        If the checkpoint is not in the list.
-    """
-    module = read_checkpoints(packages)
-    name = name or module.DEFAULT_CHECKPOINT
-    if name not in module.CHECKPOINTS:
-        known = ", ".join(repr(known_name) for known_name in module.CHECKPOINTS)
-        raise BuildError(f"unknown checkpoint {name!r}: use --model with one of {known}")
-    checkpoint = module.CHECKPOINTS[name]
-    weights = local_weights(checkpoint)
-    return {
-        "checkpoint": checkpoint.name,
-        "revision": checkpoint.revision,
-        "weights": sha256_of_file(weights) if weights else checkpoint.weights_sha256,
-    }
-
-
 def compute_fingerprint(root: Path, snapshot: Snapshot, model: str | None, device: str):
     """Compute the fingerprint of the executions of a book.
 
@@ -247,85 +172,3 @@ def compute_fingerprint(root: Path, snapshot: Snapshot, model: str | None, devic
             "executions": {"format": str(FORMAT)},
         }
     )
-
-
-def resolve_device(name: str | None) -> str:
-    """Turn "auto" into the type of device that this machine would use.
-
-    torch takes seconds to import, and a prose edit should not wait for it: it is asked only
-    where the machine could have a device besides its CPU.
-
-    Raises
-    ------
-    BuildError
-        If the name is unknown.
-    """
-    name = name or "auto"
-    if name not in DEVICES:
-        raise BuildError(f"unknown device {name!r}: use --device with one of {DEVICES}")
-    if name != "auto":
-        return name
-    if not may_have_accelerator():
-        return "cpu"
-    return "cuda" if ask_torch("cuda") else "mps" if ask_torch("mps") else "cpu"
-
-
-def may_have_accelerator() -> bool:
-    """Tell whether torch might find a GPU here, without asking torch."""
-    if sys.platform == "darwin":
-        return platform.machine() == "arm64"
-    signs = ["/dev/nvidia0", "/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"]
-    return (
-        any(Path(sign).exists() for sign in [*signs, "/dev/kfd"])
-        or shutil.which("nvidia-smi") is not None
-    )
-
-
-ASK_TORCH = {
-    "cuda": "import torch; torch.cuda.is_available() and print(torch.cuda.get_device_name())",
-    "mps": "import torch; torch.backends.mps.is_available() and print('Apple GPU')",
-}
-
-
-def ask_torch(device: str) -> str:
-    """Return the name of this machine's device of a type; empty if it has none."""
-    answer = subprocess.run(
-        [sys.executable, "-c", ASK_TORCH[device]], capture_output=True, text=True, check=False
-    )
-    return answer.stdout.strip() if answer.returncode == 0 else ""
-
-
-def find_device(device: str) -> str:
-    """Return the name of the device that executions will run on.
-
-    Raises
-    ------
-    BuildError
-        If this machine has none of this type.
-    """
-    name = processor_name() if device == "cpu" else ask_torch(device)
-    if not name:
-        raise BuildError(
-            f"device {device!r} was asked for, but torch finds none on this machine. Use "
-            "--device cpu, or unpack executions that were made on such a device: "
-            "nox -s cache -- unpack FILE"
-        )
-    return name
-
-
-def processor_name() -> str:
-    """Return the name of this machine's processor."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "CPU"
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,6 +1,6 @@
 """Put what the in-page explorers read beside the pages: weights, vocabulary, examples, drift.
 
-It is made from the installed model by ``tools/explorer_assets.py``, once for each fingerprint,
+It is made from the installed model by ``tools/explorers/make.py``, once for each fingerprint,
 and kept in ``_build/explorer``. Nothing of it is committed.
 """
 
@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.errors import BuildError
-from tools.fingerprint import Fingerprint, has_weights
+from tools.desk import ROOT, BuildError
+from tools.executions.fingerprint import Fingerprint
+from tools.executions.model import has_weights
 
 ASSETS = Path("_static/explorer/assets")
 
@@ -35,7 +36,7 @@ def add_in_page_model(
     """
     if not (root / "_static" / "explorer").is_dir():
         return
-    made = root / "_build" / "explorer" / assets_key(root, fingerprint)
+    made = root / "_build" / "explorer" / assets_key(fingerprint)
     if not made.is_dir():
         if importlib.util.find_spec("torch") is None:
             report("torch is not installed: the pages are built without the in-page model")
@@ -44,25 +45,25 @@ def add_in_page_model(
             report("the model is not here: the pages are built without the in-page model")
             return
         report("making the in-page model")
-        make_assets(root, fingerprint, made)
+        make_assets(fingerprint, made)
     shutil.copytree(made, html / ASSETS, copy_function=link_or_copy)
 
 
-def assets_key(root: Path, fingerprint: Fingerprint) -> str:
-    """Name assets after all they are made from: the fingerprint, and the program."""
-    program = (root / "tools" / "explorer_assets.py").read_bytes()
-    return hashlib.sha256(fingerprint.digest.encode() + program).hexdigest()[:16]
+def assets_key(fingerprint: Fingerprint) -> str:
+    """Name assets after all they are made from: the fingerprint, and the programs beside."""
+    programs = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(fingerprint.digest.encode() + b"".join(programs)).hexdigest()[:16]
 
 
-def make_assets(root: Path, fingerprint: Fingerprint, place: Path) -> None:
+def make_assets(fingerprint: Fingerprint, place: Path) -> None:
     """Make the assets in a draft folder, then put them in place and drop those made before."""
     draft = place.with_name("draft")
     shutil.rmtree(draft, ignore_errors=True)
     shutil.rmtree(place.parent, ignore_errors=True)
-    program = root / "tools" / "explorer_assets.py"
-    command = [sys.executable, str(program), "--out", str(draft)]
+    command = [sys.executable, "-m", "tools.explorers.make", "--out", str(draft)]
     run = subprocess.run(
         [*command, "--model", fingerprint.checkpoint],
+        cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},  # sums in one order, on every machine
         capture_output=True,
         text=True,

@@ -15,7 +15,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-SITE = Path(__file__).resolve().parents[1] / "_build" / "html"
+from tools.desk import ROOT
+
+SITE = ROOT / "_build" / "html"
 
 
 class SiteHandler(SimpleHTTPRequestHandler):

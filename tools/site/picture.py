@@ -1,6 +1,6 @@
 """Take the picture for the README: the book on a desk in the light, on a telephone in the dark.
 
-    python -m tools.take_picture
+    python -m tools.site.picture
 """
 
 import argparse
@@ -10,10 +10,11 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.browser import BROWSER_OPTIONS, CHROMIUM
-from tools.serve_site import SITE, served
+from tools.desk import ROOT
+from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
+from tools.site.serve import SITE, served
 
-PICTURE = Path(__file__).resolve().parents[1] / ".github" / "picture.png"
+PICTURE = ROOT / ".github" / "picture.png"
 
 
 def take(browser: Browser, url: str, width: int, height: int, theme: str) -> Image.Image:

@@ -1,0 +1,67 @@
+"""Sphinx extension: each glossary term on a page carries its definition.
+
+For screen readers, and for ``site.mjs``, which shows it on hover, focus or tap.
+"""
+
+import re
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+
+def glossary_definitions(app: Sphinx) -> dict[str, str]:
+    """Return the HTML of each glossary definition, by the id of its term."""
+    if not hasattr(app, "layerwise_definitions"):
+        app.layerwise_definitions = {}
+        if "glossary" in app.env.found_docs:
+            glossary = app.env.get_and_resolve_doctree("glossary", app.builder)
+            for link in list(glossary.findall(nodes.reference)):  # they hold in one place only
+                link.replace_self(link.children)
+            for item in glossary.findall(nodes.definition_list_item):
+                definition = next(item.findall(nodes.definition))
+                fragment = "".join(
+                    app.builder.render_partial(child)["fragment"]
+                    for child in definition.children
+                )
+                for term in item.findall(nodes.term):
+                    app.layerwise_definitions.update(dict.fromkeys(term["ids"], fragment))
+    return app.layerwise_definitions
+
+
+def add_definitions(body: str, definitions: dict[str, str]) -> str:
+    """Mark each link to a glossary term, and append the definitions it and its like need."""
+    used = {}
+
+    def mark(link: re.Match) -> str:
+        term = link.group(2)
+        if term not in definitions:
+            return link.group()
+        used[term] = definitions[term]
+        target = f"{link.group(1)}#{term}"
+        return f'<a class="term" aria-describedby="definition-{term}" href="{target}">'
+
+    body = re.sub(
+        r'<a class="reference internal" href="([^"#]*)#(term-[^"]*)"(?: title="[^"]*")?>',
+        mark,
+        body,
+    )
+    if not used:
+        return body
+    blocks = "\n".join(
+        f'<div id="definition-{term}">{definition}</div>' for term, definition in used.items()
+    )
+    return f"{body}\n<div hidden>\n{blocks}\n</div>\n"
+
+
+def define_terms(
+    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
+) -> None:
+    """Add to a page the definitions of its terms."""
+    if doctree is not None:
+        context["body"] = add_definitions(context["body"], glossary_definitions(app))
+
+
+def setup(app: Sphinx) -> dict:
+    """Connect to Sphinx."""
+    app.connect("html-page-context", define_terms, priority=960)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

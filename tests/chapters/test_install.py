@@ -1,0 +1,194 @@
+"""The environment is put together from indexes of our own on loopback, with real pip."""
+
+import functools
+import hashlib
+import http.server
+import shutil
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tools import install
+
+ROOT = Path(__file__).parents[2]
+BACKEND = """
+import zipfile
+
+def get_requires_for_build_editable(config_settings=None):
+    return []
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    with zipfile.ZipFile(f"{folder}/small-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("small.py", "")
+        about = "Metadata-Version: 2.1\\nName: small\\nVersion: 1\\n"
+        wheel.writestr("small-1.dist-info/METADATA", about)
+        wheel.writestr("small-1.dist-info/WHEEL", "Wheel-Version: 1.0\\n")
+        wheel.writestr("small-1.dist-info/RECORD", "")
+    return "small-1-py3-none-any.whl"
+"""
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "small"
+version = "1"
+[tool.setuptools]
+"""
+
+
+def make_wheel(folder: Path, name: str, version: str, build: str) -> Path:
+    """Write a wheel with one module, whose BUILD says which one it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{name}.py", f"BUILD = {build!r}\n")
+        about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        wheel.writestr(f"{info}/METADATA", about)
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return path
+
+
+@pytest.fixture
+def indexes(tmp_path, monkeypatch):
+    """An index of packages and one of builds of torch without CUDA; pip knows no other."""
+    folder = tmp_path / "indexes"
+    make_wheel(folder / "packages/torch", "torch", "2.13.0", "ordinary")
+    make_wheel(folder / "packages/library", "library", "1.0", "library")
+    make_wheel(folder / "cpu/torch", "torch", "2.13.0+cpu", "without CUDA")
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", f"{address}/packages/")
+    monkeypatch.setenv("TORCH_CPU_INDEX", f"{address}/cpu")
+    monkeypatch.setattr(install, "has_nvidia_driver", lambda: False)
+    yield folder
+    server.shutdown()
+    server.server_close()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments) -> None:
+        pass
+
+
+@pytest.fixture
+def clone(tmp_path, indexes):
+    """A clone with one library, torch, and a package that a backend of its own builds."""
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    wheel = indexes / "packages/library/library-1.0-py3-none-any.whl"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (folder / "requirements.txt").write_text(f"library==1.0 \\\n    --hash=sha256:{digest}\n")
+    (folder / "requirements-torch.txt").write_text(
+        "# libraries: 300 MB\n# torch: 2000 MB\n# torch-cpu: 150 MB\ntorch==2.13.0\n"
+    )
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    (folder / "backend.py").write_text(BACKEND)
+    return folder
+
+
+def installed_build(environment: Path) -> str:
+    """Return which build of torch an environment has."""
+    module = next(environment.glob("lib*/**/site-packages/torch.py"))
+    return module.read_text()
+
+
+def put_together(clone: Path) -> list[str]:
+    said = []
+    install.install(clone, clone / ".venv", said.append)
+    return said
+
+
+def test_without_a_driver_torch_comes_without_cuda_and_the_size_is_said_before(clone):
+    (said,) = put_together(clone)
+    assert "450 MB: 150 MB are torch without CUDA, 300 MB the rest" in said
+    assert "without CUDA" in installed_build(clone / ".venv")
+    assert put_together(clone) == []  # everything is there
+
+
+def test_with_a_driver_or_where_the_index_does_not_answer_torch_is_the_ordinary_one(
+    clone, monkeypatch
+):
+    monkeypatch.setenv("TORCH_CPU_INDEX", "http://127.0.0.1:9/cpu")  # nobody listens
+    (said,) = put_together(clone)
+    assert "2,300 MB: 2,000 MB are torch with CUDA" in said
+    assert "ordinary" in installed_build(clone / ".venv")
+    monkeypatch.undo()
+    monkeypatch.setattr(install, "has_nvidia_driver", lambda: True)
+    assert install.find_cpu_index("http://127.0.0.1/cpu") is None
+
+
+def test_an_index_without_the_build_that_is_needed_is_no_hindrance(clone, indexes):
+    shutil.rmtree(indexes / "cpu/torch")
+    make_wheel(indexes / "cpu/torch", "torch", "2.12.0+cpu", "an older one")
+    put_together(clone)
+    assert "ordinary" in installed_build(clone / ".venv")
+
+
+def test_a_silent_index_is_waited_for_three_seconds_at_most(monkeypatch):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), QuietHandler) as silent:
+        started = time.monotonic()  # it accepts, and never reads
+        assert install.read_index(f"http://127.0.0.1:{silent.server_address[1]}") is None
+        assert time.monotonic() - started < install.SECONDS_TO_ANSWER + 1
+
+
+def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_sentence(clone, indexes):
+    make_wheel(indexes / "packages/library", "library", "1.0", "tampered with")
+    with pytest.raises(install.InstallError, match=r"DO NOT MATCH THE HASHES.* run the same"):
+        put_together(clone)
+    assert not (clone / ".venv/installed.sha256").exists()
+
+
+@pytest.mark.parametrize("what", ["moved", "its Python gone", "another Python", "cut off"])
+def test_an_environment_that_does_not_fit_is_made_anew(clone, what, tmp_path, monkeypatch):
+    environment = clone / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin/python").symlink_to(shutil.which("python3"))
+    stamp = environment / "installed.sha256"
+    stamp.write_text(install.what_is_wanted(clone))
+    assert install.is_whole(environment, install.what_is_wanted(clone))
+    if what == "moved":
+        clone = clone.rename(tmp_path / "moved")
+    elif what == "its Python gone":
+        (environment / "bin/python").unlink()
+        (environment / "bin/python").symlink_to("/nowhere/python")
+    elif what == "another Python":
+        monkeypatch.setattr(install.platform, "python_version", lambda: "3.9.1")
+    else:
+        stamp.unlink()
+    assert not install.is_whole(clone / ".venv", install.what_is_wanted(clone))
+
+
+def test_settings_of_tools_install_nothing_again_and_a_pin_does(clone):
+    before = install.what_is_wanted(clone)
+    with (clone / "pyproject.toml").open("a") as settings:
+        settings.write("[tool.ruff]\nline-length = 96\n")
+    assert install.what_is_wanted(clone) == before
+    with (clone / "requirements-torch.txt").open("a") as pins:
+        pins.write("# a comment\n")
+    assert install.what_is_wanted(clone) == before
+    (clone / "requirements-torch.txt").write_text("torch==2.14.0\n")
+    assert install.what_is_wanted(clone) != before
+
+
+def test_the_books_own_pins_have_digests_and_sizes():
+    pins = [line for line in install.read_lines(ROOT / install.REQUIREMENTS) if "==" in line]
+    assert len(pins) > 100
+    text = (ROOT / install.REQUIREMENTS).read_text()
+    for pin in pins:
+        after = text.split(pin, 1)[1]
+        assert after.lstrip().startswith("--hash=sha256:"), pin
+    assert not any(pin.startswith(("torch==", "nvidia-", "triton")) for pin in pins)
+    sizes = install.read_sizes(ROOT / install.TORCH)
+    assert sizes.keys() == {"libraries", "torch", "torch-cpu"}

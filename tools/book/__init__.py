@@ -1,0 +1,1 @@
+"""Chapters to pages: build, pages, notebooks, lint."""

@@ -1,0 +1,133 @@
+"""Write the pages from the chapters and their executions, and put them in place.
+
+Pages are written into a fresh folder that replaces ``_build/html`` when all of them are done
+and nothing was wrong: what is in ``_build/html`` always comes from a build that succeeded.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from tools.book.notebooks import write_executed_notebooks
+from tools.chapters import Book
+from tools.desk import ROOT, say, sha256_of_file, sha256_of_text, to_json
+from tools.executions.fingerprint import Fingerprint
+from tools.executions.store import Execution, Store
+from tools.explorers.publish import add_in_page_model
+
+# Folders of _build that are replaced as a whole.
+PUBLISHED = ("html", "executed")
+
+
+def write_pages(book: Book, store: Store, executions: dict[str, Execution]) -> int:
+    """Write pages and executed notebooks, and put them in place; return Sphinx's exit status.
+
+    What Sphinx remembers of the last build is used only if that build came to its end and
+    nothing that shapes a page without Sphinx's knowledge has changed since.
+    """
+    build_folder = book.root / "_build"
+    workshop = build_folder / ".sphinx"
+    finished = workshop / "finished"
+    state = pages_state(book.root, store)
+    if not finished.is_file() or finished.read_text("utf-8") != state:
+        shutil.rmtree(workshop, ignore_errors=True)
+    finished.unlink(missing_ok=True)
+    for name in PUBLISHED:
+        shutil.rmtree(workshop / name, ignore_errors=True)
+        (workshop / name).mkdir(parents=True)
+    # Beside the pages, where extensions find them.
+    write_executed_notebooks(book, executions, workshop / "executed")
+    record = workshop / "executions.json"
+    record.write_text(to_json(summary(book, store.fingerprint, executions)), "utf-8")
+    status = run_sphinx(book, store, record, workshop)
+    if status == 0:
+        # Sphinx's note to its next build, which begins in an empty folder; it holds paths.
+        (workshop / "html" / ".buildinfo").unlink(missing_ok=True)
+        add_in_page_model(book.root, store.fingerprint, workshop / "html", say)
+        for name in PUBLISHED:
+            put_in_place(workshop / name, build_folder / name)
+        finished.write_text(state, "utf-8")
+    return status
+
+
+def pages_state(root: Path, store: Store) -> str:
+    """Return a digest of what shapes every page: executions, settings, tools, libraries."""
+    files = [*(ROOT / "_ext").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
+    digests = {str(path.relative_to(ROOT)): sha256_of_file(path) for path in files}
+    for name in ("_config.yml", "_toc.yml", "requirements.txt"):
+        digests[name] = sha256_of_file(root / name)
+    return sha256_of_text(to_json({"executions": str(store.folder), **digests}))
+
+
+def run_sphinx(book: Book, store: Store, record: Path, workshop: Path) -> int:
+    """Run Sphinx as Jupyter Book does; every warning is an error, nothing is executed.
+
+    All pages are written, also those whose text did not change: their navigation may have.
+    """
+    import myst_nb.core.execute.cache
+    from jupyter_book.sphinx import build_sphinx
+
+    myst_nb.core.execute.cache.single_nb_execution = refuse_to_execute
+    result = build_sphinx(
+        book.root,
+        workshop / "html",
+        noconfig=True,
+        path_config=book.root / "_config.yml",
+        confoverrides={
+            "external_toc_path": str(book.root / "_toc.yml"),
+            "latex_individualpages": False,
+            "nb_execution_mode": "cache",
+            "nb_execution_cache_path": str(store.folder),
+            "nb_execution_excludepatterns": [],
+            "executions_record": str(record),
+        },
+        doctreedir=workshop / "doctrees",
+        force_all=True,
+        warningiserror=True,
+        keep_going=True,
+        quiet=True,
+    )
+    return 1 if isinstance(result, BaseException) else int(result)
+
+
+def refuse_to_execute(*_, **__):
+    """Stand in for MyST-NB's own executor: every execution was made and checked before."""
+    raise RuntimeError("this page's execution is not in the cache: report this as a bug")
+
+
+def summary(book: Book, fingerprint: Fingerprint, executions: dict[str, Execution]) -> dict:
+    """Gather what the executions page and executions.json say."""
+    model = fingerprint.parts["model"]
+    return {
+        "fingerprint": fingerprint.digest,
+        "parts": {
+            part: values if len(values) < 8 else sha256_of_text(to_json(values))
+            for part, values in fingerprint.parts.items()
+        },
+        "model": model["checkpoint"],
+        "revision": model["revision"],
+        "weights_sha256": model["weights"],
+        "device": fingerprint.device,
+        "versions": fingerprint.parts["libraries"],
+        "chapters": [
+            {
+                "name": chapter.name,
+                "executed": executions[chapter.name].record["executed"],
+                "seconds": executions[chapter.name].record["seconds"],
+                "device": executions[chapter.name].record["device"],
+                "python": executions[chapter.name].record["python"],
+                "cells": len(chapter.code_cells),
+            }
+            for chapter in book.chapters
+        ],
+    }
+
+
+def put_in_place(new: Path, place: Path) -> None:
+    """Replace a folder by another one."""
+    old = place.with_name(f".{place.name}-before")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        os.replace(place, old)
+    os.replace(new, place)
+    shutil.rmtree(old, ignore_errors=True)

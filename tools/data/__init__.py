@@ -1,0 +1,1 @@
+"""What the data sets are made with."""

@@ -1,0 +1,1 @@
+"""What was executed, on what, and where it is kept."""

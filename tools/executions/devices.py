@@ -1,0 +1,92 @@
+"""Find the device that chapters run on, asking torch only where there may be one."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.desk import BuildError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+ASK_TORCH = {
+    "cuda": "import torch; torch.cuda.is_available() and print(torch.cuda.get_device_name())",
+    "mps": "import torch; torch.backends.mps.is_available() and print('Apple GPU')",
+}
+
+
+def resolve_device(name: str | None) -> str:
+    """Turn "auto" into the type of device that this machine would use.
+
+    torch takes seconds to import, and a prose edit should not wait for it: it is asked only
+    where the machine could have a device besides its CPU.
+
+    Raises
+    ------
+    BuildError
+        If the name is unknown.
+    """
+    name = name or "auto"
+    if name not in DEVICES:
+        raise BuildError(f"unknown device {name!r}: use --device with one of {DEVICES}")
+    if name != "auto":
+        return name
+    if not may_have_accelerator():
+        return "cpu"
+    return "cuda" if ask_torch("cuda") else "mps" if ask_torch("mps") else "cpu"
+
+
+def may_have_accelerator() -> bool:
+    """Tell whether torch might find a GPU here, without asking torch."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    signs = ["/dev/nvidia0", "/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"]
+    return (
+        any(Path(sign).exists() for sign in [*signs, "/dev/kfd"])
+        or shutil.which("nvidia-smi") is not None
+    )
+
+
+def ask_torch(device: str) -> str:
+    """Return the name of this machine's device of a type; empty if it has none."""
+    answer = subprocess.run(
+        [sys.executable, "-c", ASK_TORCH[device]], capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def find_device(device: str) -> str:
+    """Return the name of the device that executions will run on.
+
+    Raises
+    ------
+    BuildError
+        If this machine has none of this type.
+    """
+    name = processor_name() if device == "cpu" else ask_torch(device)
+    if not name:
+        raise BuildError(
+            f"device {device!r} was asked for, but torch finds none on this machine. Use "
+            "--device cpu, or unpack executions that were made on such a device: "
+            "nox -s cache -- unpack FILE"
+        )
+    return name
+
+
+def processor_name() -> str:
+    """Return the name of this machine's processor."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "CPU"
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

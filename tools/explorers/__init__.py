@@ -1,0 +1,1 @@
+"""What the explorers in the pages read."""

@@ -1,0 +1,70 @@
+"""Run lines through the model, and pack what a page needs to show of them."""
+
+import base64
+
+import numpy as np
+import torch
+
+# Public domain: from Poems by Emily Dickinson, Boston 1890, 1891, 1896.
+LINES = [
+    "Because I could not stop for Death,",
+    "Hope is the thing with feathers",
+    "I'm nobody! Who are you?",
+    "The soul selects her own society,",
+    "There's a certain slant of light,",
+]
+# The error is measured on these and on the first line of every poem there is.
+LINES_TO_MEASURE = [
+    *LINES,
+    "A narrow fellow in the grass",
+    "I taste a liquor never brewed,",
+    "Success is counted sweetest",
+    "Much madness is divinest sense",
+    "The heart asks pleasure first,",
+    "A wounded deer leaps highest,",
+    "The bustle in a house",
+]
+
+
+def run(line: str, encoder) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Run one line through the encoder.
+
+    Returns
+    -------
+    input_ids : list of int
+    hidden_states : array of shape (n_layers + 1, n_tokens, n_dims)
+    attentions : array of shape (n_layers, n_heads, n_tokens, n_tokens)
+    """
+    window = encoder.model.config.max_position_embeddings
+    batch = encoder.tokenizer(
+        line, padding=False, truncation=True, max_length=window, return_tensors="pt"
+    ).to(encoder.device)
+    with torch.inference_mode():
+        outputs = encoder.model(**batch, output_hidden_states=True, output_attentions=True)
+    return (
+        batch["input_ids"][0].tolist(),
+        torch.cat(outputs.hidden_states).float().cpu().numpy(),
+        torch.cat(outputs.attentions).float().cpu().numpy(),
+    )
+
+
+def packed(array: np.ndarray, dtype: str, low: float = 0.0, high: float = 1.0) -> str:
+    """Write numbers between low and high as unsigned integers, in base64."""
+    limit = np.iinfo(dtype).max
+    scaled = np.rint((np.clip(array, low, high) - low) / (high - low) * limit)
+    little_endian = np.dtype(dtype).newbyteorder("<")
+    return base64.b64encode(scaled.astype(little_endian).tobytes()).decode("ascii")
+
+
+def make_example(line: str, encoder) -> dict:
+    """Describe one line: its pieces, and the attention of every layer and head.
+
+    ``attentions`` has shape (n_layers, n_heads, n_tokens, n_tokens), 65535 is 1.
+    """
+    input_ids, _, attentions = run(line, encoder)
+    return {
+        "text": line,
+        "input_ids": input_ids,
+        "tokens": encoder.tokenizer.convert_ids_to_tokens(input_ids),
+        "attentions": packed(attentions, "uint16"),
+    }

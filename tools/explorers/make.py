@@ -1,0 +1,149 @@
+"""Make what the in-page explorers read: weights, vocabulary, example lines, drift of the poems.
+
+    python -m tools.explorers.make --out DIR [--model CHECKPOINT]
+
+Writes to DIR
+
+- ``manifest.json``: what was made from which weights, with digests and the measured error;
+- ``weights.bin``: the matrices as whole numbers of 10 bits (an int8 and two bits), in blocks of
+  32 with one fp16 scale a block; vectors and small tables as float32 (left out, and said so, if
+  it would be too large for a page);
+- ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
+- ``examples.json``: some lines with the attention of every layer and head, in full precision;
+- ``drift.json``: how far the poems move from layer to layer.
+
+Nothing here is committed: the build makes it again from the installed model.
+"""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from layerwise.models import find_checkpoint, load_encoder
+from layerwise.texts.poems import load_poems
+from tools.explorers.drift import make_drift
+from tools.explorers.examples import LINES, LINES_TO_MEASURE, make_example
+from tools.explorers.weights import (
+    BITS,
+    BLOCK,
+    measure_error,
+    pack_weights,
+    parameters_of,
+    quantize_all,
+    weights_size,
+)
+
+FORMAT = 1
+MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
+
+
+def vocabulary(tokenizer) -> str:
+    """Write a tokenizer's vocabulary as text: one piece a line, line n is id n."""
+    pieces = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    assert [number for _, number in pieces] == list(range(len(pieces)))
+    return "".join(piece + "\n" for piece, _ in pieces)
+
+
+class Folder:
+    """Where the assets go: each file is written whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the folder if it is not there."""
+        self.path = path
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def write(self, name: str, data: bytes) -> dict:
+        """Write one file and describe it: its name, size and digest."""
+        partial = self.path / (name + ".partial")
+        partial.write_bytes(data)
+        partial.replace(self.path / name)
+        return {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+    def write_json(self, name: str, content: dict) -> dict:
+        """Write one JSON file and describe it."""
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return self.write(name, text.encode())
+
+    def remove(self, name: str) -> None:
+        """Remove a file that an earlier build left and this one does not make."""
+        (self.path / name).unlink(missing_ok=True)
+
+
+def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit: int) -> None:
+    """Write the weights and the error they make, or why there are none."""
+    parameters = parameters_of(encoder.model)
+    size = weights_size(parameters)
+    if size > limit:
+        folder.remove("weights.bin")
+        manifest["weights"] = None
+        manifest["weights_left_out"] = (
+            f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in {BITS} bits a number, "
+            "too large for a page"
+        )
+        return
+    quantized = quantize_all(parameters)
+    data, tensors = pack_weights(parameters, quantized)
+    manifest["weights"] = folder.write("weights.bin", data) | {"block": BLOCK, "bits": BITS}
+    manifest["tensors"] = tensors
+    manifest["error"] = measure_error(lines, encoder, quantized)
+
+
+def build(
+    out: Path,
+    model: str | None = None,
+    poems: pd.DataFrame | None = None,
+    limit: int = MAX_WEIGHTS_BYTES,
+) -> dict:
+    """Make all assets in a folder and return the manifest; poems: default, the book's."""
+    checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
+    folder = Folder(out)
+    config, tokenizer = encoder.model.config, encoder.tokenizer
+    poems = load_poems() if poems is None else poems
+    measured = list(dict.fromkeys(LINES_TO_MEASURE + poems["first_line"].tolist()))
+    manifest = {
+        "format": FORMAT,
+        "checkpoint": checkpoint.name,
+        "revision": checkpoint.revision,
+        "source_sha256": checkpoint.weights_sha256,
+        "config": {
+            "n_layers": config.num_hidden_layers,
+            "n_heads": config.num_attention_heads,
+            "n_dims": config.hidden_size,
+            "n_positions": config.max_position_embeddings,
+            "layer_norm_eps": config.layer_norm_eps,
+        },
+        "vocab": folder.write("vocab.txt", vocabulary(tokenizer).encode()),
+        "examples": folder.write_json(
+            "examples.json",
+            {
+                "n_layers": config.num_hidden_layers,
+                "n_heads": config.num_attention_heads,
+                "examples": [make_example(line, encoder) for line in LINES],
+            },
+        ),
+        "drift": folder.write_json("drift.json", make_drift(poems, encoder)),
+    }
+    add_weights(manifest, measured, encoder, folder, limit)
+    folder.write_json("manifest.json", manifest)
+    return manifest
+
+
+def main() -> None:
+    """Read the command line, make the assets, say what was made."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
+    parser.add_argument("--model", help="a checkpoint the book knows; default: the book's own")
+    arguments = parser.parse_args()
+    manifest = build(arguments.out, arguments.model)
+    for part in ["weights", "vocab", "examples", "drift"]:
+        made = manifest[part]
+        size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
+        print(f"{part}: {size}")
+    print(manifest.get("weights_left_out") or f"error of rounding: {manifest['error']}")
+
+
+if __name__ == "__main__":
+    main()

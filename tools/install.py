@@ -1,0 +1,191 @@
+"""Put the one environment together, .venv, that every session of nox uses.
+
+Everything but torch comes from requirements.txt, each file checked against its digest. Torch
+comes apart: on Linux its ordinary build brings gigabytes of CUDA, which only an NVIDIA
+driver can use. Where there is none, PyTorch's own index has a build without them.
+
+Runs in the Python that runs nox: the standard library is all there is.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import tomllib
+import urllib.parse
+import urllib.request
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+SECONDS_TO_ANSWER = 3
+REQUIREMENTS, TORCH = "requirements.txt", "requirements-torch.txt"
+SCRIPTS = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+
+
+class InstallError(Exception):
+    """The environment cannot be had; the message says what to do."""
+
+
+def python_of(environment: Path) -> Path:
+    """Return the Python of an environment."""
+    return environment / SCRIPTS
+
+
+def what_is_wanted(root: Path) -> str:
+    """Return a digest of what decides on the environment.
+
+    These are the pins, how the package is built, this Python, and where the clone lies: the
+    scripts of an environment name its folder, and fail when it is moved. Settings of tools
+    stand in pyproject.toml too; changing one installs nothing again.
+    """
+    pins = [read_lines(root / name) for name in (REQUIREMENTS, TORCH)]
+    settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    package = [settings["build-system"], settings["project"], settings["tool"]["setuptools"]]
+    place = [str(root), sys.executable, platform.python_version()]
+    decides = json.dumps([pins, package, place], sort_keys=True)
+    return hashlib.sha256(decides.encode()).hexdigest()
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a requirements file, without comments."""
+    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
+    return [line for line in lines if line]
+
+
+def is_whole(environment: Path, wanted: str) -> bool:
+    """Tell whether an environment is the one wanted, and its Python starts."""
+    stamp = environment / "installed.sha256"
+    if not stamp.is_file() or stamp.read_text("utf-8") != wanted:
+        return False
+    try:
+        started = subprocess.run(
+            [python_of(environment), "-c", ""], capture_output=True, check=False
+        )
+    except OSError:
+        return False
+    return started.returncode == 0
+
+
+def install(root: Path, environment: Path, say: Callable[[str], None] = print) -> None:
+    """Install everything into an environment, unless it is there already.
+
+    Raises
+    ------
+    InstallError
+        If something cannot be installed.
+    """
+    wanted = what_is_wanted(root)
+    if is_whole(environment, wanted):
+        return
+    cpu_index = find_cpu_index()
+    say(what_will_be_downloaded(root, cpu_index))
+    shutil.rmtree(environment, ignore_errors=True)
+    venv.create(environment, with_pip=True)
+    run_pip(environment, "--no-deps", "--require-hashes", "--requirement", root / REQUIREMENTS)
+    install_torch(root, environment, cpu_index)
+    run_pip(environment, "--no-deps", "--no-build-isolation", "--editable", root)
+    # Written last: an installation that was cut off is begun again.
+    (environment / "installed.sha256").write_text(wanted, "utf-8")
+
+
+def install_torch(root: Path, environment: Path, cpu_index: str | None) -> None:
+    """Install torch: from an index of builds without CUDA, or the ordinary build."""
+    if cpu_index is not None:
+        # Its other needs are in requirements.txt and installed already.
+        alone = ["--no-deps", "--index-url", cpu_index, "--requirement", root / TORCH]
+        try:
+            run_pip(environment, *alone)
+            return
+        except InstallError:
+            pass  # the index answered, but has no such build for this Python or machine
+    run_pip(environment, "--requirement", root / TORCH)
+
+
+def run_pip(environment: Path, *arguments) -> None:
+    """Run pip in an environment.
+
+    Raises
+    ------
+    InstallError
+        With the last line that pip wrote.
+    """
+    pip = [python_of(environment), "-m", "pip", "--disable-pip-version-check", "install"]
+    command = [str(part) for part in [*pip, "--quiet", *arguments]]
+    ran = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if ran.returncode != 0:
+        lines = [line for line in ran.stderr.splitlines() if line.startswith("ERROR")]
+        reason = " ".join(lines[-2:]).replace("ERROR: ", "") or ran.stderr.strip()[-300:]
+        raise InstallError(
+            f"the environment cannot be installed: {reason} Is the network there, is the disk "
+            "full? Nothing is lost: run the same command again."
+        )
+
+
+def find_cpu_index(index: str | None = None) -> str | None:
+    """Return the index to take torch from, or None for pip's own.
+
+    Parameters
+    ----------
+    index : str, optional
+        Left out, the environment variable ``TORCH_CPU_INDEX``, or PyTorch's own; an empty one
+        says that the ordinary build is wanted.
+    """
+    index = os.environ.get("TORCH_CPU_INDEX", CPU_INDEX) if index is None else index
+    if not index or sys.platform != "linux" or has_nvidia_driver():
+        return None
+    return index if read_index(index) is not None else None
+
+
+def has_nvidia_driver() -> bool:
+    """Tell whether an NVIDIA driver is there, which CUDA builds need."""
+    signs = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"]
+    return any(Path(sign).exists() for sign in signs) or shutil.which("nvidia-smi") is not None
+
+
+def read_index(index: str) -> str | None:
+    """Return an index's page of torch, or None where it does not answer in time.
+
+    A name that cannot be looked up may block for longer than any time-out of its own: the
+    thread is left behind then.
+    """
+    page: list[str] = []
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(f"{index}/torch/", timeout=SECONDS_TO_ANSWER) as answer:
+                page.append(answer.read().decode("utf-8", "replace"))
+        except (OSError, ValueError):
+            pass
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(SECONDS_TO_ANSWER)
+    return page[0] if page else None
+
+
+def what_will_be_downloaded(root: Path, cpu_index: str | None) -> str:
+    """Say how much the installation downloads, from the sizes that ``nox -s lock`` noted."""
+    sizes = read_sizes(root / TORCH)
+    ordinary = "torch with CUDA" if sys.platform == "linux" else "torch"
+    build, kind = ("torch-cpu", "torch without CUDA") if cpu_index else ("torch", ordinary)
+    if not {"libraries", build} <= sizes.keys():
+        return f"installing into .venv, with {kind}; the only step that needs the network"
+    total = sizes["libraries"] + sizes[build]
+    return (
+        f"installing into .venv; the only step that needs the network. It downloads about "
+        f"{total:,} MB: {sizes[build]:,} MB are {kind}, {sizes['libraries']:,} MB the rest; "
+        "nothing that pip has kept from before."
+    )
+
+
+def read_sizes(path: Path) -> dict[str, int]:
+    """Read the sizes in MB that the comments of requirements-torch.txt note."""
+    found = re.findall(r"^# ([\w-]+): (\d+) MB$", path.read_text("utf-8"), flags=re.MULTILINE)
+    return {name: int(size) for name, size in found}

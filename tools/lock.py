@@ -1,0 +1,134 @@
+"""Pin every version again: ``nox -s lock``, after a change of dependencies.
+
+    python -m tools.lock [--upgrade]
+
+Writes requirements.txt, for every system and Python that the package supports, each file with
+its digest; and notes in requirements-torch.txt how much an installation downloads. The version
+of torch is a line of that file, to be changed by hand. Runs where uv and packaging are.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from packaging.markers import Marker
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import parse_wheel_filename
+
+from tools.install import CPU_INDEX, REQUIREMENTS, TORCH, read_index, read_sizes
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = "https://pypi.org/simple"
+# The machine whose downloads are counted: the one that most of the readers' servers are.
+PYTHON = (3, 11)
+PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(34, 4, -1)]
+PLATFORMS += [f"{name}_x86_64" for name in ("manylinux2014", "manylinux2010", "manylinux1")]
+TAGS = [*cpython_tags(PYTHON, None, PLATFORMS), *compatible_tags(PYTHON, None, PLATFORMS)]
+RANKS = {tag: place for place, tag in enumerate(TAGS)}
+LINUX = {
+    "sys_platform": "linux", "platform_system": "Linux", "os_name": "posix",
+    "platform_machine": "x86_64", "python_version": "3.11", "python_full_version": "3.11.9",
+    "implementation_name": "cpython", "platform_python_implementation": "CPython",
+}  # fmt: skip
+
+
+def compile_pins(*arguments: str) -> str:
+    """Run uv's compiler and return what it prints."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header"]
+    return subprocess.run(
+        [*command, *arguments], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ).stdout
+
+
+def lock(*arguments: str) -> None:
+    """Compile requirements.txt, changing as little as it can unless told to upgrade."""
+    compile_pins(
+        "--universal", "--generate-hashes", "--all-extras", "--python-version=3.11",
+        "--no-emit-package=torch", f"--constraint={TORCH}", "--annotation-style=line",
+        f"--output-file={REQUIREMENTS}", *arguments, "pyproject.toml",
+    )  # fmt: skip
+
+
+def pins_on_linux(text: str) -> dict[str, str]:
+    """Return the name and version of each pin that holds on the machine that is counted."""
+    pins = {}
+    for line in text.splitlines():
+        if found := re.match(r"([\w.-]+)==([^\s;]+)\s*(?:;\s*([^\\]+))?", line):
+            name, version, marker = found.groups()
+            if marker is None or Marker(marker.strip()).evaluate(LINUX):
+                pins[name] = version
+    return pins
+
+
+def size_of(name: str, version: str) -> int:
+    """Return the bytes of the file that pip would take for a version, as the index says."""
+    request = urllib.request.Request(
+        f"{PACKAGES}/{name}/", headers={"Accept": "application/vnd.pypi.simple.v1+json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        files = json.load(answer)["files"]
+    own = re.compile(rf"[\w.-]+?-{re.escape(version)}(-.*\.whl|\.tar\.gz)", re.IGNORECASE)
+    ranked = [(rank(f["filename"]), f["size"]) for f in files if own.fullmatch(f["filename"])]
+    return min(ranked)[1]
+
+
+def rank(filename: str) -> int:
+    """Say how much pip likes a file: the less the better; a source comes after every wheel."""
+    if not filename.endswith(".whl"):
+        return len(RANKS)
+    tags = parse_wheel_filename(filename)[3]
+    return min((RANKS[tag] for tag in tags if tag in RANKS), default=len(RANKS) + 1)
+
+
+def size_of_cpu_build(version: str) -> int:
+    """Return the bytes of torch's build without CUDA; 0 where its index does not answer."""
+    page = read_index(CPU_INDEX) or ""
+    links = re.findall(r'href="([^"]+)"', page)
+    wanted = re.compile(rf"torch-{re.escape(version)}(%2B|\+)cpu-cp311-cp311-.*x86_64\.whl")
+    link = next((link for link in links if wanted.search(link)), None)
+    if link is None:
+        return 0
+    request = urllib.request.Request(urllib.parse.urljoin(CPU_INDEX, link), method="HEAD")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return int(answer.headers["Content-Length"])
+
+
+def note_sizes() -> None:
+    """Write into requirements-torch.txt how many MB are downloaded."""
+    path = ROOT / TORCH
+    torch = path.read_text("utf-8").splitlines()[-1]
+    libraries = pins_on_linux((ROOT / REQUIREMENTS).read_text("utf-8"))
+    # The override of torch's needs stands in pyproject.toml, which --no-config leaves out.
+    of_torch = ["--no-config", "--python-platform=linux", "--python-version=3.11"]
+    with_cuda = pins_on_linux(compile_pins(*of_torch, write_input(torch)))
+    sizes = read_sizes(path) | {
+        "libraries": megabytes(libraries),
+        "torch": megabytes({n: v for n, v in with_cuda.items() if n not in libraries}),
+    }
+    if cpu := size_of_cpu_build(torch.partition("==")[2]):
+        sizes["torch-cpu"] = round(cpu / 1e6)
+    notes = [f"# {name}: {size} MB" for name, size in sorted(sizes.items())]
+    head = "# Torch comes apart from the rest: see tools/install.py. Downloads on Linux:"
+    path.write_text("\n".join([head, *notes, torch]) + "\n", "utf-8")
+
+
+def write_input(torch: str) -> str:
+    """Write a requirement into a file for uv to read; return its path."""
+    path = ROOT / "_build" / "torch.in"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(torch + "\n", "utf-8")
+    return str(path)
+
+
+def megabytes(pins: dict[str, str]) -> int:
+    """Return the size of all pins together."""
+    return round(sum(size_of(name, version) for name, version in pins.items()) / 1e6)
+
+
+if __name__ == "__main__":
+    lock(*sys.argv[1:])
+    note_sizes()

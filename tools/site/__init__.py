@@ -1,0 +1,1 @@
+"""The built site: served, packed, pictured."""
