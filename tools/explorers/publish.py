@@ -16,6 +16,7 @@ from pathlib import Path
 from tools.desk import ROOT, BuildError
 from tools.executions.fingerprint import Fingerprint
 from tools.executions.model import has_weights
+from tools.explorers.scripts import SOURCE, write_script_for_files
 
 ASSETS = Path("_static/explorer/assets")
 
@@ -47,11 +48,13 @@ def add_in_page_model(
         report("making the in-page model")
         make_assets(fingerprint, made)
     shutil.copytree(made, html / ASSETS, copy_function=link_or_copy)
+    write_script_for_files((html / ASSETS).parent)
 
 
 def assets_key(fingerprint: Fingerprint) -> str:
     """Name assets after all they are made from: the fingerprint, and the programs beside."""
     programs = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    programs.append((SOURCE / "kernel.wat").read_bytes())
     return hashlib.sha256(fingerprint.digest.encode() + b"".join(programs)).hexdigest()[:16]
 
 
