@@ -3,7 +3,7 @@
 
 import { fetchText, unpack } from "./assets.mjs";
 import { OwnLine } from "./own-line.mjs";
-import { Explorer, h, modelName, verse } from "./shared.mjs";
+import { Explorer, SPECIAL, h, modelName, verse } from "./shared.mjs";
 
 class LayersExplorer extends Explorer {
   async fetchData(manifest) {
@@ -76,10 +76,10 @@ class LayersExplorer extends Explorer {
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "layer"),
         ...tokens.map((token) => h("th", { scope: "col", class: "token" }, h("bdi", { class: "piece" }, token))))),
       h("tbody", {}, ...rows)));
-    const last = Array.from(moved.at(-1));
+    const last = Array.from(moved.at(-1), (distance, i) => (SPECIAL.has(tokens[i]) ? -1 : distance));
     const farthest = last.indexOf(Math.max(...last));
     this.caption.replaceChildren("“", verse(text), "”, token by token, layer by layer. The darker, the farther a token's vector is from where it began: " +
-      `1 − cosine with layer 0. In the last layer “${tokens[farthest]}” has moved most, ${last[farthest].toFixed(2)}.`);
+      `1 − cosine with layer 0. Of the line itself “${tokens[farthest]}” has moved most, ${last[farthest].toFixed(2)}.`);
     this.updateLink();
   }
 }
@@ -105,6 +105,7 @@ const LAYERS_STYLE = `
   --ex-muted: var(--lw-muted, #635c52); --ex-line: var(--lw-line, #ddd6ca);
   --ex-accent: var(--lw-accent, #1b6379);
 }
+.explorer { max-width: 46rem; }
 .own { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: end; }
 .progress { flex-basis: 100%; }
 .scroll { max-height: none; }
@@ -115,7 +116,7 @@ thead th { position: static; }
 .token { padding: 0 0.15rem 0.2rem; text-align: center; vertical-align: bottom; }
 td {
   min-width: 2.9rem; padding: 0.3rem 0.15rem; text-align: center; border-radius: 2px;
-  background: color-mix(in srgb, var(--ex-accent) calc(42% * var(--share)), transparent);
+  background: color-mix(in srgb, var(--ex-accent) calc(46% * var(--share)), transparent);
 }
 @media (prefers-reduced-motion: no-preference) {
   td { animation: arrive 0.25s calc(0.09s * var(--row)) both; }
