@@ -1,4 +1,4 @@
-"""Sphinx extension: how to cite the book, and its licences, on every page, from CITATION.cff."""
+"""Sphinx extension: how to cite the book, and its licences, on every page: CITATION.cff."""
 
 from pathlib import Path
 

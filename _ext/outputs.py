@@ -62,7 +62,7 @@ def mend_table(table: ElementTree.Element) -> None:
 
 
 def merge_index_names(head: ElementTree.Element) -> None:
-    """Put the index's names, which pandas gives a row of their own, beside the columns' names."""
+    """Put the index's names, which have a row of their own, beside those of the columns."""
     rows = list(head)
     if len(rows) < 2:
         return
@@ -78,7 +78,9 @@ def merge_index_names(head: ElementTree.Element) -> None:
 def columns(body: ElementTree.Element) -> list[list[ElementTree.Element]]:
     """Return the cells of each column; a table in which cells span rows or columns has none."""
     rows = [list(row) for row in body]
-    spans = any("rowspan" in cell.attrib or "colspan" in cell.attrib for row in rows for cell in row)
+    spans = any(
+        "rowspan" in cell.attrib or "colspan" in cell.attrib for row in rows for cell in row
+    )
     if spans or len({len(row) for row in rows}) != 1:
         return []
     return [list(column) for column in zip(*rows, strict=True)]
@@ -101,7 +103,7 @@ def typeset(number: str, separators: bool) -> str:
 
 
 def mark_shapes(body: str) -> str:
-    """Give outputs with indented lines, such as a matrix, a class: they are not to be broken."""
+    """Give outputs with indented lines, such as a matrix, a class: no line is broken."""
     return re.sub(
         r'<div class="output (text_plain|stream)(?=[^>]*>(?:(?!</pre>).)*?\n {2,}\S)',
         r'<div class="output shaped \1',
@@ -112,7 +114,9 @@ def mark_shapes(body: str) -> str:
 
 def add_print_notes(body: str) -> str:
     """Say on paper that there is something to try on the website."""
-    note = '<p class="print-only">On the website, readers can try this on lines of their own.</p>'
+    note = (
+        '<p class="print-only">On the website, readers can try this on lines of their own.</p>'
+    )
     return re.sub(r"</[a-z]+-explorer>", lambda end: end.group() + note, body)
 
 

@@ -51,6 +51,8 @@ def add_context(app: Sphinx, pagename: str, templatename: str, context: dict, do
     context["style_version"] = short_digest(static / "style.css")
     context["script_version"] = short_digest(static / "site.js")
     context["html_baseurl"] = app.config.html_baseurl
+    number = r'<span class="section-number">.*?</span>'  # no part of what a page is called
+    context["plain_title"] = re.sub(number, "", context.get("title") or "")
     if doctree is not None:
         first = next(doctree.findall(nodes.paragraph), None)
         context["page_description"] = first.astext().replace("\n", " ")[:200] if first else ""

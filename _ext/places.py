@@ -1,9 +1,10 @@
 """Sphinx extension: what the search looks through, place by place.
 
 A place is a section, or a line of a poem: anything with an address of its own. Sphinx's index
-knows pages and headings only, and shows where a word stands by fetching the page, which browsers
-refuse to pages opened as files; so does every search that keeps its index in WebAssembly.
-``_static/places.js``, a classic script, holds the words themselves and works anywhere.
+knows pages and headings only, and shows where a word stands by fetching the page, which
+browsers refuse to pages opened as files; so they do where an index is kept in WebAssembly, as
+Pagefind's is. ``_static/places.js``, a classic script, holds the words themselves and works
+anywhere.
 """
 
 import json
@@ -96,7 +97,9 @@ def write_places(app: Sphinx, exception: Exception | None) -> None:
     for page in pages:
         if page["places"] and page["places"][0]["at"] == "poems.html":
             page["places"] += poem_places()
-    script = f"var bookPages = {json.dumps(pages, ensure_ascii=False, separators=(',', ':'))};\n"
+    script = (
+        f"var bookPages = {json.dumps(pages, ensure_ascii=False, separators=(',', ':'))};\n"
+    )
     (folder / "_static" / "places.js").write_text(script, "utf-8")
     for name in UNUSED:
         (folder / name).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Sphinx extension: the page of all poems, made from the data by the directive ``{poems}``.
 
-Each poem has the address ``poem-17``, each of its lines ``poem-17-line-3``. Below each stand the
-poems before and after it, by theme and by year of print.
+Each poem has the address ``poem-17``, each of its lines ``poem-17-line-3``. Below each stand
+the poems before and after it, by theme and by year of print.
 """
 
 import html
@@ -47,8 +47,8 @@ def introduction(poems: pd.DataFrame) -> nodes.paragraph:
     return nodes.paragraph(
         "",
         f"All {len(poems)} poems by Emily Dickinson that the book reads, under the "
-        f"{poems['theme'].nunique()} headings the first editors gave them, in the wording of the "
-        f"editions of {volumes}. Below each stand its neighbours, by theme and by year.",
+        f"{poems['theme'].nunique()} headings the first editors gave them, in the wording of "
+        f"the editions of {volumes}. Below each stand its neighbours, by theme and by year.",
     )
 
 

@@ -1,8 +1,8 @@
 """Three browser engines behind three verbs: open an address, run a script, set the size.
 
-Playwright drives Chromium; its Firefox and WebKit are builds of its own, which a reader does not
-have. A distribution's Firefox speaks WebDriver BiDi over a socket without any driver, WebKitGTK
-comes with a driver that speaks WebDriver over HTTP. Both are spoken here as far as it takes.
+Playwright drives Chromium; its Firefox and WebKit are builds of its own, which no reader has.
+A distribution's Firefox speaks WebDriver BiDi over a socket without any driver, WebKitGTK comes
+with a driver that speaks WebDriver over HTTP. Both are spoken here as far as it takes.
 """
 
 import base64
@@ -33,7 +33,8 @@ FIREFOX_SETTINGS = {
     "browser.newtabpage.enabled": False, "browser.shell.checkDefaultBrowser": False,
     "browser.startup.homepage": "about:blank", "browser.startup.page": 0,
     "datareporting.policy.dataSubmissionEnabled": False, "extensions.update.enabled": False,
-    "network.captive-portal-service.enabled": False, "network.connectivity-service.enabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
     "remote.active-protocols": 1, "services.settings.server": "data:,#",
     "toolkit.telemetry.enabled": False, "browser.safebrowsing.update.enabled": False,
 }  # fmt: skip
@@ -105,7 +106,9 @@ def firefox_engine() -> Iterator[Engine]:
     """Start Firefox without a window, and speak WebDriver BiDi with it."""
     with ExitStack() as stack:
         profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in FIREFOX_SETTINGS.items()]
+        lines = [
+            f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in FIREFOX_SETTINGS.items()
+        ]
         (Path(profile) / "user.js").write_text("\n".join(lines), "utf-8")
         port = free_port()
         address = f"ws://127.0.0.1:{port}/session"
@@ -135,7 +138,8 @@ def firefox_engine() -> Iterator[Engine]:
             # as JSON: BiDi's own form of values is a tree of types
             answer = say(
                 "script.evaluate", target={"context": page}, awaitPromise=True,
-                expression=f"(async () => {{ {script} }})().then((value) => JSON.stringify(value ?? null))",
+                expression=f"(async () => {{ {script} }})()"
+                ".then((value) => JSON.stringify(value ?? null))",
             )  # fmt: skip
             assert answer["type"] == "success", answer["exceptionDetails"]["text"]
             return json.loads(answer["result"]["value"])
@@ -148,15 +152,18 @@ def firefox_engine() -> Iterator[Engine]:
         page = say("browsingContext.create", type="tab")["context"]
         yield Engine(
             "Firefox",
-            lambda url: say("browsingContext.navigate", context=page, url=url, wait="complete")
-            and None,
+            lambda url: (
+                say("browsingContext.navigate", context=page, url=url, wait="complete") and None
+            ),
             run,
-            lambda width, height: say(
-                "browsingContext.setViewport",
-                context=page,
-                viewport={"width": width, "height": height},
-            )
-            and None,
+            lambda width, height: (
+                say(
+                    "browsingContext.setViewport",
+                    context=page,
+                    viewport={"width": width, "height": height},
+                )
+                and None
+            ),
             take,
         )
 
@@ -172,7 +179,9 @@ def webkit_engine() -> Iterator[Engine]:
     """Start WebKitGTK on a screen of its own, and speak WebDriver with it."""
     with ExitStack() as stack:
         screen = stack.enter_context(
-            started("Xvfb", "-displayfd", "1", "-screen", "0", "1400x1100x24", "-nolisten", "tcp")
+            started(
+                "Xvfb", "-displayfd", "1", "-screen", "0", "1400x1100x24", "-nolisten", "tcp"
+            )
         )
         display = f":{screen.stdout.readline().decode().strip()}"
         home = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))

@@ -33,20 +33,26 @@ LISTENER = """<script>
   addEventListener("unhandledrejection", (event) => complaints.push(String(event.reason)));
   for (const kind of ["error", "warn"]) {
     const say = console[kind];
-    console[kind] = (...words) => { complaints.push(words.join(" ")); say.apply(console, words); };
+    console[kind] = (...words) => {
+      complaints.push(words.join(" "));
+      say.apply(console, words);
+    };
   }
 </script>"""
 # Elements that hold their place in the text, one after the other
 SCROLL_UP = """
-  const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  const blocks = Array.from(document.querySelectorAll("article :is(p, pre, h1, h2, h3, li, figure)"));
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const frames = async () => [await frame(), await frame()];
+  const inText = "article :is(p, pre, h2, h3, li, figure)";
+  const blocks = Array.from(document.querySelectorAll(inText));
   await new Promise((done) => setTimeout(done, 400));
   scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
   await frames();
   let worst = { jump: 0, at: "" };
   while (scrollY > 0) {
     const middle = innerHeight / 2;
-    const eye = blocks.findLast((block) => block.checkVisibility() && block.getBoundingClientRect().top < middle);
+    const isAbove = (block) => block.getBoundingClientRect().top < middle;
+    const eye = blocks.findLast((block) => block.checkVisibility() && isAbove(block));
     if (!eye) break;
     const [before, step] = [eye.getBoundingClientRect().top, Math.min(300, scrollY)];
     scrollBy({ top: -step, behavior: "instant" });
@@ -153,7 +159,9 @@ def test_pages_load_without_a_complaint(engine, address):
 
 
 def test_a_complaint_is_heard(engine, address, listening):
-    page = edited(listening, "glossary.html", lambda p: p.replace("<main", "<script>gone()</script><main"))
+    page = edited(
+        listening, "glossary.html", lambda p: p.replace("<main", "<script>gone()</script><main")
+    )
     engine.open(address + page)
     assert "gone" in str(engine.run("return complaints"))
 
@@ -224,7 +232,9 @@ def test_without_the_sites_own_script(engine, address, listening, script):
     assert engine.run("return document.documentElement.classList.contains('js')") is False
     assert engine.run(COVERED) == [[], True]
     assert engine.run(BLANK) == []
-    assert engine.run("return document.querySelector('.theme-button').checkVisibility()") is False
+    assert (
+        engine.run("return document.querySelector('.theme-button').checkVisibility()") is False
+    )
     menu_opens_and_closes(engine)
 
 

@@ -28,9 +28,13 @@ def cells(table: str, row: int) -> list[str]:
 
 
 def test_numbers_stand_right_and_words_left():
-    table = mended(pd.DataFrame({"word": ["rose", "noon"], "n": [30522, -4], "share": [-0.5, 0.25]}))
+    table = mended(
+        pd.DataFrame({"word": ["rose", "noon"], "n": [30522, -4], "share": [-0.5, 0.25]})
+    )
     head, first, second = (cells(table, row) for row in range(3))
-    assert head[0] == '<td class="number"></td>'  # the index has no name: there is nothing to head
+    assert (
+        head[0] == '<td class="number"></td>'
+    )  # the index has no name: there is nothing to head
     assert head[1] == '<th scope="col">word</th>'
     assert head[2] == '<th scope="col" class="number">n</th>'
     assert first[1:] == [
@@ -70,10 +74,14 @@ def test_the_name_of_an_index_gets_no_row_of_its_own():
 
 def test_names_of_columns_in_two_rows_keep_both():
     columns = pd.MultiIndex.from_product([["trained", "untrained"], ["same", "other"]])
-    table = mended(pd.DataFrame([[1, 2, 3, 4]], columns=columns, index=pd.Index([7], name="layer")))
+    table = mended(
+        pd.DataFrame([[1, 2, 3, 4]], columns=columns, index=pd.Index([7], name="layer"))
+    )
     head = table.split("</thead>")[0]
     assert head.count("<tr>") == 2
-    assert all(f">{name}<" in head for name in ["trained", "untrained", "same", "other", "layer"])
+    assert all(
+        f">{name}<" in head for name in ["trained", "untrained", "same", "other", "layer"]
+    )
     assert "halign" not in head
 
 
@@ -83,7 +91,8 @@ def test_cells_with_markup_of_their_own_stay():
 
 
 def test_named_characters_are_no_obstacle():
-    html = '<table class="dataframe"><tbody><tr><td>a&nbsp;&amp; &lt;b&gt;</td></tr></tbody></table>'
+    cell = "<td>a&nbsp;&amp; &lt;b&gt;</td>"
+    html = f'<table class="dataframe"><tbody><tr>{cell}</tr></tbody></table>'
     assert "<td>a\xa0&amp; &lt;b&gt;</td>" in improve_tables(html)
 
 

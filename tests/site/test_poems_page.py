@@ -22,7 +22,9 @@ def in_print(line: str) -> str:
 
 
 def test_every_line_of_every_poem_has_its_address(page):
-    shown = dict(re.findall(r'<span class="line" id="(poem-\d+-line-\d+)"[^>]*>(.*?)<br>', page))
+    shown = dict(
+        re.findall(r'<span class="line" id="(poem-\d+-line-\d+)"[^>]*>(.*?)<br>', page)
+    )
     lines = {
         f"poem-{poem.number}-line-{i}": in_print(line)
         for poem in POEMS.itertuples()
@@ -48,7 +50,8 @@ def test_neighbours_lead_through_all_poems(page, column):
     ):
         line = re.findall(r"<p>(.*?)</p>", body)[["theme", "year"].index(column)]
         turns[int(number)] = {
-            rel: int(target) for rel, target in re.findall(r'rel="(\w+)" href="#poem-(\d+)"', line)
+            rel: int(target)
+            for rel, target in re.findall(r'rel="(\w+)" href="#poem-(\d+)"', line)
         }
     start = next(number for number, turn in turns.items() if "prev" not in turn)
     passed = [start]

@@ -26,7 +26,7 @@ FRAME = """\
 <link rel="stylesheet" href="_static/style.css">
 <style>
   @page {{ size: A4; @bottom-center {{ content: counter(page); font: 9pt sans-serif; }} }}
-  .title-page {{ height: 22cm; display: flex; flex-direction: column; justify-content: center; }}
+  .title-page {{ height: 22cm; display: grid; align-content: center; }}
   article {{ break-before: page; }}
 </style>
 </head>
@@ -70,7 +70,9 @@ def move_links(article: str, page: str, pages: list[str]) -> str:
 
     article = re.sub(r'\b(id|for|aria-(?:describedby|labelledby))="([^"]*)"', own, article)
     article = re.sub(r"url\(#([^)]*)\)", lambda m: f"url(#{place(page, m[1])})", article)
-    article = re.sub(r'\bxlink:href="#([^"]*)"', lambda m: f'xlink:href="#{place(page, m[1])}"', article)
+    article = re.sub(
+        r'\bxlink:href="#([^"]*)"', lambda m: f'xlink:href="#{place(page, m[1])}"', article
+    )
     return re.sub(r'(?<![:\w])href="([^"]*)"', link, article)
 
 
