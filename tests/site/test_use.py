@@ -299,3 +299,42 @@ def test_archive_is_the_same_every_time(site_folder, unpacked, tmp_path):
     archive_site(site_folder, tmp_path / "again.zip")
     first = unpacked[0].parent / "book.zip"
     assert (tmp_path / "again.zip").read_bytes() == first.read_bytes()
+
+
+def test_mathematics_has_a_font_of_the_books_own(chromium, site, site_folder):
+    with opened(chromium, site + "chapters/transformer.html", 1280, "light") as page:
+        status = """Array.from(document.fonts, ({ family, status }) => [family, status])
+                      .find(([family]) => family.includes("STIX"))[1]"""
+        page.wait_for_function(f"{status} === 'loaded'")
+    (font,) = (site_folder / "_static" / "fonts").glob("stix*.woff2")
+    assert font.stat().st_size < 80_000
+
+
+RIGHT_TO_LEFT = (
+    '<figure class="token-strip"><ol><li>אבג</li><li>12</li><li>abc</li></ol></figure>'
+)
+
+
+def test_right_to_left_text_keeps_to_itself(chromium, site):
+    """Tokens stay in their order, whatever direction each of them has."""
+    with opened(chromium, site + "glossary.html", 1280, "light") as page:
+        page.evaluate(
+            "html => document.querySelector('article').insertAdjacentHTML('beforeend', html)",
+            RIGHT_TO_LEFT,
+        )
+        lefts = page.eval_on_selector_all(
+            ".token-strip li", "all => all.map((e) => e.getBoundingClientRect().left)"
+        )
+        assert lefts == sorted(lefts)
+        isolated = page.eval_on_selector_all(
+            ".token-strip li, td, article code",
+            "all => all.map((e) => getComputedStyle(e).unicodeBidi)",
+        )
+        assert set(isolated) == {"isolate"}
+
+
+def test_executions_as_data_are_linked(chromium, site):
+    with opened(chromium, site + "executions.html", 1280, "light") as page:
+        link = page.locator("article").get_by_role("link", name="executions.json")
+        answer = page.request.get(site + link.get_attribute("href"))
+        assert answer.json()["chapters"]
