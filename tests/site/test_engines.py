@@ -3,6 +3,7 @@
 The pages are the site's own, each with a listener at its head that keeps what goes wrong.
 """
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from engines import (
 from tools.site.serve import SITE, served
 
 PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html"))
+NUMBERS = itertools.count()
 CHAPTERS = [name for name in PAGES if name.startswith("chapters/")]
 LISTENER = """<script>
   window.complaints = [];
@@ -132,9 +134,9 @@ def address(listening) -> Iterator[str]:
 
 
 def edited(listening: Path, name: str, edit: Callable[[str], str]) -> str:
-    """Put an edited copy of a page beside it; return its name."""
+    """Put an edited copy of a page beside it; return its name, which no browser has seen."""
     page = listening / name
-    other = page.with_name(f"edited-{page.name}")
+    other = page.with_name(f"edited-{next(NUMBERS)}-{page.name}")
     text = page.read_text("utf-8")
     assert edit(text) != text, "nothing was edited"
     other.write_text(edit(text), "utf-8")
