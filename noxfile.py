@@ -14,6 +14,8 @@ All sessions share one environment, .venv, installed once (tools/install.py): af
 session needs the network.
 """
 
+import os
+import shutil
 import sys
 import venv
 from pathlib import Path
@@ -27,6 +29,7 @@ import tools.install
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = tools.install.python_of(ENVIRONMENT)
+BIOME = ENVIRONMENT / "biome" / "2.6.8"  # its settings are in biome.json
 BENCHMARKS = ROOT / "_build" / "bench.json"
 
 nox.options.sessions = ["book"]
@@ -113,6 +116,22 @@ def lint(session: nox.Session) -> None:
     python(session, "-m", "codespell_lib")
     python(session, "-m", "tools.book.lint")
     python(session, "-m", "mypy")
+    python(session, "-m", "tools.book.cells")
+    lint_explorers(session)
+
+
+def lint_explorers(session: nox.Session) -> None:
+    """Check the JavaScript of the explorers, where Node.js is there to do it."""
+    if shutil.which("npm") is None:
+        session.warn("the explorers are not checked: Node.js, with npm, is not installed")
+        return
+    program = BIOME / "node_modules" / ".bin" / ("biome.cmd" if os.name == "nt" else "biome")
+    if not program.is_file():
+        quiet = ["--no-save", "--no-audit", "--no-fund", "--silent"]
+        where = ["--prefix", str(BIOME)]
+        package = f"@biomejs/biome@{BIOME.name}"
+        session.run("npm", "install", *quiet, *where, package, external=True)
+    session.run(str(program), "lint", "--error-on-warnings", external=True)
 
 
 @nox.session

@@ -9,6 +9,13 @@ from urllib.parse import urlparse
 import axe_playwright_python
 from playwright.sync_api import Browser, Page
 
+from tools.chapters import sphinx_settings
+from tools.desk import ROOT
+from tools.site.serve import SITE
+
+# Old addresses lead to pages, and are none: see test_moved.
+MOVED = {f"{name}.html" for name in sphinx_settings(ROOT)["moved_pages"]}
+PAGES = sorted({page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html")} - MOVED)
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 # All rules but those of level AAA, which ask for 7 to 1 where AA asks for 4.5
 LEFT_OUT = ["color-contrast-enhanced"]

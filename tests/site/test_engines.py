@@ -20,10 +20,10 @@ from engines import (
     mini_browser,
     webkit_engine,
 )
+from site_checks import PAGES
 
-from tools.site.serve import SITE, served
+from tools.site.serve import served
 
-PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html"))
 NUMBERS = itertools.count()
 CHAPTERS = [name for name in PAGES if name.startswith("chapters/")]
 LISTENER = """<script>
