@@ -46,7 +46,7 @@ def mend_table(table: ElementTree.Element) -> None:
         return
     for cell in body.iter("th"):
         cell.set("scope", "row")
-    last = list(head)[-1] if head is not None and len(head) else []
+    last: list = list(list(head)[-1]) if head is not None and len(head) else []
     names = [words(cell) for cell in last]
     for column, cells in enumerate(columns(body)):
         name = names[column] if column < len(names) else ""

@@ -61,7 +61,12 @@ def words_of(section: nodes.section) -> tuple[str, str]:
             prose += [block.astext() for block in node.findall(nodes.paragraph)]
         for block in node.findall(nodes.raw):
             prose += re.findall(r"<figcaption>(.*?)</figcaption>", block.astext(), re.DOTALL)
-    return tuple(re.sub(r"\s+", " ", " ".join(parts)).strip() for parts in (prose, code))
+    return one_line(prose), one_line(code)
+
+
+def one_line(parts: list[str]) -> str:
+    """Put parts into one line, with single blanks."""
+    return re.sub(r"\s+", " ", " ".join(parts)).strip()
 
 
 def poem_places() -> list[dict]:
@@ -84,7 +89,8 @@ def collect(app: Sphinx, pagename: str, template: str, context: dict, doctree) -
         return
     address = app.builder.get_target_uri(pagename)
     title = app.env.titles[pagename].astext()
-    app.layerwise_places[pagename] = {"title": title, "places": places_of(doctree, address)}
+    kept = app.layerwise_places  # type: ignore[attr-defined]
+    kept[pagename] = {"title": title, "places": places_of(doctree, address)}
 
 
 def write_places(app: Sphinx, exception: Exception | None) -> None:
@@ -93,7 +99,8 @@ def write_places(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir)
     order = [app.config.root_doc, *app.env.toctree_includes.get(app.config.root_doc, [])]
-    pages = [app.layerwise_places[name] for name in order if name in app.layerwise_places]
+    kept = app.layerwise_places  # type: ignore[attr-defined]
+    pages = [kept[name] for name in order if name in kept]
     for page in pages:
         if page["places"] and page["places"][0]["at"] == "poems.html":
             page["places"] += poem_places()
