@@ -172,7 +172,7 @@ export class OwnLine {
     explorer.markPending(false);
     this.say(`${count(n_tokens, "token")} in ${Math.round(performance.now() - start)} ms, in this page` +
       (model.fast ? "." : ", by plain loops: this browser lacks the faster way (WebAssembly SIMD)."));
-    explorer.show({ text, tokens: batch.tokens, attentions: answer.attentions, own: true });
+    explorer.show({ text, tokens: batch.tokens, ...answer, own: true });
   }
 }
 
