@@ -8,11 +8,16 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlparse
 
-import jupytext
 import nbformat
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
+
+from _ext.references import NotebookReferences
+from tools.book.install_cell import install_cells
+from tools.book.plain import plain_notebook
+from tools.book.wheel import built_wheel
+from tools.desk import ROOT
 
 
 def is_notebook(env: BuildEnvironment, docname: str) -> bool:
@@ -55,20 +60,39 @@ def launch_links(options: dict, pagename: str) -> dict[str, str]:
 
 
 def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
-    """Put every chapter's notebook into the site, as it is and as it ran."""
+    """Put every chapter's notebook into the site, as it is and as it ran, and the package."""
     if exception is not None or app.builder.format != "html":
         return
     folder = Path(app.outdir) / "notebooks"
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    wheel = Path(shutil.copy(built_wheel(ROOT), folder))
     for docname in app.env.found_docs:
         if not is_notebook(app.env, docname):
             continue
-        target = folder / f"{docname}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(clean_notebook(Path(app.env.doc2path(docname)), app), target)
-        target = folder / "executed" / f"{docname}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(find_executed(app, docname), target)
+        executed = find_executed(app, docname)
+        for place, with_outputs in [("notebooks", False), ("notebooks/executed", True)]:
+            notebook = nbformat.read(executed, as_version=4)
+            if not with_outputs:
+                clear_outputs(notebook)
+            try:
+                plain_notebook(notebook, NotebookReferences(app, docname, place))
+            except (KeyError, ValueError) as error:
+                raise SphinxError(f"{docname}: {error}") from error
+            notebook.cells[:0] = install_cells(ROOT, wheel, app.config.html_baseurl)
+            for number, cell in enumerate(notebook.cells, start=1):
+                cell["id"] = f"cell-{number}"
+            target = Path(app.outdir) / place / f"{docname}.ipynb"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(notebook, target)
+
+
+def clear_outputs(notebook: nbformat.NotebookNode) -> None:
+    """Take away what an execution left."""
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
 
 
 def find_executed(app: Sphinx, docname: str) -> Path:
@@ -85,25 +109,6 @@ def find_executed(app: Sphinx, docname: str) -> Path:
         if candidate.is_file():
             return candidate
     raise SphinxError(f"{docname} has no executed notebook: none of {candidates} is there")
-
-
-def clean_notebook(source: Path, app: Sphinx) -> nbformat.NotebookNode:
-    """Turn a chapter into a notebook without outputs, the same every time."""
-    notebook = jupytext.read(source)
-    repository = app.config.layerwise_launch.get("repository_url")
-    if repository:  # a notebook opened far from its package must be able to get it
-        notebook.cells.insert(
-            0,
-            nbformat.v4.new_code_cell(
-                "# Where the book's package is not installed yet, as on Colab\n"
-                "import importlib.util\n\n"
-                'if importlib.util.find_spec("layerwise") is None:\n'
-                f'    %pip install --quiet "layerwise @ git+{repository}"'
-            ),
-        )
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number}"
-    return notebook
 
 
 def take_options(app: Sphinx, config) -> None:
