@@ -79,8 +79,8 @@ class NotebookReferences:
             If no notebook can show the role yet.
         """
         if role == "doc":
-            path = posixpath.normpath(posixpath.join("/", posixpath.dirname(self.docname), target))
-            docname = path.lstrip("/")
+            folder = posixpath.dirname(self.docname)
+            docname = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
             return f"[{text or self.env.titles[docname].astext()}]({self.address(docname)})"
         if role == "term":
             return self.term(target, text or target)

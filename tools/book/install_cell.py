@@ -18,17 +18,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 if find_spec("layerwise") is None:
-    name, site = "{name}", os.environ.get("LAYERWISE_SITE", "")
-    folders = [] if site else [Path(), Path(".."), Path("../..")]
-    near = [folder / name for folder in folders if (folder / name).is_file()]
-    site = site or "{site}"
+    name, asked = "{name}", os.environ.get("LAYERWISE_SITE")
+    near = [up for up in [".", "..", "../.."] if Path(up, name).is_file() and not asked]
+    site = asked or "{site}"
     if not near and not site:
-        sys.exit(f"layerwise is missing: put {{name}} beside this notebook")
-    wheel = near[0].resolve() if near else f"{{site.rstrip('/')}}/notebooks/{{name}}"
+        sys.exit(f"put {{name}}, from the site's folder notebooks, beside this notebook")
+    place = Path(near[0]).resolve() if near else f"{{site.rstrip('/')}}/notebooks"
     if sys.platform == "linux" and not shutil.which("nvidia-smi") and not find_spec("torch"):
         # without CUDA, if that can be had here; if not, the next line brings the other
         %pip install -qqq --retries 0 --timeout 5 --index-url {index} torch
-    %pip install -q "{{wheel}}"
+    %pip install -q "{{place}}/{{name}}"
     if find_spec("layerwise") is None:
         sys.exit("layerwise is still missing: see above, or restart the kernel")'''
 

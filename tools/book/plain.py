@@ -6,7 +6,7 @@ solutions are folded. Their code becomes text: it is read, and not run with Run 
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from nbformat import NotebookNode
@@ -16,7 +16,7 @@ from nbformat.v4 import new_markdown_cell
 class References(Protocol):
     """What a chapter's text refers to: Sphinx knows it, see ``_ext/notebooks.py``."""
 
-    heading_numbers: list[str]  # one for each heading, "" where it has none
+    heading_numbers: Sequence[str]  # one for each heading, "" where it has none
 
     def link(self, role: str, target: str, text: str) -> str:
         """Return the Markdown in place of a role."""
@@ -40,7 +40,7 @@ class Block(NamedTuple):
     body: str
 
 
-FENCE = re.compile(r"(?P<indent> *)(?P<fence>:{3,}|`{3,}|~{3,})(\{(?P<name>[\w:-]+)\})?(?P<rest>.*)")
+FENCE = re.compile(r" *(?P<fence>:{3,}|`{3,}|~{3,})(\{(?P<name>[\w:-]+)\})?(?P<rest>.*)")
 OPTION = re.compile(r":([\w-]+):\s*(.*)")
 ROLE_OR_CODE = re.compile(r"\{([a-z:]+)\}`([^`]+)`|(`+)(?!`).*?(?<!`)\3(?!`)", re.DOTALL)
 NOT_SHOWN = re.compile(r"^(\([\w:-]+\)=|\{[.#][^}\n]*\}|%.*)\n?", re.MULTILINE)
@@ -176,6 +176,7 @@ class Writer:
             self.parts, self.attachments = [], {}
 
     def open_solution(self, block: Block) -> str:
+        """Return what a folded solution begins with."""
         name = self.references.exercise(block.argument)
         return f"<details>\n<summary>Solution to {name}</summary>"
 
@@ -248,4 +249,4 @@ class Writer:
 
 def quote(text: str) -> str:
     """Set a text as a quotation."""
-    return "\n".join(f"> {line}".rstrip(" ") if not line else f"> {line}" for line in text.split("\n"))
+    return "\n".join(f"> {line}" for line in text.split("\n"))
