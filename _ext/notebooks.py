@@ -28,33 +28,35 @@ def is_notebook(env: BuildEnvironment, docname: str) -> bool:
 def launch_links(options: dict, pagename: str) -> dict[str, str]:
     """Return the address of each service that can open a page's notebook, by its name.
 
+    They open the branch that the workflow makes of the site's folder ``notebooks``.
+
     Parameters
     ----------
     options : dict
-        The theme's options: ``repository_url``, ``repository_branch``, ``launch_buttons``.
+        The theme's options: ``repository_url``, ``launch_buttons``; and ``site``, its address.
     pagename : str
     """
     repository = (options.get("repository_url") or "").rstrip("/").removesuffix(".git")
     if not repository:
         return {}
     buttons = options.get("launch_buttons") or {}
-    branch = options.get("repository_branch") or "main"
-    # A branch that holds the built site, and so the notebooks: GitHub Pages makes one
-    site_branch = buttons.get("site_branch") or "gh-pages"
-    site, path = urlparse(repository).netloc, urlparse(repository).path.strip("/")
-    notebook = f"notebooks/{pagename}.ipynb"
+    branch = quote(buttons.get("notebooks_branch") or "notebooks", safe="")
+    host, path = urlparse(repository).netloc, urlparse(repository).path.strip("/")
+    notebook = f"{pagename}.ipynb"
     links = {}
     if binder := (buttons.get("binderhub_url") or "").rstrip("/"):
         source = {"github.com": f"gh/{path}", "gitlab.com": f"gl/{quote(path, safe='')}"}.get(
-            site, f"git/{quote(repository, safe='')}"
+            host, f"git/{quote(repository, safe='')}"
         )
-        query = urlencode({"urlpath": f"lab/tree/{pagename}.ipynb"})
-        links["Binder"] = f"{binder}/v2/{source}/{quote(branch, safe='')}?{query}"
-    if (colab := (buttons.get("colab_url") or "").rstrip("/")) and site == "github.com":
-        links["Colab"] = f"{colab}/github/{path}/blob/{site_branch}/{notebook}"
+        query = urlencode({"urlpath": f"lab/tree/{notebook}"})
+        links["Binder"] = f"{binder}/v2/{source}/{branch}?{query}"
+    colab = (buttons.get("colab_url") or "").rstrip("/")
+    # It copies the notebook alone, and that gets its package from the site
+    if colab and host == "github.com" and options.get("site"):
+        links["Colab"] = f"{colab}/github/{path}/blob/{branch}/{notebook}"
     if hub := (buttons.get("jupyterhub_url") or "").rstrip("/"):
         target = f"lab/tree/{path.rpartition('/')[2]}/{notebook}"
-        query = urlencode({"repo": repository, "branch": site_branch, "urlpath": target})
+        query = urlencode({"repo": repository, "branch": branch, "urlpath": target})
         links["JupyterHub"] = f"{hub}/hub/user-redirect/git-pull?{query}"
     return links
 
@@ -117,7 +119,7 @@ def take_options(app: Sphinx, config) -> None:
     config.layerwise_launch = {
         "launch_buttons": options.pop("launch_buttons", {}),
         "repository_url": options.get("repository_url", ""),
-        "repository_branch": options.get("repository_branch", ""),
+        "site": config.html_baseurl,
     }
 
 
