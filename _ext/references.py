@@ -127,7 +127,10 @@ class NotebookReferences:
             citation = cited[key.strip()]
             docname, entry = citation.bibliography_key.docname, citation.entry
             people = entry.persons.get("author") or entry.persons.get("editor") or []
-            names = ["".join(map(str, person.rich_last_names)) for person in people]
+            names = [
+                " ".join(map(str, person.rich_prelast_names + person.rich_last_names))
+                for person in people
+            ]
             who = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
             address = self.address(docname, citation.citation_id)
             year = entry.fields["year"]

@@ -12,10 +12,10 @@ MEGABITS_A_SECOND = 50  # the connection that the sentence reckons with
 CODE = '''\
 # The book's package: from a wheel beside this notebook, or from the site it came from
 import os
-import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 if find_spec("layerwise") is None:
     name, asked = "{name}", os.environ.get("LAYERWISE_SITE")
@@ -24,7 +24,7 @@ if find_spec("layerwise") is None:
     if not near and not site:
         sys.exit(f"put {{name}}, from the site's folder notebooks, beside this notebook")
     place = Path(near[0]).resolve() if near else f"{{site.rstrip('/')}}/notebooks"
-    if sys.platform == "linux" and not shutil.which("nvidia-smi") and not find_spec("torch"):
+    if sys.platform == "linux" and not (find_spec("torch") or which("nvidia-smi")):
         # without CUDA, if that can be had here; if not, the next line brings the other
         %pip install -qqq --retries 0 --timeout 5 --index-url {index} torch
     %pip install -q "{{place}}/{{name}}"
