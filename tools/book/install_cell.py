@@ -45,7 +45,7 @@ def install_cells(root: Path, wheel: Path, site: str) -> list[NotebookNode]:
         The site's address, or nothing.
     """
     sizes = read_sizes(root / TORCH)
-    sentence = "This cell installs what the notebook needs, unless it is there already"
+    sentence = "The next cell installs what the notebook needs, unless it is there already"
     if {"libraries", "torch", "torch-cpu"} <= sizes.keys():
         small = sizes["torch-cpu"] + sizes["libraries"]
         minutes = max(1, round(small * 8 / MEGABITS_A_SECOND / 60))
