@@ -1,5 +1,6 @@
 """The text of a notebook is Markdown that any Jupyter shows as it stands."""
 
+import base64
 import re
 import subprocess
 import sys
@@ -124,6 +125,21 @@ def test_code_that_the_website_hides_is_collapsed():
     assert hidden.metadata.jupyter == {"source_hidden": True}
     assert unseen.metadata.jupyter == {"outputs_hidden": True}
     assert "jupyter" not in shown.metadata
+
+
+def test_a_drawing_is_an_image_which_an_untrusted_notebook_shows():
+    drawing = '<figure><svg aria-label="A b">\n<path/></svg>c</figure>'
+    output = new_output("display_data", {"text/html": drawing})
+    (cell,) = plain(new_code_cell("draw()", outputs=[output]))
+    html = cell.outputs[0].data["text/html"]
+    address = re.compile(r'(.*)data:image/svg\+xml;base64,([^"]+)(.*)')
+    before, source, after = address.fullmatch(html).groups()
+    assert before == '<figure><img alt="A b" src="'
+    assert after == '" style="background-color: white">c</figure>'
+    svg = base64.b64decode(source).decode()
+    assert svg == (
+        '<svg xmlns="http://www.w3.org/2000/svg" aria-label="A b">\n<path/></svg>'
+    )
 
 
 def test_there_are_notebooks():

@@ -41,6 +41,7 @@ class Block(NamedTuple):
 
 
 FENCE = re.compile(r" *(?P<fence>:{3,}|`{3,}|~{3,})(\{(?P<name>[\w:-]+)\})?(?P<rest>.*)")
+SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
 OPTION = re.compile(r":([\w-]+):\s*(.*)")
 ROLE_OR_CODE = re.compile(r"\{([a-z:]+)\}`([^`]+)`|(`+)(?!`).*?(?<!`)\3(?!`)", re.DOTALL)
 NOT_SHOWN = re.compile(r"^(\([\w:-]+\)=|\{[.#][^}\n]*\}|%.*)\n?", re.MULTILINE)
@@ -133,6 +134,9 @@ class Writer:
             jupyter["outputs_hidden"] = True
         if jupyter:
             cell.metadata["jupyter"] = jupyter
+        for output in cell.get("outputs", []):
+            if html := output.get("data", {}).get("text/html"):
+                output["data"]["text/html"] = SVG.sub(show_as_image, html)
         self.cells.append(cell)
 
     def output_as_text(self, output: NotebookNode) -> str:
@@ -141,12 +145,11 @@ class Writer:
         if "text/markdown" in data:
             return data["text/markdown"]
         html = data.get("text/html", "")
-        if svg := re.search(r"<svg.*</svg>", html, re.DOTALL):
+        if svg := SVG.search(html):
             name = f"figure-{len(self.attachments) + 1}.svg"
-            content = base64.b64encode(svg[0].encode()).decode()
+            alt, content = as_image(svg[0])
             self.attachments[name] = {"image/svg+xml": content}
-            alt = re.search(r'aria-label="([^"]*)"', svg[0])
-            return f"![{alt[1] if alt else 'figure'}](attachment:{name})"
+            return f"![{alt}](attachment:{name})"
         if html:
             html = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
             return re.sub(r"\n\s*", "\n", html).strip()  # an empty line would end it
@@ -245,6 +248,21 @@ class Writer:
         number = numbers[self.n_headings] if self.n_headings < len(numbers) else ""
         self.n_headings += 1
         return " ".join(filter(None, [found[1], number, found[2]]))
+
+
+def as_image(svg: str) -> tuple[str, str]:
+    """Return what a drawing shows, in words, and the drawing as a file, in base 64."""
+    if "xmlns=" not in svg.partition(">")[0]:
+        svg = svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    alt = re.search(r'aria-label="([^"]*)"', svg)
+    return alt[1] if alt else "figure", base64.b64encode(svg.encode()).decode()
+
+
+def show_as_image(svg: re.Match) -> str:
+    """Return a drawing as an image: Jupyter shows no other in a notebook it does not trust."""
+    alt, content = as_image(svg[0])
+    source = f"data:image/svg+xml;base64,{content}"
+    return f'<img alt="{alt}" src="{source}" style="background-color: white">'
 
 
 def quote(text: str) -> str:
