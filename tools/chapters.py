@@ -166,8 +166,8 @@ def sphinx_settings(root: Path) -> dict:
             raise_on_invalid=True,
         )
     except ValidationError as error:
-        setting = ": ".join(map(str, error.absolute_path)) or "all of it"
-        raise BuildError(f"_config.yml cannot be read: {setting}: {error.message}") from error
+        wrong = error.message.removeprefix("- ")
+        raise BuildError(f"_config.yml cannot be read: {wrong}") from error
     except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         raise BuildError(f"_config.yml cannot be read: {error}") from error
     if strange := [name for name in settings if not isinstance(name, str)]:

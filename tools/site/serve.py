@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from tools.desk import ROOT, BuildError, run_command, say
 
+NONE = (None, "0")
 SITE = ROOT / "_build" / "html"
 
 
@@ -28,6 +29,7 @@ class SiteHandler(SimpleHTTPRequestHandler):
     """Serves as a static host does: with a page for what is not there, compressed on demand."""
 
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.1"  # of answers to what is no request
     timeout = 30  # seconds for a reader who says nothing
     extensions_map = {  # noqa: RUF012
         **SimpleHTTPRequestHandler.extensions_map,
@@ -35,6 +37,27 @@ class SiteHandler(SimpleHTTPRequestHandler):
         ".woff2": "font/woff2",
         ".ipynb": "application/x-ipynb+json",
     }
+
+    def parse_request(self) -> bool:
+        """Read a request; answer at once what no page of a site is asked by."""
+        if not super().parse_request():
+            if not self.requestline.strip():
+                self.send_error(HTTPStatus.BAD_REQUEST, "Nothing is asked for")
+            return False
+        self.path = self.requestline.split()[1]  # as it was sent, with all its slashes
+        if self.command not in ("GET", "HEAD"):
+            self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
+        elif self.headers["Transfer-Encoding"] or self.headers["Content-Length"] not in NONE:
+            self.send_error(HTTPStatus.BAD_REQUEST, "A page is asked for without a body")
+        else:
+            return True
+        return False
+
+    def end_headers(self) -> None:
+        """Name the methods that there are to whoever uses another one."""
+        if self.command not in (None, "GET", "HEAD"):
+            self.send_header("Allow", "GET, HEAD")
+        super().end_headers()
 
     def __init__(self, *arguments, compress: bool, quiet: bool, **options):
         self.compress = compress
@@ -125,8 +148,8 @@ class SiteHandler(SimpleHTTPRequestHandler):
             inside = file.resolve().is_relative_to(Path(self.directory).resolve())
         except OSError:  # not a folder, or may not be read
             return None
-        may_be_read = os.access(file, os.R_OK) and (file.is_file() or file.is_dir())
-        return file if inside and may_be_read else None
+        there = file.is_file() or (file / "index.html").is_file()
+        return file if inside and there and os.access(file, os.R_OK) else None
 
     def log_message(self, *arguments) -> None:
         """Log requests, unless asked not to."""
