@@ -170,11 +170,10 @@ def exclusive(build_folder: Path) -> Iterator[None]:
     root = build_folder.parent
     if not (root / "_config.yml").is_file():  # and nothing is made where no book is
         raise BuildError(f"{root} is no book: it has no _config.yml")
-    if os.pathsep in str(root):
-        raise BuildError(
-            f"{root}: Python cannot import from a folder with {os.pathsep!r} in its name: "
-            "call it something else"
-        )
+    if os.pathsep in str(root):  # which Python takes for the end of a folder's name
+        raise BuildError(f"{root}: its name holds {os.pathsep!r}: call it something else")
+    if not str(root).isprintable():  # a surrogate stands for what is no character
+        raise BuildError(f"{root}: its name is not UTF-8, or not on one line: change it")
     build_folder.mkdir(exist_ok=True)
     lock = FileLock(build_folder / ".lock")
     try:

@@ -19,10 +19,12 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+import jupyter_cache.cache.db
 import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.cache.db import NbCacheRecord
 from nbformat import NotebookNode
+from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from tools.chapters import Chapter, hashed_notebook
@@ -219,10 +221,17 @@ def lay_out_for_sphinx(executions: list[Execution], folder: Path) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    jupyter_cache.cache.db.create_engine = engine_of
     try:
         fill_cache(get_cache(str(folder)), executions, folder)
     except SQLAlchemyError as error:
         raise BuildError(f"{folder} cannot be written, is the disk full? ({error})") from error
+
+
+def engine_of(address: str) -> Engine:
+    """Open the index of jupyter-cache, which takes a "?" in a path for the path's end."""
+    path = address.removeprefix("sqlite:///")
+    return create_engine(URL.create("sqlite", database=path))
 
 
 def fill_cache(cache, executions: list[Execution], folder: Path) -> None:

@@ -125,7 +125,7 @@ def test_killed_without_a_word_no_kernel_is_left(book):
     wait_for(lambda: not left(book), seconds=20)
 
 
-# Sleeps where Sphinx reads pages, or where the explorers' assets are made.
+# Sleeps where Sphinx begins.
 SLEEPING_EXTENSION = """
 import time
 
@@ -154,21 +154,34 @@ def test_interrupted_in_sphinx(built_book, undisturbed):
     goes_on(book, undisturbed)
 
 
+MAKE_ASSETS = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+sys.path.insert(0, "")
+from tools.desk import run_command
+from tools.explorers import publish
+
+publish.sys = SimpleNamespace(executable=sys.argv[1])
+basis = SimpleNamespace(models={"encoder": SimpleNamespace(asked_for="some/first")})
+place = Path(sys.argv[1]).parent / "explorer" / "assets"
+sys.exit(run_command(lambda: publish.make_assets(basis, place)))
+"""
+
+
 def test_interrupted_while_assets_are_made(built_book):
     """They are made by a process of their own."""
-    program = (
-        "import sys; sys.path.insert(0, '.')\n"
-        "from tools.desk import run_command\n"
-        "from tools.explorers import publish\n"
-        "publish.sys = type('', (), {'executable': '/bin/sleep'})\n"
-        "import subprocess\n"
-        "run_command(lambda: subprocess.run(['sleep', '600']).returncode)\n"
-    )
-    process = start(built_book, sys.executable, "-c", program.replace("publish.sys", "_"))
+    maker = built_book.folder / "maker"
+    maker.write_text("#!/bin/sh\nsleep 600\n")
+    maker.chmod(0o755)
+    process = start(built_book, sys.executable, "-c", MAKE_ASSETS, str(maker))
     wait_for(lambda: sleeps(built_book))
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=60)[0] == SENTENCE
+    assert process.returncode == 130
     wait_for(lambda: not left(built_book), seconds=10)
+    assert not list(built_book.folder.glob("explorer/assets"))
 
 
 def test_a_reader_who_goes_ends_the_build(book, undisturbed):
