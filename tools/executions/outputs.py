@@ -104,8 +104,8 @@ def machine_paths(hidden: dict[str, str]) -> list[tuple[re.Pattern, str]]:
 def forms(path: str) -> list[str]:
     """Return a path as it stands in plain text, HTML, LaTeX, Markdown, JSON, and an address."""
     escaped = re.sub(r"([_#%&$])", r"\\\1", path)
-    as_json = json.dumps(path)[1:-1]
-    found = {path, html.escape(path), urllib.parse.quote(path), escaped, as_json}
+    in_html = {html.escape(path), html.escape(path, quote=False)}
+    found = {path, *in_html, urllib.parse.quote(path), escaped, json.dumps(path)[1:-1]}
     return sorted(found, key=len, reverse=True)
 
 
