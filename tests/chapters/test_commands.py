@@ -17,13 +17,13 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("module", "arguments", "told"),
     [
-        ("tools.site.archive", ["--site", "{}/nowhere"], "no site in {}/nowhere: build it first"),
+        ("tools.site.archive", ["--site", "{}/nowhere"], "no site in {}/nowhere: build"),
         ("tools.site.archive", ["--site", "{}/site", "--to", "{}/site"], "a folder"),
         ("tools.site.pdf", ["--site", "{}/nowhere"], "no site in {}/nowhere: build it first"),
         ("tools.data.poems", ["--data", "{}/nowhere"], "nowhere"),
         ("tools.data.poems", ["--check", "--data", "{}/site/index.html"], "index.html"),
         ("tools.explorers.make", ["--out", "{}/out", "--model", "no/such"], "no/such"),
-        ("tools.explorers.make", ["--out", "{}/site/index.html"], "it is a file where a folder"),
+        ("tools.explorers.make", ["--out", "{}/site/index.html"], "it is a file where"),
         ("tools.executions.command", ["status", "--book", "{}"], "{} is no book: it has no"),
         ("tools.book.build", ["--book", "{}/nowhere"], "nowhere is no book: it has no"),
         ("tools.book.build", ["--device", "abacus"], "unknown device 'abacus': use --device"),
@@ -116,7 +116,8 @@ def test_what_the_machine_refuses_is_told(capsys, error, told):
 
 
 def test_names_that_a_terminal_cannot_show():
-    program = "from tools.desk import *; run_command(lambda: say('caf\\udce9 \\U0001f642') or 0)"
+    say = "say('caf\\udce9 \\U0001f642')"
+    program = f"from tools.desk import *; run_command(lambda: {say} or 0)"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False,
         env={"PYTHONIOENCODING": "ascii", "PATH": os.environ["PATH"]},

@@ -94,9 +94,10 @@ def test_what_is_there(url, target, body):
 
 ODD = {
     "/nowhere.html": 404, "/empty/": 404, "/chapters": 404, "/chapters/": 404,
-    "//": 404, "//index.html": 404, "//chapters/two": 404, "/chapters//one.html": 404, "/chapters/./one.html": 404,
+    "//": 404, "//index.html": 404, "//chapters/two": 404,
+    "/chapters//one.html": 404, "/chapters/./one.html": 404,
     "/chapters/../index.html": 404, "/../secret.txt": 404, "/%2e%2e/secret.txt": 404,
-    "/..%2fsecret.txt": 404, "/%2E%2E%2Fsecret.txt": 404, "/chapters%2fone.html": 200,
+    "/..%2fsecret.txt": 404, "/%2E%2E%2Fsecret.txt": 404, "/chapters%2fone.html": 404,
     "/index.html/": 404, "/index.html/x": 404, "/INDEX.html": 404, "/link.txt": 404,
     "/%00": 400, "/index.html%00": 400, "/%0d%0aX:1": 400, "/\\index.html": 400,
     "/..\\secret.txt": 400, "/%5c..%5csecret.txt": 400, "/%": 400, "/%zz": 400, "/%e9": 400,
@@ -150,7 +151,7 @@ def test_a_folder_without_its_slash_leads_to_it_with_the_query(url):
 
 
 @pytest.mark.parametrize("accepts", ["", "Accept-Encoding: gzip\r\n"])
-@pytest.mark.parametrize("target", ["/page.html", "/nowhere", "/chapters/two", "/a%20b.txt", "/%"])
+@pytest.mark.parametrize("target", ["/page.html", "/nowhere", "/chapters/two", "/a%20b.txt"])
 def test_head_has_the_headers_of_get(url, target, accepts):
     of_get = ask(url, request(target, "GET", accepts))
     of_head = ask(url, request(target, "HEAD", accepts))

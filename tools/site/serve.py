@@ -128,12 +128,11 @@ class SiteHandler(SimpleHTTPRequestHandler):
             raise ValueError(address)
         if re.search(r"%(?![0-9a-fA-F]{2})|[^!-~]", address):
             raise ValueError(address)
-        path = urllib.parse.unquote(address, errors="strict")
-        names = path[1:].split("/")
-        if any(ord(letter) < 32 or letter in "\\\x7f" for letter in path):
+        names = [urllib.parse.unquote(n, errors="strict") for n in address[1:].split("/")]
+        if any(ord(letter) < 32 or letter in "\\\x7f" for letter in "".join(names)):
             raise ValueError(address)
         last = names.pop()
-        if {"", ".", ".."} & set(names) or last in (".", "..") or "/" in last:
+        if {"", ".", ".."} & set(names) or last in (".", "..") or "/" in "".join(names) + last:
             return None
         # Names are looked up, not opened: a disk that ignores case would know two for one.
         folder = Path(self.directory)

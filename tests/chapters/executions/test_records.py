@@ -34,8 +34,8 @@ def kept(tmp_path_factory):
     notebook = make_notebook()
     chapter = Chapter("chapters/one", None, notebook, cache_key(notebook), 60)
     parts = {
-        "code": {"cells": chapter.key}, "device": {"type": "cpu"}, "package": {"a.py": "0" * 64},
-        "encoder": {"checkpoint": "some/first"},
+        "code": {"cells": chapter.key}, "device": {"type": "cpu"},
+        "package": {"a.py": "0" * 64}, "encoder": {"checkpoint": "some/first"},
     }  # fmt: skip
     fingerprint = Fingerprint(parts)
     store.keep(chapter, fingerprint, notebook, TOLD)

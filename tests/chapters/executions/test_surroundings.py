@@ -24,7 +24,8 @@ told = {
     "site": hasattr(sys, "customized"),
     "startup": "of_startup" in globals(), "of IPython": "of_ipython" in globals(),
     "hash": hash("a") == hash("a") and os.environ.get("PYTHONHASHSEED"),
-    "threads": os.environ.get("OMP_NUM_THREADS"), "cores": os.environ.get("ATEN_CPU_CAPABILITY"),
+    "threads": os.environ.get("OMP_NUM_THREADS"),
+    "instructions": os.environ.get("ATEN_CPU_CAPABILITY"),
     "width": os.environ.get("COLUMNS"), "own": os.environ.get("SOMEBODYS_OWN"),
 }
 """
@@ -75,8 +76,9 @@ def hostile(tmp_path_factory):
     """Settings of somebody who has set all that can be set."""
     home = tmp_path_factory.mktemp("home of somebody")
     spec = json.dumps(
-        {"argv": ["false"], "display_name": "Other", "language": "R", "env": {"TZ": "Asia/Tokyo"}}
+        {"argv": ["false"], "display_name": "Other", "language": "R", "env": {"TZ": "Zulu"}}
     )
+    profile = ".ipython/profile_default"
     startup = "of_ipython = True\nimport pandas\npandas.options.display.max_rows = 7\n"
     for name, text in {
         ".local/share/jupyter/kernels/python3/kernel.json": spec,
@@ -84,9 +86,9 @@ def hostile(tmp_path_factory):
         "data/kernels/python3/kernel.json": spec,
         ".config/matplotlib/matplotlibrc": "lines.linewidth: 9\nbackend: svg\n",
         ".matplotlib/matplotlibrc": "lines.linewidth: 9\n",
-        ".ipython/profile_default/startup/00.py": startup,
-        ".ipython/profile_default/ipython_kernel_config.py": "c.IPKernelApp.matplotlib = 'agg'\n",
-        ".ipython/profile_default/ipython_config.py": "c.InteractiveShell.colors = 'nocolor'\n",
+        f"{profile}/startup/00.py": startup,
+        f"{profile}/ipython_kernel_config.py": "c.IPKernelApp.matplotlib = 'agg'\n",
+        f"{profile}/ipython_config.py": "c.InteractiveShell.colors = 'nocolor'\n",
         ".jupyter/jupyter_config.py": "c.KernelManager.kernel_name = 'other'\n",
         "modules/intruder.py": "",
         "modules/sitecustomize.py": "import sys\nsys.customized = True\n",
