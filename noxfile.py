@@ -6,6 +6,7 @@
     python3 -m nox -s serve           serve the built site on 127.0.0.1
     python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
+    python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
 
@@ -13,6 +14,8 @@ All sessions share one environment, .venv, installed once (tools/install.py): af
 session needs the network.
 """
 
+import os
+import shutil
 import sys
 import venv
 from pathlib import Path
@@ -26,6 +29,7 @@ import tools.install
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = tools.install.python_of(ENVIRONMENT)
+BIOME = ENVIRONMENT / "biome" / "2.6.8"  # its settings are in biome.json
 BENCHMARKS = ROOT / "_build" / "bench.json"
 
 nox.options.sessions = ["book"]
@@ -106,6 +110,28 @@ def lint(session: nox.Session) -> None:
     python(session, "-m", "codespell_lib")
     python(session, "-m", "tools.book.lint")
     python(session, "-m", "mypy")
+    python(session, "-m", "tools.book.cells")
+    lint_explorers(session)
+
+
+def lint_explorers(session: nox.Session) -> None:
+    """Check the JavaScript of the explorers, where Node.js is there to do it."""
+    if shutil.which("npm") is None:
+        session.warn("the explorers are not checked: Node.js, with npm, is not installed")
+        return
+    program = BIOME / "node_modules" / ".bin" / ("biome.cmd" if os.name == "nt" else "biome")
+    if not program.is_file():
+        quiet = ["--no-save", "--no-audit", "--no-fund", "--silent"]
+        where = ["--prefix", str(BIOME)]
+        package = f"@biomejs/biome@{BIOME.name}"
+        session.run("npm", "install", *quiet, *where, package, external=True)
+    session.run(str(program), "lint", "--error-on-warnings", external=True)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Put small faults into the package, one at a time: does tests/unit notice?"""
+    python(session, "-m", "tools.mutants", *session.posargs)
 
 
 @nox.session

@@ -4,28 +4,30 @@ For screen readers, and for ``site.mjs``, which shows it on hover, focus or tap.
 """
 
 import re
+from functools import cache
+from typing import cast
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
 
 
+@cache
 def glossary_definitions(app: Sphinx) -> dict[str, str]:
     """Return the HTML of each glossary definition, by the id of its term."""
-    if not hasattr(app, "layerwise_definitions"):
-        app.layerwise_definitions = {}
-        if "glossary" in app.env.found_docs:
-            glossary = app.env.get_and_resolve_doctree("glossary", app.builder)
-            for link in list(glossary.findall(nodes.reference)):  # they hold in one place only
-                link.replace_self(link.children)
-            for item in glossary.findall(nodes.definition_list_item):
-                definition = next(item.findall(nodes.definition))
-                fragment = "".join(
-                    app.builder.render_partial(child)["fragment"]
-                    for child in definition.children
-                )
-                for term in item.findall(nodes.term):
-                    app.layerwise_definitions.update(dict.fromkeys(term["ids"], fragment))
-    return app.layerwise_definitions
+    if "glossary" not in app.env.found_docs:
+        return {}
+    definitions: dict[str, str] = {}
+    builder = cast(StandaloneHTMLBuilder, app.builder)
+    glossary = app.env.get_and_resolve_doctree("glossary", builder)
+    for link in list(glossary.findall(nodes.reference)):  # they hold in one place only
+        link.replace_self(link.children)
+    for item in glossary.findall(nodes.definition_list_item):
+        definition = next(item.findall(nodes.definition))
+        fragments = [builder.render_partial(part)["fragment"] for part in definition.children]
+        for term in item.findall(nodes.term):
+            definitions.update(dict.fromkeys(term["ids"], "".join(fragments)))
+    return definitions
 
 
 def add_definitions(body: str, definitions: dict[str, str]) -> str:

@@ -41,16 +41,20 @@ class Executions(SphinxDirective):
         """Say what all executions rest on."""
         devices = sorted({chapter["device"] for chapter in record["chapters"]})
         pythons = sorted({chapter["python"] for chapter in record["chapters"]})
-        rows = [
-            ("Model", text(record["model"])),
-            ("Revision", literal(record["revision"])),
-            ("Weights (SHA-256)", literal(record["weights_sha256"])),
+        rows = []
+        for model in record["models"]:
+            known = "" if model["known"] else " (not on the book's list: unverified)"
+            rows += [
+                (f"The {model['role']}", text(model["checkpoint"] + known)),
+                ("Revision", literal(model["revision"] or "none")),
+                ("Weights (SHA-256)", literal(model.get("model.safetensors", "several files"))),
+            ]
+        rows += [
             ("Device", text(f"{record['device']}: {', '.join(devices)}")),
             ("Python", text(", ".join(pythons))),
         ]
         versions = record["versions"]
         rows += [(name, text(versions[name])) for name in SHOWN_LIBRARIES if name in versions]
-        rows.append(("Fingerprint", literal(record["fingerprint"])))
         return table(["What", "Value"], [[text(name), value] for name, value in rows])
 
     def chapters_table(self, record: dict) -> nodes.table:
@@ -61,13 +65,14 @@ class Executions(SphinxDirective):
                 text(f"{datetime.fromisoformat(chapter['executed']):%Y-%m-%d %H:%M} UTC"),
                 text(str(chapter["cells"])),
                 text(f"{chapter['seconds']:.1f}"),
+                literal(chapter["fingerprint"]),
             ]
             for chapter in record["chapters"]
         ]
         total = sum(chapter["seconds"] for chapter in record["chapters"])
         cells = sum(chapter["cells"] for chapter in record["chapters"])
-        rows.append([text("All"), text(""), text(str(cells)), text(f"{total:.1f}")])
-        return table(["Chapter", "Executed", "Cells", "Seconds"], rows)
+        rows.append([text("All"), text(""), text(str(cells)), text(f"{total:.1f}"), text("")])
+        return table(["Chapter", "Executed", "Cells", "Seconds", "Fingerprint"], rows)
 
     def link(self, name: str) -> nodes.Node:
         """Return a link to a chapter, with the chapter's title as its text."""
@@ -108,8 +113,19 @@ def table_row(cells: list[nodes.Node]) -> nodes.row:
 
 
 def outdated(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
-    """Read again, in each build, the pages that show executions."""
-    return [name for name in env.found_docs if "executions" in env.metadata.get(name, {})]
+    """Read again the pages that show executions, and chapters with another one than before.
+
+    The source of a chapter may be as it was, and its outputs others: made again, or unpacked.
+    """
+    digests = {}
+    if app.config.executions_record:
+        record = json.loads(Path(app.config.executions_record).read_text("utf-8"))
+        digests = {chapter["name"]: chapter["sha256"] for chapter in record["chapters"]}
+    before = getattr(env, "execution_digests", {})
+    env.execution_digests = digests  # type: ignore[attr-defined]  # kept with the environment
+    others = {name for name, digest in digests.items() if before.get(name) != digest}
+    showing = {name for name in env.found_docs if "executions" in env.metadata.get(name, {})}
+    return sorted(showing | others & set(env.found_docs))
 
 
 def write_json(app: Sphinx, exception: Exception | None) -> None:

@@ -24,11 +24,10 @@ def running_time(seconds: float) -> str:
 
 def seconds_to_run(app: Sphinx, pagename: str) -> float | None:
     """Look up how long a chapter's execution took."""
-    if record := app.config.executions_record:
-        chapters = json.loads(Path(record).read_text("utf-8"))["chapters"]
-        return next((c["seconds"] for c in chapters if c["name"] == pagename), None)
-    execution = app.env.nb_metadata.get(pagename, {}).get("exec_data") or {}
-    return execution.get("runtime")
+    if not app.config.executions_record:
+        return None
+    record = json.loads(Path(app.config.executions_record).read_text("utf-8"))
+    return next((c["seconds"] for c in record["chapters"] if c["name"] == pagename), None)
 
 
 def reading_line(app: Sphinx, pagename: str, context: dict, doctree: nodes.document) -> str:

@@ -4,4 +4,4 @@ import sys
 
 # jsonschema would use it to check one format, IRIs, that no notebook has, and it compiles
 # grammars for two seconds whenever it is imported: longer than writing the pages takes.
-sys.modules.setdefault("rfc3987_syntax", None)
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

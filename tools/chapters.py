@@ -1,18 +1,26 @@
 """Read the book's settings and its chapters, exactly as MyST-NB will read them."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
+from docutils.parsers.rst.directives.misc import TestDirective
 from jupyter_book.config import get_final_config
 from jupyter_cache import get_cache
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.read import create_nb_reader
 from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.directives import parse_directive_text
+from myst_parser.parsers.mdit import create_md_parser
 from nbformat import NotebookNode
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
-from tools.desk import BuildError
+from tools.desk import BuildError, read_source
+from tools.install import PIN_FILES
 
 # Its folder does not matter for computing keys, and is not made.
 CACHE_OF_NO_FOLDER = get_cache(".jupyter_cache")
@@ -27,6 +35,8 @@ class Chapter(NamedTuple):
     notebook: NotebookNode
     key: str  # jupyter-cache's digest of kernel and code cells
     time_limit: int  # seconds for a cell
+    models: tuple[str, ...] | None = None  # the roles its header names; None: not said, so all
+    data: tuple[str, ...] | None = None  # the data sets its header names; None: all
 
     @property
     def code_cells(self) -> list[tuple[int, NotebookNode]]:
@@ -55,6 +65,34 @@ class Failure(NamedTuple):
     details: str = ""  # the cell and its traceback
 
 
+class Cell(NamedTuple):
+    """A cell of code, as it stands in a Markdown page."""
+
+    line: int  # of the source where its code begins
+    tags: set[str]
+    code: list[str]  # without empty lines around it
+
+
+class Directive(NamedTuple):
+    """A directive that is no cell."""
+
+    line: int
+    name: str
+    argument: str
+    options: dict[str, str]
+    body: list[tuple[int, str]]  # numbers of lines, and lines
+
+
+class Page(NamedTuple):
+    """A Markdown page, taken apart for those who check its text and its code."""
+
+    name: str  # relative to the book: chapters/tokens.md
+    text: str
+    cells: list[Cell]
+    prose: list[tuple[int, str]]  # numbers of lines, and lines
+    directives: list[Directive]
+
+
 class Book(NamedTuple):
     """The book as its settings describe it."""
 
@@ -72,9 +110,10 @@ def read_book(root: Path) -> Book:
     BuildError
         If the settings or the table of contents cannot be read.
     """
-    for name in ("_config.yml", "_toc.yml", "requirements.txt", "pyproject.toml"):
+    for name in ("_config.yml", "_toc.yml", *PIN_FILES, "pyproject.toml"):
         if not (root / name).is_file():
             raise BuildError(f"{root} is no book: it has no {name}")
+        read_source(root / name)
     try:
         names = list(parse_toc_yaml(root / "_toc.yml"))
     except (MalformedError, yaml.YAMLError) as error:
@@ -84,6 +123,8 @@ def read_book(root: Path) -> Book:
     for name in names:
         try:
             chapter = read_chapter(root, name, settings)
+        except BuildError as error:
+            unreadable.append(Failure(name, "", str(error)))
         except Exception as error:  # whatever a broken file makes a reader raise
             what = f"cannot be read: {type(error).__name__}: {error}"
             unreadable.append(Failure(name, "", what))
@@ -168,7 +209,7 @@ def check_header(text: str) -> None:
 def read_chapter(root: Path, name: str, settings: dict) -> Chapter | None:
     """Read one page; None if it has no cells to execute."""
     path = find_source(root, name)
-    text = path.read_text("utf-8")
+    text = read_source(path)
     if path.suffix == ".md":
         check_header(text)
     md_config = parser_settings(settings, "myst_", MdParserConfig)
@@ -180,7 +221,28 @@ def read_chapter(root: Path, name: str, settings: dict) -> Chapter | None:
     own_settings = notebook.metadata.get(nb_config.metadata_key, {})
     time_limit = own_settings.get("execution_timeout", nb_config.execution_timeout)
     page = path.relative_to(root).with_suffix("").as_posix()
-    return Chapter(page, path, notebook, cache_key(notebook), time_limit)
+    models, data = read_needs(notebook.metadata.get("layerwise", {}))
+    return Chapter(page, path, notebook, cache_key(notebook), time_limit, models, data)
+
+
+def read_needs(named: dict) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Read which models and data sets a header names.
+
+    Raises
+    ------
+    ValueError
+        If it names something else, or names them in another form.
+    """
+    form = "write layerwise: {models: [encoder], data: [dickinson_poems]}"
+    if not isinstance(named, dict) or not named.keys() <= {"models", "data"}:
+        raise ValueError(f"its header has layerwise: {named!r}: {form}")
+    for what, names in named.items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"its header has {what}: {names!r}, which is no list: {form}")
+    models, data = (
+        tuple(sorted(named[what])) if what in named else None for what in ("models", "data")
+    )
+    return models, data
 
 
 def cache_key(notebook: NotebookNode) -> str:
@@ -191,3 +253,64 @@ def cache_key(notebook: NotebookNode) -> str:
 def hashed_notebook(notebook: NotebookNode) -> tuple[NotebookNode, str]:
     """Return the code cells as jupyter-cache keeps them, and their key."""
     return CACHE_OF_NO_FOLDER.create_hashed_notebook(notebook)
+
+
+def read_pages(root: Path) -> list[Page]:
+    """Take every Markdown page in the table of contents apart."""
+    config = parser_settings(sphinx_settings(root), "myst_", MdParserConfig)
+    paths = [find_source(root, name) for name in parse_toc_yaml(root / "_toc.yml")]
+    return [read_page(path, root, config) for path in paths if path.suffix == ".md"]
+
+
+def read_page(path: Path, root: Path, config: MdParserConfig) -> Page:
+    """Take a page apart into cells, prose and directives, with MyST's own parser."""
+    text = path.read_text("utf-8")
+    page = Page(path.relative_to(root).as_posix(), text, [], [], [])
+    blocks = replace(config, disable_syntax=[*config.disable_syntax, "inline"])
+    read_blocks(page, create_md_parser(blocks, RendererHTML), text.splitlines(), 1)
+    return page
+
+
+def read_blocks(page: Page, parser, lines: list[str], first: int) -> None:
+    """Sort the blocks of a page, or of a directive in it that begins at line ``first``."""
+    prose: set[int] = set()
+    for token in parser.parse("\n".join(lines) + "\n"):
+        if token.type in ("inline", "html_block"):
+            prose.update(range(*where(token)))
+        elif token.type in ("fence", "colon_fence") and token.info.startswith("{"):
+            directive = read_directive(token, first)
+            if directive.name == "code-cell":
+                page.cells.append(as_cell(directive))
+            else:
+                page.directives.append(directive)
+            if token.type == "colon_fence" and directive.body:
+                body = [line for _, line in directive.body]
+                read_blocks(page, parser, body, directive.body[0][0])
+    page.prose.extend((first + number, lines[number]) for number in sorted(prose))
+
+
+def where(token: Token) -> tuple[int, int]:
+    """Return the first line of a block, from 0, and the line after its last."""
+    assert token.map, "every block of a page has a place in it"
+    return token.map[0], token.map[1]
+
+
+def read_directive(token: Token, first: int) -> Directive:
+    """Read ``{name} argument``, the options below it, and its body."""
+    name, _, argument = token.info.strip().lstrip("{").partition("}")
+    # docutils' own directive for tests takes any option.
+    parsed = parse_directive_text(TestDirective, argument.strip(), token.content)
+    line = first + where(token)[0]
+    body = list(enumerate(parsed.body, start=line + 1 + parsed.body_offset))
+    return Directive(line, name, argument.strip(), parsed.options, body)
+
+
+def as_cell(directive: Directive) -> Cell:
+    """Take a cell's tags, and its code without empty lines around it."""
+    body, tags = directive.body, directive.options.get("tags", "")
+    while body and not body[0][1].strip():
+        body.pop(0)
+    while body and not body[-1][1].strip():
+        body.pop()
+    code = [line for _, line in body]
+    return Cell(body[0][0] if body else directive.line, set(re.findall(r"[\w-]+", tags)), code)

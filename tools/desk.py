@@ -1,10 +1,14 @@
 """What all tools share: where the book is, its lock, options, digests, JSON, the one error."""
 
 import argparse
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,12 +28,11 @@ def say(line: str) -> None:
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which executions are meant."""
+    encoder = os.environ.get("LAYERWISE_ENCODER") or os.environ.get("LAYERWISE_CHECKPOINT")
     parser.add_argument(
-        "--model",
-        default=os.environ.get("LAYERWISE_CHECKPOINT") or None,
-        metavar="NAME",
-        help="a checkpoint of src/layerwise/checkpoints.py; default: the first",
-    )
+        "--encoder", "--model", default=encoder or None, metavar="NAME|FOLDER",
+        help="the model that reads: a name on the Hugging Face hub, or a folder",
+    )  # fmt: skip
     parser.add_argument(
         "--device",
         default=os.environ.get("LAYERWISE_DEVICE") or "auto",
@@ -39,6 +42,73 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--book", type=Path, default=ROOT, metavar="FOLDER", help="default: this one"
     )
+
+
+def models_asked_for(options: argparse.Namespace) -> dict[str, str | None]:
+    """Return, for each role, the checkpoint that the options name."""
+    return {"encoder": options.encoder}
+
+
+def run_command(action: Callable[[], int]) -> int:
+    """Run a command to its end; what goes wrong outside of it ends in one sentence."""
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):  # as Ctrl+C: what was started is ended, too
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), interrupt)
+    try:
+        return action()
+    except BuildError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; nothing is half-written, and the same command goes on from here")
+        return 130
+    except BrokenPipeError:  # who read the output has gone: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        say(f"error: {sentence_of(error)}")
+        return 1
+
+
+def interrupt(*_) -> None:
+    """Turn a signal to end into what Ctrl+C raises."""
+    raise KeyboardInterrupt
+
+
+def sentence_of(error: OSError) -> str:
+    """Say what the machine refused, and what to do."""
+    remedies = {
+        errno.ENOSPC: "the disk is full: free some space and run the same command again",
+        errno.EDQUOT: "your share of the disk is full: free some, and run the command again",
+        errno.EACCES: "it may not be read or written: change its rights, or use another folder",
+        errno.EPERM: "it may not be read or written: change its rights, or use another folder",
+        errno.EROFS: "it can only be read: use another folder",
+        errno.EISDIR: "it is a folder, and a file is needed",
+        errno.ENOTDIR: "it is a file where a folder is needed: move it away",
+        errno.ENOENT: "it is not there",
+    }
+    remedy = remedies.get(error.errno or 0, error.strerror or str(error))
+    return f"{error.filename}: {remedy}" if error.filename else remedy
+
+
+def read_source(path: Path) -> str:
+    """Read a file that somebody has written.
+
+    Raises
+    ------
+    BuildError
+        If it is not there, or is not UTF-8.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise BuildError(
+            f"{path} is not UTF-8 (byte {error.start}): save it in that encoding"
+        ) from None
+    if text.startswith("\ufeff"):
+        raise BuildError(f"{path} begins with a byte order mark: save it as UTF-8 without one")
+    return text
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from pathlib import Path
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SECONDS_TO_ANSWER = 3
-REQUIREMENTS, TORCH = "requirements.txt", "requirements-torch.txt"
+PIN_FILES = REQUIREMENTS, TORCH = "requirements.txt", "requirements-torch.txt"
 SCRIPTS = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 
 

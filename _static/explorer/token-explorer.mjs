@@ -67,7 +67,7 @@ class TokenExplorer extends Explorer {
     this.showCall(text, pair, options);
     this.showPieces(batch);
     this.showTable(batch);
-    this.showSummary(batch, options);
+    this.showSummary(batch);
     this.notes.replaceChildren(...this.explain(text, pair, batch, options).map((note) => h("li", {}, ...note)));
   }
 
@@ -106,7 +106,7 @@ class TokenExplorer extends Explorer {
       h("tbody", {}, ...rows)));
   }
 
-  showSummary({ tokens, attention_mask }, options) {
+  showSummary({ tokens, attention_mask }) {
     const n_padding = attention_mask.filter((counts) => counts === 0).length;
     this.summary.textContent = count(tokens.length, "token") +
       (n_padding ? `, ${n_padding} of them padding` : "") +
@@ -128,7 +128,7 @@ class TokenExplorer extends Explorer {
       notes.push([`${n_tokens} tokens are more than max_length ${max_length}: padding makes nothing shorter, only truncation does.`]);
     if (batch.n_dropped > 0)
       notes.push([`Truncation dropped ${count(batch.n_dropped, "piece")}: `, pair === null ? "the end of the text." : "always from the end of the longer text."]);
-    notes.push(...unusualWords(words, this.tokenizer.pieces.length));
+    notes.push(...unusualWords(words));
     const readBack = this.tokenizer.decode(batch.input_ids);
     if (words.length && readBack !== text && pair === null)
       notes.push(["Read back, the ids say ", h("q", { class: "verse" }, shorten(readBack, 120)), ": case, accents and white space have left no trace."]);
@@ -137,7 +137,7 @@ class TokenExplorer extends Explorer {
 }
 
 // Explain the words that were cut up or not recognized.
-function unusualWords(words, n_pieces) {
+function unusualWords(words) {
   const notes = [];
   const seen = new Set();
   for (const { word, pieces } of words) {

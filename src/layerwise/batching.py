@@ -1,6 +1,6 @@
 """How texts become batches, and how batches are spread over a processor's threads."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -15,19 +15,23 @@ BATCH_TOKENS = {"cpu": 512, "mps": 4096, "cuda": 16384}
 
 def tokens_per_batch(encoder: Encoder) -> int:
     """Return how many tokens a batch may hold: twice as many in numbers of half the size."""
-    return BATCH_TOKENS[encoder.device.type] * 4 // encoder.model.dtype.itemsize
+    return BATCH_TOKENS[torch.device(encoder.device).type] * 4 // encoder.model.dtype.itemsize
 
 
-def batches_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
+def batches_by_length(
+    lengths: Sequence[int], max_tokens: int, may_pad: bool = True
+) -> Iterator[list[int]]:
     """Group the positions of texts of like length, longest first, so that padding is rare.
 
     A batch holds at most max_tokens, padding included, or else one text: many short texts or
     a few long ones are the same amount of work. Longest first: if memory runs out, it does so
-    at once.
+    at once. Unless texts may be padded, those of a batch have one length.
     """
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens:
+        too_many = batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens
+        too_short = batch and lengths[i] < lengths[batch[0]] and not may_pad
+        if too_many or too_short:
             yield batch
             batch = []
         batch.append(i)
@@ -35,18 +39,25 @@ def batches_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[list[
         yield batch
 
 
-def pad(input_ids: list[Tensor], encoder: Encoder) -> dict[str, Tensor]:
-    """Make a rectangle of texts of different lengths, and the mask that says which is which.
+def pad(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> dict[str, Tensor]:
+    """Make rectangles of texts of different lengths; the mask says which is which.
 
     Returns
     -------
-    dict of two int Tensors of shape (n_texts, n_tokens), on the encoder's device
+    dict of int Tensors of shape (n_texts, n_tokens), on the encoder's device
+        ``input_ids``, ``attention_mask``, and what else the texts come with.
     """
-    padding = encoder.tokenizer.pad_token_id
-    mask = [torch.ones_like(ids) for ids in input_ids]
+    tokenizer = encoder.tokenizer
+    padding = {
+        "input_ids": tokenizer.pad_token_id,
+        "token_type_ids": tokenizer.pad_token_type_id,
+        "attention_mask": 0,
+    }
     return {
-        "input_ids": pad_sequence(input_ids, True, padding).to(encoder.device),
-        "attention_mask": pad_sequence(mask, True, 0).to(encoder.device),
+        name: pad_sequence([text[name] for text in inputs], True, padding.get(name, 0)).to(
+            encoder.device
+        )
+        for name in inputs[0]
     }
 
 

@@ -9,13 +9,22 @@ from IPython.display import Markdown
 
 
 def source_without_docstring(function: Callable) -> str:
-    """Return a function's code as it stands in the package, without its docstring."""
-    source = textwrap.dedent(inspect.getsource(function))
-    definition = ast.parse(source).body[0]
+    """Return a function's code as it stands in the package, without its docstring.
+
+    Raises
+    ------
+    TypeError
+        If it is not a function that was defined with ``def`` in a file.
+    """
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+        definition = ast.parse(source).body[0]
+    except (OSError, SyntaxError, TypeError):  # a builtin, a part of an expression
+        definition = None
     if not isinstance(definition, ast.FunctionDef):
         raise TypeError(f"{function!r} is not defined with def: its source cannot be shown")
     lines = source.splitlines()
-    if ast.get_docstring(definition) is not None:
+    if ast.get_docstring(definition) is not None and len(definition.body) > 1:
         docstring = definition.body[0]
         del lines[docstring.lineno - 1 : docstring.end_lineno]
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 Chapter: *Large Language Models: An Introduction*, "Examining context".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,42 +11,14 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from layerwise.batching import batches_by_length, map_in_parallel, pad, tokens_per_batch
-from layerwise.models import Encoder, context_window
+from layerwise.models import Encoder, has_decoder, run_every_layer
 from layerwise.pooling import POOLINGS
+from layerwise.tokenizing import check_texts, tokenize
 
 # No bar for work that ends before a reader wonders.
 SECONDS_BEFORE_PROGRESS = 2
-
-
-def check_texts(texts: Sequence[str]) -> list[str]:
-    """Check that texts is a non-empty sequence of non-empty strings.
-
-    Raises
-    ------
-    TypeError
-        If it is a single string, or one of the texts is not a string.
-    ValueError
-        If there are no texts, or one of them is empty.
-    """
-    if isinstance(texts, str):
-        raise TypeError(f"texts is one string, {texts[:40]!r}: put it in a list, [text]")
-    try:
-        texts = list(texts)
-    except TypeError:
-        raise TypeError(
-            f"texts is {texts!r}, of type {type(texts).__name__}: pass a list of strings"
-        ) from None
-    if not texts:
-        raise ValueError("texts is empty: pass at least one text")
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(
-                f"text {i} is {text!r}, of type {type(text).__name__}, not a string: leave it "
-                "out, or turn it into one"
-            )
-        if not text.strip():
-            raise ValueError(f"text {i} is empty ({text!r}): leave it out, or give it words")
-    return texts
+# What two ways to the same number may differ by, as a share of the largest number.
+ROUNDING, ROUNDING_OF_HALF = 1e-5, 0.02
 
 
 def check_encoder(encoder: Encoder) -> None:
@@ -55,78 +27,113 @@ def check_encoder(encoder: Encoder) -> None:
     Raises
     ------
     TypeError
-        If the model also has a decoder, which would need a text of its own.
+        If it is no Encoder, or the model also has a decoder, which would need a text of its
+        own.
     ValueError
-        If the tokenizer has no padding token, or the model is in training mode.
+        If the tokenizer has no padding token, the model is on another device or in training
+        mode, or its attention depends on the batches before.
     """
-    model = encoder.model
-    if model.config.is_encoder_decoder and model.get_encoder() is not model:
+    if not isinstance(encoder, Encoder):
+        raise TypeError(
+            f"encoder is a {type(encoder).__name__}: pass load_encoder(), or "
+            "Encoder(tokenizer, model, device)"
+        )
+    tokenizer, model, device = encoder
+    if has_decoder(model):
         raise TypeError(
             f"{type(model).__name__} has an encoder and a decoder: pass model.get_encoder() as "
             "the model"
         )
-    if encoder.tokenizer.pad_token_id is None:
+    if tokenizer.pad_token_id is None:
         raise ValueError(
             "the tokenizer has no padding token, which fills short texts up: give it one, "
             "tokenizer.pad_token = tokenizer.eos_token"
         )
-    if model.training:
+    if any(module.training for module in model.modules()):
         raise ValueError(
             "the model is in training mode, where dropout makes every run different: "
             "call model.eval() first"
         )
+    if getattr(model, "attention_type", None) == "block_sparse":
+        raise ValueError(
+            "block-sparse attention depends on the length of the longest text, and on the "
+            "texts read before: call model.set_attention_type('original_full') first"
+        )
+    if torch.device(device).type != model.device.type:
+        raise ValueError(
+            f"the model is on {model.device}, the encoder's device is {device}: pass "
+            f"Encoder(tokenizer, model.to({str(device)!r}), {str(device)!r})"
+        )
 
 
-def tokenize(texts: Sequence[str], encoder: Encoder, truncate: bool) -> list[Tensor]:
-    """Turn texts into input IDs, none longer than the context window.
-
-    Returns
-    -------
-    list of int Tensors of shape (n_tokens,)
-        One for each text, without padding.
-
-    Raises
-    ------
-    ValueError
-        If a text is too long and may not be truncated, or has nothing but special tokens:
-        one with only characters that the tokenizer drops, or does not know.
-    """
-    window = context_window(encoder)
-    input_ids = encoder.tokenizer(
-        texts, padding=False, truncation=truncate, max_length=window if truncate else None,
-        verbose=False,
-    )["input_ids"]
-    special = set(encoder.tokenizer.all_special_ids)
-    for i, ids in enumerate(input_ids):
-        if special.issuperset(ids):
-            raise ValueError(
-                f"text {i} ({texts[i][:40]!r}) has no token but special ones, so nothing of it "
-                "would be embedded: leave it out, or give it words the tokenizer knows"
-            )
-        if len(ids) > window:
-            raise ValueError(
-                f"text {i} ({texts[i][:40]!r}...) has {len(ids)} tokens, the model reads at "
-                f"most {window}: cut it into chunks, or pass truncate=True to drop its end"
-            )
-    return [torch.tensor(ids) for ids in input_ids]
-
-
-def pool_every_layer(batch: dict[str, Tensor], encoder: Encoder, pool) -> Tensor:
+def pool_every_layer(batch: Mapping[str, Tensor], encoder: Encoder, pooling: str) -> Tensor:
     """Run the model on one batch, and pool each layer's hidden states.
 
     Returns
     -------
     float32 Tensor of shape (n_layers + 1, n_texts, n_dims)
     """
-    with torch.inference_mode():
-        hidden_states = encoder.model(**batch, output_hidden_states=True).hidden_states
-        return torch.stack(
-            [pool(layer.float(), batch["attention_mask"]) for layer in hidden_states]
+    counts = batch["attention_mask"]
+    if pooling == "cls":  # not the first token of all: an XLNet has its [CLS] at the end
+        counts = batch["input_ids"] == encoder.tokenizer.cls_token_id
+    hidden_states = run_every_layer(batch, encoder)
+    return torch.stack([POOLINGS[pooling](layer.float(), counts) for layer in hidden_states])
+
+
+def padding_counts(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> bool:
+    """Tell by trying whether a text's vectors change when it is padded.
+
+    They should not, but in some models a token sees its neighbours whatever the mask says
+    (ConvBERT, MobileBERT), or all tokens are mixed (FNet).
+    """
+    by_length = sorted(inputs, key=lambda text: len(text["input_ids"]))
+    shortest = by_length[0]
+    longer = [text for text in by_length if len(text["input_ids"]) > len(shortest["input_ids"])]
+    if not longer:
+        return False
+    alone = torch.stack(run_every_layer(pad([shortest], encoder), encoder))
+    company = pad([shortest, longer[len(longer) // 2]], encoder)
+    together = torch.stack(run_every_layer(company, encoder))[:, :1, : alone.shape[2]]
+    tolerance = ROUNDING if alone.dtype.itemsize >= 4 else ROUNDING_OF_HALF
+    return bool((alone - together).abs().max() > tolerance * alone.abs().max())
+
+
+def check_cls(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> None:
+    """Check that the tokenizer gives each text a [CLS], by whatever name.
+
+    Raises
+    ------
+    ValueError
+        If it has none, or does not add it.
+    """
+    tokenizer = encoder.tokenizer
+    cls = tokenizer.cls_token_id
+    if cls is None or not all((text["input_ids"] == cls).any() for text in inputs):
+        raise ValueError(
+            f"the tokenizer ({type(tokenizer).__name__}) adds no [CLS] to a text, so there is "
+            "nothing for pooling='cls' to take: use 'mean' or 'max'"
+        )
+
+
+def check_finite(embeddings: np.ndarray) -> None:
+    """Check that every number is one.
+
+    Raises
+    ------
+    ValueError
+        If some are nan or infinite; names their texts.
+    """
+    wrong = np.flatnonzero(~np.isfinite(embeddings).all(axis=(0, 2))).tolist()
+    if wrong:
+        raise ValueError(
+            f"the model gives nan or infinity for {len(wrong)} of {embeddings.shape[1]} texts, "
+            f"such as text {wrong[0]}: its weights are damaged, or too large for its dtype; "
+            "load it in float32"
         )
 
 
 def embed_layers(
-    texts: Sequence[str],
+    texts: Iterable[str],
     encoder: Encoder,
     pooling: str = "mean",
     truncate: bool = False,
@@ -136,12 +143,14 @@ def embed_layers(
 
     Parameters
     ----------
-    texts : sequence of str
+    texts : list, column of a table, array or other series of str
         Each with at least one word.
     encoder : Encoder
         From :func:`layerwise.models.load_encoder`, or one of your own.
     pooling : {"mean", "cls", "max"}
-        How a text's tokens become one vector; special tokens count, padding never does.
+        How a text's tokens become one vector; special tokens count, padding never does. In a
+        model that lets padding count nevertheless, which is measured, texts of one length are
+        read together.
     truncate : bool
         Whether the end of a text that is longer than the context window may be dropped.
     progress : bool
@@ -155,35 +164,44 @@ def embed_layers(
     Raises
     ------
     TypeError
-        If texts is a single string or holds something else than strings, or the model also
-        has a decoder, which would need a text of its own.
+        If texts are not strings, or the model is none that has a vector for each token in
+        each layer.
     ValueError
-        If there are no texts, a text is empty, too long or without a known word, the pooling
-        is unknown, the tokenizer has no padding token, or the model is in training mode.
+        If there are no texts, some are empty, too long or without a known word, the pooling
+        is unknown or needs a [CLS] that is not there, or the encoder is not ready to read.
+
+    Warns
+    -----
+    UserWarning
+        If more than half of a text is unknown to the tokenizer.
     """
     texts = check_texts(texts)
     if pooling not in POOLINGS:
         raise ValueError(f"unknown pooling {pooling!r}: use one of {sorted(POOLINGS)}")
     check_encoder(encoder)
-    input_ids = tokenize(texts, encoder, truncate)
-    lengths = [len(ids) for ids in input_ids]
-    batches = list(batches_by_length(lengths, tokens_per_batch(encoder)))
+    inputs = tokenize(texts, encoder, truncate)
+    if pooling == "cls":
+        check_cls(inputs, encoder)
+    lengths = [len(text["input_ids"]) for text in inputs]
+    may_pad = not padding_counts(inputs, encoder)
+    batches = list(batches_by_length(lengths, tokens_per_batch(encoder), may_pad))
 
     def embed(positions: list[int]) -> Tensor:
-        batch = pad([input_ids[i] for i in positions], encoder)
-        return pool_every_layer(batch, encoder, POOLINGS[pooling]).cpu()
+        batch = pad([inputs[i] for i in positions], encoder)
+        return pool_every_layer(batch, encoder, pooling).cpu()
 
-    config = encoder.model.config
-    embeddings = np.empty(
-        (config.num_hidden_layers + 1, len(texts), config.hidden_size), dtype=np.float32
-    )
+    embeddings = np.empty(0, dtype=np.float32)
     bar = tqdm(
         total=len(texts), desc="embedding", unit="text", leave=False,
         disable=not progress, delay=SECONDS_BEFORE_PROGRESS,
     )
     with bar:
-        pooled_batches = map_in_parallel(embed, batches, encoder.device)
+        pooled_batches = map_in_parallel(embed, batches, torch.device(encoder.device))
         for positions, pooled in zip(batches, pooled_batches, strict=True):
+            if not embeddings.size:  # now it is known how many layers and dimensions
+                shape = (pooled.shape[0], len(texts), pooled.shape[2])
+                embeddings = np.empty(shape, dtype=np.float32)
             embeddings[:, positions] = pooled.numpy()
             bar.update(len(positions))
+    check_finite(embeddings)
     return embeddings

@@ -1,69 +1,65 @@
-"""Load an encoder: the one function that loads one of the known checkpoints.
+"""Load an encoder: one of the book's own, or any other, by name or from a folder.
 
 Chapter: *Large Language Models: An Introduction*, "Where models come from".
 """
 
-import hashlib
+import inspect
+import json
 import math
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import huggingface_hub
 import torch
 import transformers
-from huggingface_hub.errors import LocalEntryNotFoundError
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from torch import Tensor
+from transformers import (
+    MODEL_FOR_TEXT_ENCODING_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
-from layerwise.checkpoints import CHECKPOINTS, DEFAULT_CHECKPOINT, Checkpoint
+from layerwise.checkpoints import (
+    CHECKPOINTS,
+    DEFAULT_CHECKPOINT,
+    Checkpoint,
+    fetch_checkpoint,
+    find_checkpoint,
+    missing_parts,
+    verify,
+)
 
-MODEL_FILES = ["config.json", "model.safetensors", "tokenizer*.json", "vocab.txt"]
+__all__ = [
+    "CHECKPOINTS", "DEFAULT_CHECKPOINT", "Encoder", "context_window", "fetch_checkpoint",
+    "find_checkpoint", "load_encoder", "pick_device",
+]  # fmt: skip
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Encoder(NamedTuple):
     """A tokenizer and the model it belongs to, on one device.
 
-    Build one yourself to use :func:`layerwise.embedding.embed_layers` with a model that is
-    not in the book: ``Encoder(tokenizer, model.eval(), torch.device("cpu"))``.
+    Build one yourself to use :func:`layerwise.embedding.embed_layers` with a model that you
+    have loaded or changed: ``Encoder(tokenizer, model.eval(), "cpu")``.
     """
 
     tokenizer: PreTrainedTokenizerBase
     model: PreTrainedModel
-    device: torch.device
+    device: torch.device | str
 
 
-def find_checkpoint(name: str | None = None) -> Checkpoint:
-    """Look a checkpoint up in the list of known ones.
-
-    Parameters
-    ----------
-    name : str, optional
-        A name in ``CHECKPOINTS``. Left out, it is the value of the environment variable
-        ``LAYERWISE_CHECKPOINT`` (set by ``nox -s book -- --model NAME``), or else
-        ``DEFAULT_CHECKPOINT``.
-
-    Raises
-    ------
-    ValueError
-        If the name is not in the list.
-    """
-    name = name or os.environ.get("LAYERWISE_CHECKPOINT") or DEFAULT_CHECKPOINT
-    if name not in CHECKPOINTS:
-        known = ", ".join(repr(known_name) for known_name in CHECKPOINTS)
-        raise ValueError(
-            f"unknown checkpoint {name!r}: this book knows {known}. For any other model, load "
-            "it with transformers and pass Encoder(tokenizer, model, device) to embed_layers."
-        )
-    return CHECKPOINTS[name]
-
-
-def pick_device(name: str = "auto") -> torch.device:
+def pick_device(name: str | torch.device = "auto") -> torch.device:
     """Turn a device's name into a device that is there.
 
     Parameters
     ----------
-    name : {"auto", "cpu", "cuda", "mps"}
+    name : {"auto", "cpu", "cuda", "mps"}, or one of several such as "cuda:1"
         "auto" is the value of the environment variable ``LAYERWISE_DEVICE`` if it is set,
         or else the first of CUDA, MPS and CPU that this machine has.
 
@@ -74,6 +70,7 @@ def pick_device(name: str = "auto") -> torch.device:
     RuntimeError
         If this machine has no such device.
     """
+    name = str(name)
     asked = repr(name)
     if name == "auto" and os.environ.get("LAYERWISE_DEVICE"):
         name = os.environ["LAYERWISE_DEVICE"]
@@ -85,9 +82,11 @@ def pick_device(name: str = "auto") -> torch.device:
     }
     if name == "auto":
         name = next(device for device, is_there in available.items() if is_there)
-    if name not in available:
+    kind, colon, number = name.partition(":")
+    if kind not in available or (colon and not number.isdecimal()):
         raise ValueError(f"unknown device {asked}: use 'auto', 'cpu', 'cuda' or 'mps'")
-    if not available[name]:
+    how_many = torch.cuda.device_count() if kind == "cuda" and number else 1
+    if not available[kind] or int(number or 0) >= how_many:
         raise RuntimeError(
             f"device {asked} was asked for, but torch {torch.__version__} finds none on this "
             "machine; use 'cpu', or 'auto' for the best there is"
@@ -95,77 +94,178 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def fetch_checkpoint(checkpoint: Checkpoint) -> Path:
-    """Return the folder that holds a checkpoint's files, downloading them if need be.
-
-    Raises
-    ------
-    OSError
-        If the files are not on this machine and the hub cannot be reached.
-    """
-    if checkpoint.folder is not None:
-        return checkpoint.folder
-    pinned: dict[str, Any] = {"repo_id": checkpoint.name, "revision": checkpoint.revision}
-    try:
-        # Where the hub cannot be reached this fails at once; a download retries for long.
-        huggingface_hub.model_info(**pinned, timeout=10)
-        return Path(huggingface_hub.snapshot_download(**pinned, allow_patterns=MODEL_FILES))
-    except Exception as error:  # whatever keeps the hub from answering: many types, no base
-        hub_error = error
-    try:
-        return Path(huggingface_hub.snapshot_download(**pinned, local_files_only=True))
-    except LocalEntryNotFoundError:
-        raise OSError(
-            f"checkpoint {checkpoint.name!r} is not on this machine and the Hugging Face hub "
-            f"cannot be reached ({type(hub_error).__name__}). Connect once to download it, or "
-            f"use the default {DEFAULT_CHECKPOINT!r}, which needs no network."
-        ) from hub_error
-
-
-def sha256_of_file(path: Path) -> str:
-    """Return a file's SHA-256 as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def verify_weights(checkpoint: Checkpoint, folder: Path) -> None:
-    """Check that the weights in a folder are the published ones, bit for bit.
+def check_folder(name: str, folder: Path) -> None:
+    """Check that a folder holds a whole checkpoint that is only numbers, no program.
 
     Raises
     ------
     ValueError
-        If the weights are missing, damaged or another version's.
+        If a part is missing, its weights could run a program, or it needs one of its own.
     """
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise ValueError(f"{weights} is missing: install the package or checkpoint again")
-    digest = sha256_of_file(weights)
-    if digest != checkpoint.weights_sha256:
+    missing = missing_parts(folder)
+    if "model.safetensors" in missing and any(folder.glob("*.bin")):
         raise ValueError(
-            f"{weights} is not the published weights of {checkpoint.name!r}: its SHA-256 is "
-            f"{digest}, not {checkpoint.weights_sha256}. Install the package or checkpoint "
-            "again."
+            f"checkpoint {name!r} has its weights in a .bin file, which can run a program when "
+            "it is loaded: save it as safetensors, with model.save_pretrained(folder)"
+        )
+    if missing:
+        raise ValueError(
+            f"checkpoint {name!r} is not whole: {folder} lacks {', '.join(missing)}; save both "
+            "model and tokenizer there, with save_pretrained(folder)"
+        )
+    for file in [folder / "config.json", folder / "tokenizer_config.json"]:
+        try:
+            settings = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+            brings_code = "auto_map" in settings
+        except (ValueError, TypeError):
+            raise ValueError(f"{file} is damaged: fetch the checkpoint again") from None
+        if brings_code:
+            raise ValueError(
+                f"checkpoint {name!r} brings a program of its own ({file.name} has an "
+                "auto_map), which this book does not run: use one of a kind that transformers "
+                "knows"
+            )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from reporting: what matters is checked here."""
+    level = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.utils.logging.set_verbosity(level)
+
+
+def read_folder(folder: Path, dtype: torch.dtype) -> tuple:
+    """Make the tokenizer and the model that a folder describes.
+
+    Returns
+    -------
+    tokenizer, model
+
+    Raises
+    ------
+    ValueError
+        If files and model do not have the same weights: some would be random, or not used.
+    """
+    config = AutoConfig.from_pretrained(folder)
+    options = {"attn_implementation": "eager", "use_safetensors": True, "dtype": dtype}
+    if hasattr(config, "attention_type"):
+        # BigBird's sparse attention depends on a batch's length, and on the batches before it.
+        options["attention_type"] = "original_full"
+    # The encoder of a T5 is published alone, too.
+    alone: Any = MODEL_FOR_TEXT_ENCODING_MAPPING.get(type(config), AutoModel)
+    kind = alone if config.architectures == [alone.__name__] else AutoModel
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model, info = kind.from_pretrained(folder, output_loading_info=True, **options)
+    # A pooler comes after the last layer, as does a head, which AutoModel leaves behind.
+    missing = [name for name in info["missing_keys"] if "pooler" not in name]
+    inner = {f"{prefix}{name}" for name, _ in model.named_modules() if name
+             for prefix in ("", f"{model.base_model_prefix}.")}  # fmt: skip
+    left = [name for name in info["unexpected_keys"]
+            if name.endswith(".weight") and name.rsplit(".", 2)[0] in inner]  # fmt: skip
+    if missing or left:
+        raise ValueError(
+            f"its weights are those of another kind of model than {type(model).__name__}: "
+            + (f"{len(missing)} are missing, such as {missing[0]}" if missing else "")
+            + (", and " if missing and left else "")
+            + (f"{len(left)} have no place in it, such as {left[0]}" if left else "")
+        )
+    return tokenizer, model.eval()
+
+
+def has_decoder(model: PreTrainedModel) -> bool:
+    """Tell whether a model has a decoder behind its encoder, which needs a text of its own."""
+    parts = (name.rpartition(".")[2] for name, _ in model.named_modules())
+    return model.config.is_encoder_decoder and "decoder" in parts
+
+
+def run_every_layer(batch: Mapping[str, Tensor], encoder: Encoder) -> tuple[Tensor, ...]:
+    """Run the model on one batch, keeping every layer.
+
+    Returns
+    -------
+    tuple of n_layers + 1 Tensors of shape (n_texts, n_tokens, n_dims)
+
+    Raises
+    ------
+    TypeError
+        If the model has not one vector for each token in each layer.
+    """
+    model = encoder.model
+    parameters = inspect.signature(model.forward).parameters  # an FNet takes no mask
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    given = {name: x for name, x in batch.items() if takes_all or name in parameters}
+    with torch.inference_mode():
+        hidden_states = model(**given, output_hidden_states=True).hidden_states
+    shapes = {tuple(layer.shape) for layer in hidden_states or [torch.empty(0)]}
+    if len(shapes) != 1 or min(shapes)[:2] != batch["input_ids"].shape:
+        raise TypeError(
+            f"{type(model).__name__} does not keep one vector for each token in each layer "
+            f"(its layers have the shapes {sorted(shapes)} for {batch['input_ids'].shape[1]} "
+            "tokens), so its layers cannot be compared"
+        )
+    return hidden_states
+
+
+def check_is_encoder(name: str, encoder: Encoder) -> None:
+    """Check by trying that a model reads tokens, and that its first ones know of its last.
+
+    Raises
+    ------
+    ValueError
+        If the model also has a decoder, is one, or reads something else than tokens.
+    """
+    kind = type(encoder.model).__name__
+    if has_decoder(encoder.model):
+        raise ValueError(
+            f"checkpoint {name!r} ({kind}) has an encoder and a decoder: this loads an encoder "
+            "alone"
+        )
+    n_tokens = int(min(number_of_tokens(encoder.model), 1000))
+    ids = torch.arange(n_tokens - 8, n_tokens, device=encoder.device)[None]  # (1, 8)
+    other_end = ids.clone()
+    other_end[0, -1] = n_tokens - 9
+    try:
+        first, second = (
+            run_every_layer({"input_ids": x, "attention_mask": torch.ones_like(x)}, encoder)[-1]
+            for x in (ids, other_end)
+        )
+    except Exception as error:  # whatever a model of images or sounds raises
+        raise ValueError(
+            f"checkpoint {name!r} ({kind}) does not read a text alone: {error}"
+        ) from error
+    if torch.equal(first[:, :-1], second[:, :-1]):
+        raise ValueError(
+            f"checkpoint {name!r} ({kind}) is no encoder: as in a decoder, no token sees what "
+            "comes after it"
         )
 
 
 def load_encoder(
-    checkpoint: str | None = None, device: str = "auto", dtype: str = "float32"
+    checkpoint: str | Path | None = None,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "float32",
 ) -> Encoder:
     """Load a tokenizer and its model, ready to use.
 
-    The weights are verified, and the model is on its device and in evaluation mode. Attention
-    is computed the plain way ("eager"), so that the model can return its weights.
+    What is pinned is verified, and what is not is said to be unverified. The model is on its
+    device and in evaluation mode. Attention is computed the plain way ("eager"), so that the
+    model can return its weights.
 
     Parameters
     ----------
-    checkpoint : str, optional
-        One of ``CHECKPOINTS``; the book's default is inside a pip package.
+    checkpoint : str or Path, optional
+        One of ``CHECKPOINTS``, any name on the Hugging Face hub, or a folder; the book's
+        default is inside a pip package.
     device : {"auto", "cpu", "cuda", "mps"}
         See :func:`pick_device`.
     dtype : {"float32", "bfloat16"}
-        The numbers the model computes with. bfloat16 is faster on processors made for
-        it (1.9 times where there is AVX-512 BF16 but no AMX), and keeps two to three
-        significant digits: cosines between poems change by up to 0.004.
+        The numbers the model computes with. bfloat16 is faster on processors made for it, and
+        keeps two to three significant digits.
 
     Returns
     -------
@@ -175,33 +275,71 @@ def load_encoder(
     Raises
     ------
     ValueError
-        If the checkpoint, device or dtype is unknown, or the weights are damaged.
+        If the checkpoint, device or dtype is unknown, a pinned file is another one, or the
+        checkpoint is not whole, not safe, or no encoder.
     RuntimeError
         If this machine has no such device.
     OSError
-        If the checkpoint must be downloaded and the hub cannot be reached.
+        If the checkpoint must be downloaded and the hub does not give it.
     """
-    if dtype not in DTYPES:
+    dtype_name = str(dtype).removeprefix("torch.")
+    if dtype_name not in DTYPES:
         raise ValueError(f"unknown dtype {dtype!r}: use 'float32' or 'bfloat16'")
     chosen = find_checkpoint(checkpoint)
     torch_device = pick_device(device)
     folder = fetch_checkpoint(chosen)
-    verify_weights(chosen, folder)
-    transformers.utils.logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModel.from_pretrained(
-        folder, dtype=DTYPES[dtype], attn_implementation="eager", use_safetensors=True
-    )
+    unverified = verify(chosen, folder)
+    check_folder(chosen.name, folder)
+    with quiet():
+        try:
+            tokenizer, model = read_folder(folder, DTYPES[dtype_name])
+        except Exception as error:  # each part of transformers raises its own
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(
+                f"checkpoint {chosen.name!r} cannot be loaded from {folder}: {reason}"
+            ) from error
+        encoder = Encoder(tokenizer, model.to(torch_device), torch_device)
+        check_is_encoder(chosen.name, encoder)
     # A folder of this machine means nothing to a reader.
     tokenizer.name_or_path = model.name_or_path = chosen.name
-    return Encoder(tokenizer, model.to(torch_device).eval(), torch_device)
+    if unverified:
+        print(unverified_note(chosen, unverified))
+    return encoder
 
 
-def context_window(encoder: Encoder) -> int:
+def unverified_note(checkpoint: Checkpoint, names: list[str]) -> str:
+    """Say in one line which files of a checkpoint nobody has vouched for."""
+    if checkpoint.files:
+        return f"{checkpoint.name}: not pinned, so not verified: {', '.join(names)}"
+    return f"{checkpoint.name}: not on this book's list, so not verified"
+
+
+def context_window(encoder: Encoder) -> float:
     """Return how many tokens the model can read at once, special tokens included.
 
-    A tokenizer may say an absurdly large number, and a model is trained on a number of
-    positions, unless it has none: the smaller of the two holds.
+    The smaller of what the tokenizer and the model say holds; a number that is no limit, such
+    as -1 or 10^30, does not count. Infinity if there is none.
     """
-    trained_on = getattr(encoder.model.config, "max_position_embeddings", math.inf)
-    return min(encoder.tokenizer.model_max_length, trained_on)
+    limits = [encoder.tokenizer.model_max_length, number_of_positions(encoder.model)]
+    return min((limit for limit in limits if limit and 0 < limit < 10**9), default=math.inf)
+
+
+def number_of_tokens(model: PreTrainedModel) -> float:
+    """Return how many tokens a model has a vector for; infinity if it has no table of them."""
+    try:
+        table: Any = model.get_input_embeddings()
+        return len(table.weight)
+    except (NotImplementedError, AttributeError):
+        return math.inf
+
+
+def number_of_positions(model: PreTrainedModel) -> int | None:
+    """Return how many positions a model has for tokens, or what its configuration says.
+
+    A RoBERTa and its kin count positions from the one after that of padding.
+    """
+    for name, table in model.named_modules():
+        first_unused = getattr(table, "padding_idx", None)
+        if name.endswith("position_embeddings") and first_unused is not None:
+            return table.weight.shape[0] - first_unused - 1
+    return getattr(model.config, "max_position_embeddings", None)

@@ -7,8 +7,14 @@ import torch
 from torch import Tensor
 
 
-def check_mask(hidden_states: Tensor, mask: Tensor) -> None:
+def check_mask(hidden_states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Check that a mask fits its hidden states and leaves every text at least one token.
+
+    Returns
+    -------
+    hidden_states : Tensor of shape (n_texts, n_tokens, n_dims)
+        In float32, if they were integers or of half precision.
+    counts : bool Tensor of shape (n_texts, n_tokens, 1)
 
     Raises
     ------
@@ -20,26 +26,31 @@ def check_mask(hidden_states: Tensor, mask: Tensor) -> None:
             f"hidden_states of shape {tuple(hidden_states.shape)} need a mask of shape "
             f"{tuple(hidden_states.shape[:2])}, got {tuple(mask.shape)}"
         )
-    empty = (mask.sum(dim=1) == 0).nonzero().flatten().tolist()
+    counts = mask.bool()
+    empty = (~counts.any(dim=1)).nonzero().flatten().tolist()
     if empty:
         raise ValueError(f"the mask is all zeros for text(s) {empty}: there is nothing to pool")
+    if hidden_states.dtype != torch.float64:
+        hidden_states = hidden_states.float()
+    return hidden_states, counts.unsqueeze(-1)
 
 
 def cls_pool(hidden_states: Tensor, mask: Tensor) -> Tensor:
-    """Take the first token's vector: [CLS] in a BERT.
+    """Take the vector of the first token that the mask counts: [CLS] in a BERT.
 
     Parameters
     ----------
     hidden_states : Tensor of shape (n_texts, n_tokens, n_dims)
     mask : Tensor of shape (n_texts, n_tokens)
-        1 for a token, 0 for padding; here it is only checked.
+        1 for a token that counts, 0 for padding, on whichever side it stands.
 
     Returns
     -------
     Tensor of shape (n_texts, n_dims)
     """
-    check_mask(hidden_states, mask)
-    return hidden_states[:, 0]
+    hidden_states, counts = check_mask(hidden_states, mask)
+    first = counts.squeeze(-1).int().argmax(dim=1)  # (n_texts,)
+    return hidden_states[torch.arange(len(first), device=first.device), first]
 
 
 def mean_pool(hidden_states: Tensor, mask: Tensor) -> Tensor:
@@ -57,9 +68,9 @@ def mean_pool(hidden_states: Tensor, mask: Tensor) -> Tensor:
     -------
     Tensor of shape (n_texts, n_dims)
     """
-    check_mask(hidden_states, mask)
-    weights = mask.to(hidden_states.dtype).unsqueeze(-1)  # (n_texts, n_tokens, 1)
-    return (hidden_states * weights).sum(dim=1) / weights.sum(dim=1)
+    hidden_states, counts = check_mask(hidden_states, mask)  # counts: (n_texts, n_tokens, 1)
+    total = hidden_states.masked_fill(~counts, 0).sum(dim=1)  # (n_texts, n_dims)
+    return total / counts.sum(dim=1)
 
 
 def max_pool(hidden_states: Tensor, mask: Tensor) -> Tensor:
@@ -74,8 +85,8 @@ def max_pool(hidden_states: Tensor, mask: Tensor) -> Tensor:
     -------
     Tensor of shape (n_texts, n_dims)
     """
-    check_mask(hidden_states, mask)
-    return hidden_states.masked_fill(~mask.bool().unsqueeze(-1), -torch.inf).amax(dim=1)
+    hidden_states, counts = check_mask(hidden_states, mask)
+    return hidden_states.masked_fill(~counts, -torch.inf).amax(dim=1)
 
 
 POOLINGS = {"cls": cls_pool, "mean": mean_pool, "max": max_pool}

@@ -3,8 +3,12 @@
 import pytest
 
 from tools.book.lint import HEADER, HIDDEN, ROOT, lint, main
+from tools.chapters import read_book, read_pages
 
-CHAPTER = f"""{HEADER}
+CHAPTER = f"""{HEADER}layerwise:
+  models: []
+---
+
 (one)=
 # 59 poems, or 99.5% of 1,000
 
@@ -50,7 +54,9 @@ print(12345.678)
 % a note to authors: 99.9%
 """
 FILES = {
-    "_toc.yml": "format: jb-book\nroot: index\nchapters:\n  - file: chapters/01_one\n",
+    "_config.yml": "parse:\n  myst_enable_extensions: [colon_fence, dollarmath]\n",
+    "_toc.yml": "format: jb-book\nroot: index\nchapters:\n"
+    "- file: chapters/01_one\n- file: glossary\n",
     "chapters/01_one.md": CHAPTER,
     "index.md": "# A book\n\nSee {cite:p}`dickinson,other`.\n",
     "glossary.md": "# Words\n\n:::{glossary}\ntoken\n  A piece.\n\nlayers\n  Many.\n:::\n",
@@ -71,6 +77,24 @@ def test_the_chapters_pass():
     assert [str(finding) for finding in lint(ROOT)] == []
 
 
+def test_it_reads_the_cells_that_are_executed():
+    pages = {page.name: page for page in read_pages(ROOT)}
+    for chapter in read_book(ROOT).chapters:
+        page = pages[f"{chapter.name}.md"]
+        lines = page.text.splitlines()
+        for cell, (_, executed) in zip(page.cells, chapter.code_cells, strict=True):
+            assert "\n".join(cell.code) == executed.source.strip("\n")
+            assert cell.tags == set(executed.metadata.get("tags", []))
+            assert lines[cell.line - 1 : cell.line - 1 + len(cell.code)] == cell.code
+
+
+def test_a_cell_where_none_can_be_executed_is_read_too(book):
+    text = CHAPTER.replace("Count.", "- Count:\n\n  ```{code-cell}\n  !pip install x\n  ```")
+    (book / "chapters/01_one.md").write_text(text, "utf-8")
+    (found,) = lint(book)
+    assert str(found).startswith("chapters/01_one.md:44: code that installs packages")
+
+
 def test_findings_are_shown_and_decide_on_the_exit_status(monkeypatch, capsys, book):
     monkeypatch.setattr("tools.book.lint.ROOT", book)
     assert main() == 0
@@ -88,29 +112,30 @@ def test_a_book_without_faults_has_no_findings(book):
 LONG = "x = 1  # " + "x" * 80
 # What is done to a file, and the finding it makes.
 TWINS = {
+    "nothing named": ("layerwise:\n  models: []\n", "", "one.md:1: the models and data are not"),
     "no header": ("language: python\n", "", "01_one.md:1: another header"),
     "a header of its own": ("Python 3 (ipykernel)", "Python", "01_one.md:1: another header"),
-    "pip": ("%matplotlib inline", "!pip install x", ":47: code that installs packages"),
+    "pip": ("%matplotlib inline", "!pip install x", ":49: code that installs packages"),
     "pip, the magic": ("%matplotlib inline", "%pip install x", "code that installs packages"),
     "a folder": ("print(12345.678)", "os.chdir('/')", "code that changes the working folder"),
     "a path": ("print(12345.678)", "sys.path.append('..')", "changes where Python looks"),
-    "a long line": ("print(12345.678)", LONG, ":48: 89 characters of code: break the line, 88"),
-    "a long cell": ("print(12345.678)", "x = 1\n" * 22, ":47: a cell of 23 lines: split it"),
-    "a decimal": ("Count.", "About .41 of them.", ":39: the number .41 is typed"),
+    "a long line": ("print(12345.678)", LONG, ":50: 89 characters of code: break the line, 88"),
+    "a long cell": ("print(12345.678)", "x = 1\n" * 22, ":49: a cell of 23 lines: split it"),
+    "a decimal": ("Count.", "About .41 of them.", ":41: the number .41 is typed"),
     "a decimal with a zero": ("Count.", "It is 0.41.", "the number 0.41 is typed"),
     "a percentage": ("Count.", "It is 41 % here.", "the number 41 % is typed"),
     "a share in words": ("Count.", "41 percent", "the number 41 percent is typed"),
     "thousands": ("Count.", "Of 30,522 entries", "the number 30,522 is typed"),
     "a large number": ("Count.", "Of 30522 entries", "the number 30522 is typed"),
     "no year": ("Count.", "Of 1512 entries", "the number 1512 is typed"),
-    "simply": ("Count.", "Simply count.", ":39: 'Simply': leave it out"),
+    "simply": ("Count.", "Simply count.", ":41: 'Simply': leave it out"),
     "as you can see": ("Count.", "It is, as you can see, so.", "'as you can see': leave"),
-    "no alt text": ('    alt=f"Bars for {n} poems.",\n', "", ":26: a figure without alt text"),
-    "a fixed alt text": ("{n} poems", "some poems", ":26: an alt text without a computed"),
-    "no twin": ("check_differs(", "print(", ":21: a check without a broken twin"),
-    "no label": (":label: ex-try\n", "", ":36: an exercise without a label"),
-    "no solution": ("-start} ex-try", "-start} ex-other", ":36: an exercise without a"),
-    "no such source": ("`dickinson`", "`dickenson`", ":15: 'dickenson' is not in"),
+    "no alt text": ('    alt=f"Bars for {n} poems.",\n', "", ":28: a figure without alt text"),
+    "a fixed alt text": ("{n} poems", "some poems", ":28: an alt text without a computed"),
+    "no twin": ("check_differs(", "print(", ":23: a check without a broken twin"),
+    "no label": (":label: ex-try\n", "", ":38: an exercise without a label"),
+    "no solution": ("-start} ex-try", "-start} ex-other", ":38: an exercise without a"),
+    "no such source": ("`dickinson`", "`dickenson`", ":17: 'dickenson' is not in"),
     "no such term": ("<token>", "<tokens>", "the term 'tokens' is not in glossary.md"),
 }  # fmt: skip
 

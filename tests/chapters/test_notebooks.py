@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -10,14 +11,17 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.config import load_jupytext_config
+from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from tools.chapters import Chapter
 from tools.desk import ROOT
-from tools.executions.environment import Workplace, kernel_environment
-from tools.executions.kernels import execute
+from tools.executions.environment import Workplace
+from tools.executions.kernels import Task, execute
+from tools.executions.snapshot import take_snapshot
 
 EXECUTED = ROOT / "_build" / "executed"
 PAGES = {name: ROOT / f"{name}.md" for name in parse_toc_yaml(ROOT / "_toc.yml")}
@@ -194,7 +198,27 @@ def test_chapters_are_executed_in_an_empty_folder_far_from_the_book(tmp_path):
     )
     notebook = new_notebook(cells=[new_code_cell(code)])
     chapter = Chapter("chapters/far", tmp_path / "far.md", notebook, "key", time_limit=60)
-    workplace = Workplace(ROOT / "src", "some/model", "cpu", "a CPU")
-    with kernel_environment(workplace):
-        done, _ = execute(chapter, workplace)
+    snapshot = take_snapshot(ROOT, tmp_path / "packages")
+    workplace = Workplace(snapshot.folder, {"encoder": "some/model"}, "cpu", "a CPU")
+    done, _ = execute(Task(chapter, snapshot.folder, ["encoder"]), workplace)
     assert done.cells[0].outputs[0].text == "[] False 59\n"
+
+
+def test_jupyterlab_keeps_every_line_of_a_header(tmp_path, monkeypatch):
+    """As it saves a chapter: through the contents manager of jupytext."""
+    header = PAGES["chapters/tokens"].read_text("utf-8").split("---\n")[1]
+    header += "mystnb:\n  execution_timeout: 900\nmyst:\n  substitutions:\n    a: b\n"
+    header += "html_meta:\n  keywords: poems\nown:\n- 1\n"
+    text = f"---\n{header}---\n\n# Own\n\n```{{code-cell}} ipython3\n1\n```\n"
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters/own.md").write_text(text)
+    shutil.copy(ROOT / "jupytext.toml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    manager = build_sync_jupytext_contents_manager_class(LargeFileManager)()
+    manager.root_dir = str(tmp_path)
+    content = manager.get("chapters/own.md", type="notebook")["content"]
+    content["metadata"]["language_info"] = {"name": "python", "version": "3.99.0"}
+    model = {"type": "notebook", "format": "json", "content": content}
+    manager.save(model, "chapters/own.md")
+    saved = (tmp_path / "chapters/own.md").read_text()
+    assert sorted(saved.splitlines()) == sorted(text.splitlines())  # some come in another order

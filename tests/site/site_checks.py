@@ -9,6 +9,13 @@ from urllib.parse import urlparse
 import axe_playwright_python
 from playwright.sync_api import Browser, Page
 
+from tools.chapters import sphinx_settings
+from tools.desk import ROOT
+from tools.site.serve import SITE
+
+# Old addresses lead to pages, and are none: see test_moved.
+MOVED = {f"{name}.html" for name in sphinx_settings(ROOT)["moved_pages"]}
+PAGES = sorted({page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html")} - MOVED)
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 # Names of what nobody can see, written where words should be

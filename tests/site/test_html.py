@@ -6,10 +6,8 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import html5lib
 import pytest
+from site_checks import PAGES
 
-from tools.site.serve import SITE
-
-PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html"))
 every_page = pytest.mark.parametrize("name", PAGES or ["index.html"])
 # Elements that make the browser fetch something
 LOADED = re.compile(r'<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc="([^"]*)"')

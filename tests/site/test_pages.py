@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from site_checks import (
+    PAGES,
     check_alternatives,
     check_axe,
     check_headings,
@@ -14,9 +15,6 @@ from site_checks import (
     opened,
 )
 
-from tools.site.serve import SITE
-
-PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html"))
 WIDTHS = [360, 1280]
 THEMES = ["light", "dark"]
 

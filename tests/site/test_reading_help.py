@@ -80,7 +80,7 @@ def test_binder_folder_is_what_repo2docker_reads():
     assert (folder / "postBuild").stat().st_mode & 0o111
     lines = (folder / "requirements.txt").read_text("utf-8").splitlines()
     (pins,) = [line.removeprefix("-r ") for line in lines if line.startswith("-r ")]
-    assert (folder / pins).resolve() == ROOT / "requirements.txt"
+    assert (folder / pins).resolve() == ROOT / "requirements-torch.txt"
 
 
 def test_definitions_are_added_once():

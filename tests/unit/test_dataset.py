@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 
 from tools.data import poems as builder
+from tools.data import source
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
 SUCCESS = "01-success-is-counted-sweetest.txt"
 
 
-POEMS = builder.read_poems(DATA / "poems")
-DIGESTS = builder.read_digests(DATA / "digests.json")
+POEMS = source.read_poems(DATA / "poems")
+DIGESTS = source.read_digests(DATA / "digests.json")
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def complaint(capsys, data):
 
 @pytest.mark.parametrize("poem", POEMS, ids=lambda poem: poem.path.stem)
 def test_every_line_is_the_printed_one(poem):
-    digests = [[builder.line_digest(line) for line in stanza] for stanza in poem.stanzas]
+    digests = [[source.line_digest(line) for line in stanza] for stanza in poem.stanzas]
     assert digests == DIGESTS[poem.number]
 
 
@@ -138,7 +139,7 @@ def test_a_lost_stanza_break_fails(data, capsys):
     )
 
 
-@pytest.mark.parametrize("key", builder.HEADER_KEYS)
+@pytest.mark.parametrize("key", source.HEADER_KEYS)
 def test_a_missing_header_fails(data, capsys, key):
     line = next(
         line
@@ -193,7 +194,7 @@ def test_a_file_that_is_not_utf8_fails(data, capsys):
 
 
 def test_a_duplicate_fails(data, capsys):
-    poem = builder.read_poem(data / "poems" / SUCCESS)
+    poem = source.read_poem(data / "poems" / SUCCESS)
     copy = data / "poems" / SUCCESS.replace("01-", "02-")
     shutil.copy(poem.path, copy)
     edit(data, "number: 1\n", "number: 2\n", copy.name)

@@ -1,6 +1,6 @@
 """Build the book: execute what is not executed yet, then write the pages.
 
-    python -m tools.book.build [--model NAME] [--device cpu|cuda|mps|auto]
+    python -m tools.book.build [--encoder NAME|FOLDER] [--device cpu|cuda|mps|auto]
 """
 
 import argparse
@@ -9,15 +9,24 @@ import sys
 import time
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from tools.book.pages import write_pages
-from tools.chapters import Book, Failure, read_book
-from tools.desk import BuildError, add_common_options, exclusive, say
+from tools.chapters import Book, Chapter, Failure, read_book
+from tools.desk import (
+    BuildError,
+    add_common_options,
+    exclusive,
+    models_asked_for,
+    run_command,
+    say,
+)
 from tools.executions.devices import available_cores, find_device, resolve_device
 from tools.executions.environment import Workplace, check_installed, read_pins
-from tools.executions.fingerprint import compute_fingerprint, take_snapshot
-from tools.executions.kernels import execute_chapters
-from tools.executions.model import fetch_model
-from tools.executions.store import Store
+from tools.executions.fingerprint import Basis, Fingerprint, fingerprint_of, read_basis
+from tools.executions.kernels import Task, execute_chapters
+from tools.executions.models import fetch_models, roles_of, what_executions_are_on
+from tools.executions.store import Execution, Store
 
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -25,11 +34,9 @@ COLORS = re.compile(r"\x1b\[[0-9;]*m")
 def main(arguments: list[str] | None = None) -> int:
     """Build the book; return the exit status."""
     options = parse_arguments(arguments)
-    try:
-        return build(options.book.resolve(), options.model, options.device)
-    except BuildError as error:
-        say(f"error: {error}")
-        return 1
+    return run_command(
+        lambda: build(options.book.resolve(), models_asked_for(options), options.device)
+    )
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -39,47 +46,70 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def build(root: Path, model: str | None, device: str | None) -> int:
+def build(root: Path, asked: dict[str, str | None], device: str | None) -> int:
     """Build the book in a folder; return the exit status."""
     started = time.perf_counter()
     build_folder = root / "_build"
     with exclusive(build_folder):
         book = read_book(root)
-        snapshot = take_snapshot(root, build_folder / ".packages")
-        fingerprint = compute_fingerprint(root, snapshot, model, resolve_device(device))
-        store = Store(root, fingerprint)
-        say(
-            f"{fingerprint.checkpoint} on {fingerprint.device}, "
-            f"fingerprint {fingerprint.digest}: {len(book.chapters)} chapters"
-        )
-        failures = book.unreadable + execute_missing(book, store, snapshot.folder)
+        basis = read_basis(root, asked, resolve_device(device))
+        store = Store(root)
+        fingerprints = {c.name: fingerprint_of(c, basis) for c in book.chapters}
+        say(f"{what_executions_are_on(basis)}: {len(book.chapters)} chapters")
+        failures = book.unreadable + execute_missing(book, basis, store, fingerprints)
         if failures:
             return report_failures(failures)
-        executions = {chapter.name: store.find(chapter.key) for chapter in book.chapters}
-        store.write_index(list({e.key: e for e in executions.values()}.values()))
-        if write_pages(book, store, executions):
+        executions = find_all(store, fingerprints)
+        if write_pages(book, basis, executions):
             say("error: the pages are not written; the warnings above say why")
             return 1
-        store.prune(list(executions.values()))
+        store.prune(fingerprints)
     say(f"done in {time.perf_counter() - started:.1f} s: {build_folder / 'html/index.html'}")
     return 0
 
 
-def execute_missing(book: Book, store: Store, packages: Path) -> list[Failure]:
+def find_all(store: Store, fingerprints: dict[str, Fingerprint]) -> dict[str, Execution]:
+    """Look up the execution of every chapter, each of which must be there."""
+    found = {name: store.find(name, print) for name, print in fingerprints.items()}
+    if gone := [name for name, execution in found.items() if execution is None]:
+        raise BuildError(f"the execution of {gone[0]} cannot be read again: build once more")
+    return {name: execution for name, execution in found.items() if execution is not None}
+
+
+def execute_missing(
+    book: Book, basis: Basis, store: Store, fingerprints: dict[str, Fingerprint]
+) -> list[Failure]:
     """Execute the chapters that the store does not hold; return those that failed."""
-    missing = {c.key: c for c in book.chapters if store.find(c.key) is None}
+    missing = [c for c in book.chapters if store.find(c.name, fingerprints[c.name]) is None]
     if not missing:
         say("every chapter is executed already")
         return []
-    fingerprint = store.fingerprint
     # Those with the most cells first, so that no long one is left to run alone at the end.
-    chapters = sorted(missing.values(), key=lambda chapter: -len(chapter.code_cells))
-    say("to execute: " + ", ".join(chapter.name for chapter in chapters))
-    check_installed(read_pins(book.root / "requirements.txt"))
-    device_name = find_device(fingerprint.device)
-    workplace = Workplace(packages, fingerprint.checkpoint, fingerprint.device, device_name)
-    fetch_model(workplace)
-    return execute_chapters(chapters, workplace, available_cores(), store.keep, say)
+    missing.sort(key=lambda chapter: -len(chapter.code_cells))
+    say("to execute: " + ", ".join(chapter.name for chapter in missing))
+    check_installed(read_pins(book.root))
+    workplace = Workplace(
+        basis.snapshot.folder,
+        {role: model.asked_for for role, model in basis.models.items()},
+        basis.device,
+        find_device(basis.device),
+    )
+    tasks = [make_task(chapter, basis) for chapter in missing]
+    used = {role: basis.models[role] for task in tasks for role in task.roles}
+    fetch_models(used, workplace)
+
+    def keep(chapter: Chapter, executed: NotebookNode, record: dict) -> None:
+        store.keep(chapter, fingerprints[chapter.name], executed, record)
+
+    return execute_chapters(tasks, workplace, available_cores(), keep, say)
+
+
+def make_task(chapter: Chapter, basis: Basis) -> Task:
+    """Lay out for a chapter what its fingerprint holds, and nothing else."""
+    packages = basis.snapshot.folder.parent / chapter.name.replace("/", "--")
+    code = [cell.source for _, cell in chapter.code_cells]
+    basis.snapshot.copy_for(basis.snapshot.files_for(code, chapter.data), packages)
+    return Task(chapter, packages, roles_of(chapter.models, basis.models))
 
 
 def report_failures(failures: list[Failure]) -> int:

@@ -6,9 +6,10 @@ Each function named ``check_...`` below is one rule; its docstring states it. A 
 ``file:line: what is wrong: what to do``.
 
 What counts as prose: every line of a page outside its header, code, equations, comments and
-targets, and outside the first line and the options of a directive. Inside prose, inline code,
-roles such as ``{cite:p}`` and ``{term}``, inline mathematics, the addresses of links, and
-numbers that are names ("section 3.2", "Python 3.11") do not count.
+targets, and outside the first line and the options of a directive; see ``Page`` in
+``tools/chapters.py``. Inside prose, inline code, roles such as ``{cite:p}`` and ``{term}``,
+inline mathematics, the addresses of links, and numbers that are names ("section 3.2",
+"Python 3.11") do not count.
 """
 
 import ast
@@ -18,8 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from sphinx_external_toc.parsing import parse_toc_yaml
-
+from tools.chapters import Cell, Page, read_pages
 from tools.desk import ROOT
 
 MOST_LINES = 22  # of a cell: more do not fit a laptop's screen beside its output
@@ -27,7 +27,8 @@ MOST_CHARACTERS = 88  # of a line of code: as wide as the page
 MOST_CHARACTERS_HIDDEN = 110  # of a line in a cell whose code the page folds away
 HIDDEN = {"remove-input", "hide-input", "remove-cell", "hide-cell"}
 
-# What JupyterLab writes on saving, so that saving a chapter changes no line of it.
+# What JupyterLab writes on saving, so that saving a chapter changes no line of it; settings of
+# the chapter's own may follow.
 HEADER = """---
 jupytext:
   text_representation:
@@ -37,7 +38,6 @@ kernelspec:
   name: python3
   display_name: Python 3 (ipykernel)
   language: python
----
 """
 
 FORBIDDEN_CODE = {
@@ -75,120 +75,37 @@ class Finding(NamedTuple):
         return f"{self.file}:{self.line}: {self.what}"
 
 
-class Cell(NamedTuple):
-    """A cell of code."""
-
-    line: int  # of the source where its code begins
-    tags: set[str]
-    code: list[str]
-
-    @property
-    def calls(self) -> list[ast.Call]:
-        """Every call of a function in it."""
-        try:
-            tree = ast.parse("\n".join(self.code))
-        except SyntaxError:  # a magic, or a mistake that the build reports
-            return []
-        return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-
-    def line_of_call(self, name: str) -> int | None:
-        """Return the line of the source with the first call of a function, if any."""
-        lines = [self.line + call.lineno - 1 for call in self.calls if called(call) == name]
-        return min(lines, default=None)
-
-
-class Directive(NamedTuple):
-    """The first line of a directive, and its options."""
-
-    line: int
-    name: str
-    argument: str
-    options: dict[str, str]
-
-
-class Page(NamedTuple):
-    """A page of the book, taken apart."""
-
-    name: str  # relative to the book: chapters/tokens.md
-    text: str
-    cells: list[Cell]
-    prose: list[tuple[int, str]]  # numbers of lines, and lines
-    directives: list[Directive]
-
-
 def called(call: ast.Call) -> str:
     """Return the name of what is called as it is written: ``pd.concat``."""
     return ast.unparse(call.func)
 
 
-def read_page(path: Path, root: Path) -> Page:
-    """Take a page apart."""
-    text = path.read_text("utf-8")
-    page = Page(path.relative_to(root).as_posix(), text, [], [], [])
-    lines = list(enumerate(text.splitlines(), start=1))
-    if text.startswith("---\n"):
-        end = next((i for i, line in lines[1:] if line.rstrip() == "---"), 1)
-        del lines[:end]
-    while lines:
-        number, line = lines.pop(0)
-        if fence := re.match(r"\s*(`{3,}|~{3,})\s*(.*)", line):
-            closing = re.compile(rf"\s*{fence[1]}+\s*$")
-            body = take_until(lines, closing.match)
-            if fence[2].startswith("{code-cell}"):
-                page.cells.append(make_cell(body))
-            elif fence[2].startswith("{"):
-                page.directives.append(make_directive(number, fence[2], body))
-        elif line.strip() == "$$":
-            take_until(lines, lambda text: text.strip().startswith("$$"))
-        elif colons := re.match(r"\s*:{3,}\s*(\{.*)", line):
-            page.directives.append(make_directive(number, colons[1], lines))
-        elif not re.match(r"\s*(:{3,}\s*$|%|\([\w-]+\)=\s*$)", line):
-            page.prose.append((number, line))
-    return page
+def calls(cell: Cell) -> list[ast.Call]:
+    """Return every call of a function in a cell."""
+    try:
+        tree = ast.parse("\n".join(cell.code))
+    except SyntaxError:  # a magic, or a mistake that the build reports
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
-def take_until(lines: list[tuple[int, str]], is_end) -> list[tuple[int, str]]:
-    """Take lines off the front, up to and without the one that ends them."""
-    taken = []
-    while lines:
-        number, line = lines.pop(0)
-        if is_end(line):
-            break
-        taken.append((number, line))
-    return taken
-
-
-def take_options(lines: list[tuple[int, str]]) -> dict[str, str]:
-    """Take the options of a directive off the front of its body."""
-    options = {}
-    while lines and (option := re.match(r"\s*:([\w-]+):\s*(.*)", lines[0][1])):
-        options[option[1]] = option[2].strip()
-        lines.pop(0)
-    return options
-
-
-def make_directive(number: int, first: str, body: list[tuple[int, str]]) -> Directive:
-    """Read the first line of a directive, ``{name} argument``, and its options."""
-    name, _, argument = first.strip().lstrip("{").partition("}")
-    return Directive(number, name, argument.strip(), take_options(body))
-
-
-def make_cell(body: list[tuple[int, str]]) -> Cell:
-    """Read a cell: its tags, and its code without empty lines around it."""
-    tags = set(re.findall(r"[\w-]+", take_options(body).get("tags", "")))
-    while body and not body[0][1].strip():
-        body.pop(0)
-    while body and not body[-1][1].strip():
-        body.pop()
-    return Cell(body[0][0] if body else 0, tags, [line for _, line in body])
+def line_of_call(cell: Cell, name: str) -> int | None:
+    """Return the line of the source with the first call of a function, if any."""
+    lines = [cell.line + call.lineno - 1 for call in calls(cell) if called(call) == name]
+    return min(lines, default=None)
 
 
 def check_header(page: Page) -> Iterator[Finding]:
-    """A page with code begins with the header that Jupyter needs to open and save it."""
-    if page.cells and not page.text.startswith(HEADER):
-        yield Finding(
-            page.name, 1, "another header than the other chapters': begin with\n" + HEADER
-        )
+    """A page with code has the header that Jupyter needs, and names what it runs on."""
+    if not page.cells:
+        return
+    if not page.text.startswith(HEADER):
+        what = "another header than the other chapters': begin with\n" + HEADER
+        yield Finding(page.name, 1, what)
+    header = page.text.removeprefix("---\n").partition("\n---\n")[0].splitlines()
+    if "layerwise:" not in header:
+        what = "the models and data are not named: layerwise: {models: [encoder], data: []}"
+        yield Finding(page.name, 1, what)
 
 
 def check_code(page: Page) -> Iterator[Finding]:
@@ -233,7 +150,7 @@ def check_words(page: Page) -> Iterator[Finding]:
 def check_figures(page: Page) -> Iterator[Finding]:
     """Every figure has an alt text with at least one computed field."""
     for cell in page.cells:
-        for call in cell.calls:
+        for call in calls(cell):
             if called(call) != "show":
                 continue
             line = cell.line + call.lineno - 1
@@ -252,11 +169,11 @@ def check_twins(page: Page) -> Iterator[Finding]:
     Where there can be none, a comment in the cell says why: ``# no twin: ...``.
     """
     for i, cell in enumerate(page.cells):
-        line = cell.line_of_call("check_equal")
+        line = line_of_call(cell, "check_equal")
         nearby = page.cells[i : i + 2]
         if (
             line is not None
-            and all(near.line_of_call("check_differs") is None for near in nearby)
+            and all(line_of_call(near, "check_differs") is None for near in nearby)
             and not any("# no twin: " in code for code in cell.code)
         ):
             what = "a check without a broken twin: add check_differs, or say '# no twin: why'"
@@ -322,21 +239,21 @@ def check_citations(pages: list[Page], root: Path) -> Iterator[Finding]:
         yield Finding("references.bib", entries[key], what)
 
 
-def glossary_entries(root: Path) -> dict[str, int]:
+def glossary_entries(pages: list[Page]) -> dict[str, int]:
     """Return the words of the glossary, each with its line: what is not indented."""
-    entries, inside = {}, False
-    text = (root / "glossary.md").read_text("utf-8")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(r"\s*(:{3,}|`{3,})", line):
-            inside = "{glossary}" in line
-        elif inside and line[:1].strip() and not line.startswith(":"):
-            entries[line.strip()] = number
-    return entries
+    return {
+        text.strip(): line
+        for page in pages
+        for directive in page.directives
+        if directive.name == "glossary"
+        for line, text in directive.body
+        if text[:1].strip()
+    }
 
 
-def check_terms(pages: list[Page], root: Path) -> Iterator[Finding]:
+def check_terms(pages: list[Page]) -> Iterator[Finding]:
     """Every {term} is in the glossary, and every word there is a {term} of some page."""
-    entries = {word.lower(): (word, line) for word, line in glossary_entries(root).items()}
+    entries = {word.lower(): (word, line) for word, line in glossary_entries(pages).items()}
     used = set()
     for page, number, word in references_in(pages, TERM):
         used.add(word.lower())
@@ -350,9 +267,9 @@ def check_terms(pages: list[Page], root: Path) -> Iterator[Finding]:
 
 def lint(root: Path) -> list[Finding]:
     """Check every page of a book against every rule."""
-    pages = [read_page(root / f"{name}.md", root) for name in parse_toc_yaml(root / "_toc.yml")]
+    pages = read_pages(root)
     findings = [finding for page in pages for rule in PAGE_RULES for finding in rule(page)]
-    findings += [*check_citations(pages, root), *check_terms(pages, root)]
+    findings += [*check_citations(pages, root), *check_terms(pages)]
     return sorted(findings)
 
 

@@ -11,15 +11,16 @@ from pathlib import Path
 from tools.book.notebooks import write_executed_notebooks
 from tools.chapters import Book
 from tools.desk import ROOT, say, sha256_of_file, sha256_of_text, to_json
-from tools.executions.fingerprint import Fingerprint
-from tools.executions.store import Execution, Store
+from tools.executions.fingerprint import Basis
+from tools.executions.store import Execution, lay_out_for_sphinx
 from tools.explorers.publish import add_in_page_model
+from tools.install import PIN_FILES
 
 # Folders of _build that are replaced as a whole.
 PUBLISHED = ("html", "executed")
 
 
-def write_pages(book: Book, store: Store, executions: dict[str, Execution]) -> int:
+def write_pages(book: Book, basis: Basis, executions: dict[str, Execution]) -> int:
     """Write pages and executed notebooks, and put them in place; return Sphinx's exit status.
 
     What Sphinx remembers of the last build is used only if that build came to its end and
@@ -28,7 +29,7 @@ def write_pages(book: Book, store: Store, executions: dict[str, Execution]) -> i
     build_folder = book.root / "_build"
     workshop = build_folder / ".sphinx"
     finished = workshop / "finished"
-    state = pages_state(book.root, store)
+    state = pages_state(book.root)
     if not finished.is_file() or finished.read_text("utf-8") != state:
         shutil.rmtree(workshop, ignore_errors=True)
     finished.unlink(missing_ok=True)
@@ -38,28 +39,29 @@ def write_pages(book: Book, store: Store, executions: dict[str, Execution]) -> i
     # Beside the pages, where extensions find them.
     write_executed_notebooks(book, executions, workshop / "executed")
     record = workshop / "executions.json"
-    record.write_text(to_json(summary(book, store.fingerprint, executions)), "utf-8")
-    status = run_sphinx(book, store, record, workshop)
+    record.write_text(to_json(summary(book, basis, executions)), "utf-8")
+    lay_out_for_sphinx(list(executions.values()), workshop / "cache")
+    status = run_sphinx(book, workshop / "cache", record, workshop)
     if status == 0:
         # Sphinx's note to its next build, which begins in an empty folder; it holds paths.
         (workshop / "html" / ".buildinfo").unlink(missing_ok=True)
-        add_in_page_model(book.root, store.fingerprint, workshop / "html", say)
+        add_in_page_model(book.root, basis, workshop / "html", say)
         for name in PUBLISHED:
             put_in_place(workshop / name, build_folder / name)
         finished.write_text(state, "utf-8")
     return status
 
 
-def pages_state(root: Path, store: Store) -> str:
-    """Return a digest of what shapes every page: executions, settings, tools, libraries."""
+def pages_state(root: Path) -> str:
+    """Return a digest of what shapes every page: settings, tools, libraries."""
     files = [*(ROOT / "_ext").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
     digests = {str(path.relative_to(ROOT)): sha256_of_file(path) for path in files}
-    for name in ("_config.yml", "_toc.yml", "requirements.txt"):
+    for name in ("_config.yml", "_toc.yml", *PIN_FILES):
         digests[name] = sha256_of_file(root / name)
-    return sha256_of_text(to_json({"executions": str(store.folder), **digests}))
+    return sha256_of_text(to_json(digests))
 
 
-def run_sphinx(book: Book, store: Store, record: Path, workshop: Path) -> int:
+def run_sphinx(book: Book, cache: Path, record: Path, workshop: Path) -> int:
     """Run Sphinx as Jupyter Book does; every warning is an error, nothing is executed.
 
     All pages are written, also those whose text did not change: their navigation may have.
@@ -77,7 +79,7 @@ def run_sphinx(book: Book, store: Store, record: Path, workshop: Path) -> int:
             "external_toc_path": str(book.root / "_toc.yml"),
             "latex_individualpages": False,
             "nb_execution_mode": "cache",
-            "nb_execution_cache_path": str(store.folder),
+            "nb_execution_cache_path": str(cache),
             "nb_execution_excludepatterns": [],
             "executions_record": str(record),
         },
@@ -95,30 +97,29 @@ def refuse_to_execute(*_, **__):
     raise RuntimeError("this page's execution is not in the cache: report this as a bug")
 
 
-def summary(book: Book, fingerprint: Fingerprint, executions: dict[str, Execution]) -> dict:
+def summary(book: Book, basis: Basis, executions: dict[str, Execution]) -> dict:
     """Gather what the executions page and executions.json say."""
-    model = fingerprint.parts["model"]
     return {
-        "fingerprint": fingerprint.digest,
-        "parts": {
-            part: values if len(values) < 8 else sha256_of_text(to_json(values))
-            for part, values in fingerprint.parts.items()
-        },
-        "model": model["checkpoint"],
-        "revision": model["revision"],
-        "weights_sha256": model["weights"],
-        "device": fingerprint.device,
-        "versions": fingerprint.parts["libraries"],
+        "models": [
+            {"role": role, "known": model.known, **model.part}
+            for role, model in basis.models.items()
+        ],
+        "device": basis.device,
+        "versions": basis.common["libraries"],
         "chapters": [
             {
                 "name": chapter.name,
-                "executed": executions[chapter.name].record["executed"],
-                "seconds": executions[chapter.name].record["seconds"],
-                "device": executions[chapter.name].record["device"],
-                "python": executions[chapter.name].record["python"],
+                "fingerprint": execution.fingerprint.digest,
+                "rests_on": execution.fingerprint.parts,
+                "sha256": execution.record["sha256"],
+                "executed": execution.record["executed"],
+                "seconds": execution.record["seconds"],
+                "device": execution.record["device"],
+                "python": execution.record["python"],
                 "cells": len(chapter.code_cells),
             }
             for chapter in book.chapters
+            for execution in [executions[chapter.name]]
         ],
     }
 

@@ -5,7 +5,7 @@
     nox -s cache -- unpack FILE     take over executions made on another machine
     nox -s cache -- fingerprint     what names the cache, for instance in CI
 
-``--model`` and ``--device`` say which executions are meant, as for the book.
+``--encoder`` and ``--device`` say which executions are meant, as for the book.
 """
 
 import argparse
@@ -14,23 +14,34 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools.chapters import Book, Chapter, read_book
-from tools.desk import BuildError, add_common_options, exclusive, say
+from tools.desk import (
+    BuildError,
+    add_common_options,
+    exclusive,
+    models_asked_for,
+    run_command,
+    say,
+    sha256_of_text,
+    to_json,
+)
 from tools.executions.devices import resolve_device
-from tools.executions.fingerprint import Fingerprint, compute_fingerprint, take_snapshot
+from tools.executions.fingerprint import Basis, Fingerprint, fingerprint_of, read_basis
+from tools.executions.models import what_executions_are_on
 from tools.executions.pack import pack, unpack
-from tools.executions.store import Store
+from tools.executions.store import Execution, Store, basis_of
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit status."""
     options = parse_arguments(arguments)
     root = options.book.resolve()
-    try:
+
+    def run() -> int:
         with exclusive(root / "_build"):
-            return COMMANDS[options.command](root, options)
-    except BuildError as error:
-        say(f"error: {error}")
-        return 1
+            basis = read_basis(root, models_asked_for(options), resolve_device(options.device))
+            return COMMANDS[options.command](read_book(root), basis, options)
+
+    return run_command(run)
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -43,7 +54,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         ("status", False, "say which chapters are fresh, stale or missing, and why"),
         ("pack", True, "put the executions of the book into FILE"),
         ("unpack", True, "take over the executions in FILE"),
-        ("fingerprint", False, "print the fingerprint"),
+        ("fingerprint", False, "print one fingerprint for all chapters"),
     ]:
         command = commands.add_parser(name, help=purpose, description=purpose)
         if needs_file:
@@ -52,117 +63,83 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def fingerprint_of(root: Path, model: str | None, device: str | None) -> Fingerprint:
-    """Compute the fingerprint of a checkout for a model and a device."""
-    snapshot = take_snapshot(root, root / "_build" / ".packages")
-    return compute_fingerprint(root, snapshot, model, resolve_device(device))
-
-
 class State(NamedTuple):
     """What the cache holds of a chapter."""
 
-    chapter: str
     state: str  # fresh, stale, missing
-    reasons: list[str]
-    seconds: float | None = None
-    executed: str = ""
-    device: str = ""
+    details: str
 
 
-def state_of(chapter: Chapter, store: Store, earlier: list[Store]) -> State:
+def state_of(chapter: Chapter, basis: Basis, store: Store) -> State:
     """Find out whether a chapter's execution is there, and if not, why not."""
-    execution = store.find(chapter.key)
-    if execution is not None:
+    fingerprint = fingerprint_of(chapter, basis)
+    if (execution := store.find(chapter.name, fingerprint)) is not None:
         record = execution.record
-        return State(
-            chapter.name, "fresh", [], record["seconds"], record["executed"], record["device"]
-        )
-    if chapter_was_executed(chapter, store):
-        return State(chapter.name, "stale", ["chapter: its code changed"])
-    for other in earlier:
-        same_code = other.find(chapter.key) is not None
-        if same_code or chapter_was_executed(chapter, other):
-            reasons = store.fingerprint.differences(other.fingerprint)
-            if not same_code:
-                reasons.append("chapter: its code changed")
-            return State(chapter.name, "stale", reasons)
-    return State(chapter.name, "missing", ["never executed with this model on this device"])
+        seconds, when, device = (record[name] for name in ("seconds", "executed", "device"))
+        return State("fresh", f"{seconds:>7.1f} s  {when}  {device}")
+    for earlier in store.earlier(chapter.name):
+        if basis_of(earlier.fingerprint) == basis_of(fingerprint):
+            reasons = fingerprint.differences(earlier.fingerprint)
+            more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+            return State("stale", "; ".join(reasons[:3]) + more)
+    return State("missing", "never executed with this model on this device")
 
 
-def chapter_was_executed(chapter: Chapter, store: Store) -> bool:
-    """Tell whether a store holds an execution of a chapter, whatever its code was."""
-    return chapter.name in {execution.record["chapter"] for execution in store.all()}
-
-
-def status(root: Path, options: argparse.Namespace) -> int:
+def status(book: Book, basis: Basis, _) -> int:
     """Show, for each chapter, whether its execution is fresh, stale or missing."""
-    book = read_book(root)
-    store = Store(root, fingerprint_of(root, options.model, options.device))
-    earlier = store.earlier()
-    say(
-        f"model {store.fingerprint.checkpoint}, device {store.fingerprint.device}, "
-        f"fingerprint {store.fingerprint.digest}"
-    )
+    store = Store(book.root)
+    say(what_executions_are_on(basis))
     for failure in book.unreadable:
         say(f"{failure.chapter:<28} unreadable  {failure.what}")
     for chapter in book.chapters:
-        state = state_of(chapter, store, earlier)
-        if state.state == "fresh":
-            details = f"{state.seconds:>7.1f} s  {state.executed}  {state.device}"
-        else:
-            details = "; ".join(state.reasons[:3])
-            if len(state.reasons) > 3:
-                details += f"; and {len(state.reasons) - 3} more"
-        say(f"{chapter.name:<28} {state.state:<10}  {details}")
+        state = state_of(chapter, basis, store)
+        say(f"{chapter.name:<28} {state.state:<10}  {state.details}")
     return 1 if book.unreadable else 0
 
 
-def pack_command(root: Path, options: argparse.Namespace) -> int:
+def pack_command(book: Book, basis: Basis, options: argparse.Namespace) -> int:
     """Put the executions of every chapter into a file."""
-    book = read_book(root)
-    store = Store(root, fingerprint_of(root, options.model, options.device))
-    executions = {chapter.key: store.find(chapter.key) for chapter in book.chapters}
-    check_complete(book, executions)
-    pack(store, list(executions.values()), options.file)
-    say(
-        f"packed {len(executions)} executions on {store.fingerprint.device}, fingerprint "
-        f"{store.fingerprint.digest}, into {options.file}"
-    )
-    return 0
-
-
-def check_complete(book: Book, executions: dict) -> None:
-    """Check that there is an execution for every chapter.
-
-    Raises
-    ------
-    BuildError
-        If one is missing: a site could not be built from such a pack.
-    """
-    missing = [chapter.name for chapter in book.chapters if executions[chapter.key] is None]
+    store = Store(book.root)
+    executions = {
+        chapter.name: store.find(chapter.name, fingerprint_of(chapter, basis))
+        for chapter in book.chapters
+    }
+    missing = [name for name, execution in executions.items() if execution is None]
     missing += [failure.chapter for failure in book.unreadable]
-    if missing or not executions:
+    if missing or not executions:  # a site could not be built from such a pack
         names = ", ".join(missing) or "any chapter"
         raise BuildError(f"no execution of {names}: run nox -s book first")
+    pack(store, [e for e in executions.values() if e is not None], options.file)
+    say(f"packed {len(executions)} executions on {basis.device} into {options.file}")
+    return 0
 
 
-def unpack_command(root: Path, options: argparse.Namespace) -> int:
+def unpack_command(book: Book, basis: Basis, options: argparse.Namespace) -> int:
     """Take over the executions in a file."""
-    store, count = unpack(
-        root, options.file, lambda model, device: fingerprint_of(root, model, device)
-    )
-    fingerprint = store.fingerprint
+    chapters = {chapter.name: chapter for chapter in book.chapters}
+
+    def fingerprint_here(execution: Execution) -> Fingerprint | None:
+        chapter = chapters.get(execution.record["chapter"])
+        parts = execution.fingerprint.parts
+        models = {r: p["checkpoint"] for r, p in parts.items() if "checkpoint" in p}
+        asked = {r: m for r, m in models_asked_for(options).items() if m}
+        other = read_basis(book.root, models | asked, parts["device"]["type"])
+        return chapter and fingerprint_of(chapter, other)
+
+    executions = unpack(Store(book.root), options.file, fingerprint_here)
+    bases = {basis_of(execution.fingerprint) for execution in executions}
+    device, *models = max(bases, key=len)
     say(
-        f"unpacked {count} executions, fingerprint {fingerprint.digest}. Build from them with: "
-        f"nox -s book -- --model {fingerprint.checkpoint} --device {fingerprint.device}"
+        f"unpacked {len(executions)} executions on {device}. Build from them with: nox -s book "
+        f"-- --device {device}" + "".join(f" --encoder {model}" for model in models)
     )
     return 0
 
 
-def print_fingerprint(root: Path, options: argparse.Namespace) -> int:
-    """Print what names the folder of the cache."""
-    fingerprint = fingerprint_of(root, options.model, options.device)
-    say(fingerprint.digest)
+def print_fingerprint(book: Book, basis: Basis, _) -> int:
+    """Print sixteen digits that stand for the fingerprints of all chapters."""
+    digests = {chapter.name: fingerprint_of(chapter, basis).digest for chapter in book.chapters}
+    say(sha256_of_text(to_json(digests))[:16])
     return 0
 
 

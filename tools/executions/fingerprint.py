@@ -1,28 +1,29 @@
-"""Say what the executions of the book rest on, exactly: its fingerprint.
+"""Say what the execution of a chapter rests on, exactly: its fingerprint.
 
-An output in a page is as old as the code, data, libraries and model that made it. The
-fingerprint is a digest of all of them; executions made under another one are never shown.
+An output in a page is as old as the code, data, libraries and models that made it. The
+fingerprint of a chapter is a digest of those that it uses; an execution made under another one
+is never shown.
 """
 
 import hashlib
 import json
 import platform
-import shutil
-import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.desk import BuildError, sha256_of_file
+from tools.chapters import Chapter
 from tools.executions.environment import read_pins
-from tools.executions.model import model_part
+from tools.executions.models import Model, find_models, roles_of
+from tools.executions.snapshot import Snapshot, take_snapshot
 
 # Raise it when executions are stored or prepared in another way: all are made again.
-FORMAT = 1
+FORMAT = 2
 
 
 class Fingerprint:
-    """What executions rest on: parts, each a mapping from the names of things to their state.
+    """What an execution rests on: parts, each naming things and the state they are in.
 
     Attributes
     ----------
@@ -39,16 +40,6 @@ class Fingerprint:
         text = json.dumps(self.parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    @property
-    def checkpoint(self) -> str:
-        """The name of the model."""
-        return self.parts["model"]["checkpoint"]
-
-    @property
-    def device(self) -> str:
-        """The type of device: cpu, cuda or mps."""
-        return self.parts["device"]["type"]
-
     def differences(self, other: "Fingerprint", other_is: str = "before") -> list[str]:
         """Name what differs, part by part and thing by thing.
 
@@ -64,7 +55,9 @@ class Fingerprint:
             For instance ``["libraries: numpy 2.4.6 (before 2.4.5)"]``.
         """
         found = []
-        for part in sorted(self.parts.keys() | other.parts.keys()):
+        if self.parts.get("code") != other.parts.get("code"):
+            found.append("chapter: its code changed")
+        for part in sorted((self.parts.keys() | other.parts.keys()) - {"code"}):
             ours, theirs = self.parts.get(part, {}), other.parts.get(part, {})
             for name in sorted(ours.keys() | theirs.keys()):
                 if ours.get(name) != theirs.get(name):
@@ -84,91 +77,71 @@ def describe(ours: str | None, theirs: str | None, other_is: str) -> str:
     return f"{ours} ({other_is} {theirs})"
 
 
-class Snapshot(NamedTuple):
-    """A copy of the packages that chapters import, and what it was copied from.
+class Basis(NamedTuple):
+    """What the executions of a whole book can rest on, read once for a build.
 
-    Chapters run on this copy: what is edited while they run cannot get into executions of the
-    fingerprint that was computed before.
-    """
-
-    folder: Path
-    files: dict[str, str]  # source file, relative to the book -> SHA-256
-
-
-def package_folders(root: Path) -> dict[str, Path]:
-    """Return the packages that pyproject.toml installs, and the folder of each.
-
-    Raises
-    ------
-    BuildError
-        If pyproject.toml does not say.
-    """
-    settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
-    try:
-        folders = settings["tool"]["setuptools"]["package-dir"]
-    except KeyError:
-        raise BuildError(
-            f"{root / 'pyproject.toml'} has no [tool.setuptools.package-dir]: list there the "
-            "packages that chapters import"
-        ) from None
-    return {package: root / folder for package, folder in folders.items()}
-
-
-def take_snapshot(root: Path, folder: Path) -> Snapshot:
-    """Copy the packages of the book into a folder, laid out for import.
-
-    Parameters
+    Attributes
     ----------
-    root : Path
-        The book.
-    folder : Path
-        Emptied first.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    files = {}
-    for package, source_folder in package_folders(root).items():
-        target_folder = folder.joinpath(*package.split("."))
-        for source in sorted(source_folder.rglob("*")):
-            if not source.is_file() or "__pycache__" in source.parts:
-                continue
-            target = target_folder / source.relative_to(source_folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-            files[source.relative_to(root).as_posix()] = sha256_of_file(target)
-    return Snapshot(folder, files)
-
-
-def compute_fingerprint(root: Path, snapshot: Snapshot, model: str | None, device: str):
-    """Compute the fingerprint of the executions of a book.
-
-    Needs neither the device nor torch, nor the model itself.
-
-    Parameters
-    ----------
-    root : Path
-        The book.
     snapshot : Snapshot
-        From :func:`take_snapshot`.
-    model : str or None
-        A name in the list of checkpoints; None for the default.
-    device : {"cpu", "cuda", "mps"}
-
-    Returns
-    -------
-    Fingerprint
+        The package and its data, as they were when the build began.
+    models : dict of str to Model
+        The checkpoint that stands for each role.
+    common : dict of str to dict of str to str
+        The parts that every chapter's fingerprint has, the device among them.
     """
-    data = {name: digest for name, digest in snapshot.files.items() if name.startswith("data/")}
-    package = {name: digest for name, digest in snapshot.files.items() if name not in data}
+
+    snapshot: Snapshot
+    models: dict[str, Model]
+    common: dict[str, dict[str, str]]
+
+    @property
+    def device(self) -> str:
+        """The type of device: cpu, cuda or mps."""
+        return self.common["device"]["type"]
+
+
+def read_basis(root: Path, asked: Mapping[str, str | None], device: str) -> Basis:
+    """Read what executions rest on; needs neither the device nor torch, nor the models.
+
+    Parameters
+    ----------
+    root : Path
+        The book.
+    asked : dict of str to str or None
+        For each role, the checkpoint to use; None for the book's own.
+    device : {"cpu", "cuda", "mps"}
+    """
+    snapshot = take_snapshot(root, root / "_build" / ".packages" / "all")
+    common = {
+        "libraries": read_pins(root),
+        # Releases that fix bugs, 3.11.7 or 3.11.9, share executions: the machine with the
+        # device is seldom the one that builds the pages.
+        "python": {"version": ".".join(platform.python_version_tuple()[:2])},
+        "device": {"type": device},
+        "executions": {"format": str(FORMAT)},
+    }
+    return Basis(snapshot, find_models(snapshot.folder, asked), common)
+
+
+def fingerprint_of(chapter: Chapter, basis: Basis) -> Fingerprint:
+    """Compute the fingerprint of a chapter: its code, and what that code uses."""
+    code = [cell.source for _, cell in chapter.code_cells]
+    return fingerprint_of_code(code, chapter.key, chapter.models, chapter.data, basis)
+
+
+def fingerprint_of_code(
+    code: list[str],
+    key: str,
+    roles: tuple[str, ...] | None,
+    data: tuple[str, ...] | None,
+    basis: Basis,
+) -> Fingerprint:
+    """Compute the fingerprint of code that names some models and data sets; None is all."""
+    files = basis.snapshot.files_for(code, data)
+    of_data = {name: digest for name, digest in files.items() if name.startswith("data/")}
+    of_package = {name: digest for name, digest in files.items() if name not in of_data}
+    models = {role: basis.models[role].part for role in roles_of(roles, basis.models)}
     return Fingerprint(
-        {
-            "package": package,
-            "data": data,
-            "libraries": read_pins(root / "requirements.txt"),
-            # Releases that fix bugs, 3.11.7 or 3.11.9, share executions: the machine with the
-            # device is seldom the one that builds the pages.
-            "python": {"version": ".".join(platform.python_version_tuple()[:2])},
-            "model": model_part(snapshot.folder, model),
-            "device": {"type": device},
-            "executions": {"format": str(FORMAT)},
-        }
+        {"code": {"cells": key}, "package": of_package, "data": of_data, **models}
+        | basis.common
     )

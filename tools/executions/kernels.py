@@ -3,32 +3,71 @@
 import copy
 import os
 import platform
-import re
-import sysconfig
+import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from tqdm import tqdm
+from traitlets import default
 
-from tools.chapters import Chapter, Failure, code_cells
-from tools.executions.environment import Workplace, kernel_environment
+from tools.chapters import Chapter, Failure
+from tools.executions.environment import Workplace, kernel_variables
+from tools.executions.outputs import LARGEST_OUTPUT, find_fault, make_repeatable
 
 TRACEBACK_BEGINS = "An error occurred while executing the following cell:"
-WIDGET = "application/vnd.jupyter.widget-view+json"
 # A kernel picks free ports, and another program may take one of them before it does.
 KERNEL_STARTS = 3
-ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
+# Run by every kernel before its first cell.
+STARTUP = Path(__file__).with_name("startup.py")
+RUNNING: set["Client"] = set()
+
+
+class Task(NamedTuple):
+    """A chapter to execute, what it can import, and the models that it can load."""
+
+    chapter: Chapter
+    packages: Path
+    roles: list[str]
+
+
+class OwnKernel(AsyncKernelManager):
+    """Starts kernels of this very Python, whatever kernels a person has set up."""
+
+    @default("kernel_spec_manager")
+    def _no_folders(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+
+class Client(NotebookClient):
+    """Runs the cells of a notebook; stops a cell that shows too much."""
+
+    shown = 0
+
+    def process_message(self, msg: dict, cell: NotebookNode, cell_index: int):
+        """Count what a cell shows, and end the kernel where that is too much."""
+        if self.shown > LARGEST_OUTPUT:
+            return None
+        self.shown += len(str(msg["content"]))
+        if self.shown > LARGEST_OUTPUT:
+            cell.outputs = []
+            end_kernel(self)
+            return None
+        return super().process_message(msg, cell, cell_index)
 
 
 def execute_chapters(
-    chapters: list[Chapter],
+    tasks: list[Task],
     workplace: Workplace,
     n_parallel: int,
     keep: Callable[[Chapter, NotebookNode, dict], None],
@@ -38,7 +77,7 @@ def execute_chapters(
 
     Parameters
     ----------
-    chapters : list of Chapter
+    tasks : list of Task
     workplace : Workplace
     n_parallel : int
         How many at a time.
@@ -51,16 +90,15 @@ def execute_chapters(
     Returns
     -------
     list of Failure
-        The chapters that failed, in the order of ``chapters``. The others are not held up.
+        The chapters that failed, in the order of ``tasks``. The others are not held up.
     """
     failures = {}
-    n_cells = sum(len(chapter.code_cells) for chapter in chapters)
+    n_cells = sum(len(task.chapter.code_cells) for task in tasks)
     with (
-        kernel_environment(workplace),
         tqdm(total=n_cells, unit="cell", disable=None, leave=False) as bar,
         ThreadPoolExecutor(max(1, n_parallel)) as pool,
     ):
-        futures = {pool.submit(execute, c, workplace, bar.update): c for c in chapters}
+        futures = {pool.submit(execute, t, workplace, bar.update): t.chapter for t in tasks}
         try:
             for done, future in enumerate(as_completed(futures), start=1):
                 chapter = futures[future]
@@ -72,35 +110,54 @@ def execute_chapters(
                     keep(chapter, *result)
                     outcome = f"executed in {result[1]['seconds']:.1f} s"
                 bar.clear()
-                report(f"[{done}/{len(chapters)}] {chapter.name}: {outcome}")
+                report(f"[{done}/{len(tasks)}] {chapter.name}: {outcome}")
         except KeyboardInterrupt:
+            end_kernels()
             report("interrupted; chapters that were done stay in the cache")
-            # Threads would go on to the end of their cells. Kernels end with this process, and
-            # what is half-done is nowhere to be found, as after any other kill.
+            # Threads would go on to the end of their cells. What is half-done is nowhere to be
+            # found, as after any other kill.
             os._exit(130)
-    return [failures[chapter.name] for chapter in chapters if chapter.name in failures]
+    names = [task.chapter.name for task in tasks]
+    return [failures[name] for name in names if name in failures]
+
+
+def end_kernels() -> None:
+    """Kill every kernel that runs, and what it has started."""
+    for client in list(RUNNING):
+        end_kernel(client)
+
+
+def end_kernel(client: "Client") -> None:
+    """Kill a kernel and what it has started."""
+    process = getattr(getattr(client.km, "provisioner", None), "process", None)
+    if process is not None:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
 
 
 def execute(
-    chapter: Chapter, workplace: Workplace, advance: Callable[[], object] = lambda: None
+    task: Task, workplace: Workplace, advance: Callable[[], object] = lambda: None
 ) -> tuple[NotebookNode, dict] | Failure:
     """Execute one chapter in an empty folder, calling ``advance`` after each code cell.
 
     A chapter that reads a file by a relative path fails here: that file would not be part of
     the fingerprint.
     """
+    chapter = task.chapter
     started = time.perf_counter()
     when = datetime.now(UTC).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(KERNEL_STARTS):
             notebook = copy.deepcopy(chapter.notebook)
-            failure, cell_started = run_cells(chapter, notebook, folder, advance)
+            failure, cell_started = run_cells(task, workplace, notebook, folder, advance)
             if not failure or cell_started:
                 break
         if failure:
             return failure
-        make_repeatable(notebook, workplace, folder)
-    if failure := find_address(chapter, notebook):
+        folders = [Path(name) for name in workplace.models.values() if Path(name).is_absolute()]
+        hidden = {str(model): model.name for model in folders}
+        make_repeatable(notebook, hidden | {str(task.packages): "src", folder: "."})
+    if failure := find_fault(chapter, notebook):
         return failure
     record = {
         "executed": when,
@@ -111,8 +168,22 @@ def execute(
     return notebook, record
 
 
+@contextmanager
+def ipython_folder() -> Iterator[str]:
+    """Make a folder of settings for IPython, with our start-up file and nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "profile_default" / "startup" / STARTUP.name
+        place.parent.mkdir(parents=True)
+        place.write_bytes(STARTUP.read_bytes())
+        yield folder
+
+
 def run_cells(
-    chapter: Chapter, notebook: NotebookNode, folder: str, advance: Callable[[], object]
+    task: Task,
+    workplace: Workplace,
+    notebook: NotebookNode,
+    folder: str,
+    advance: Callable[[], object],
 ) -> tuple[Failure | None, bool]:
     """Run a notebook's cells in a new kernel, filling in their outputs.
 
@@ -122,48 +193,42 @@ def run_cells(
     cell_started : bool
         False if the kernel did not come as far as the first cell.
     """
-    current = {"cell": None}
-    with tempfile.TemporaryFile() as kernel_messages:
-        client = NotebookClient(
-            notebook,
-            timeout=chapter.time_limit,
-            allow_errors=False,
-            coalesce_streams=True,
-            # On a busy machine outputs come late: then wait, or fail; never go on without.
-            iopub_timeout=60,
-            raise_on_iopub_timeout=True,
-            record_timing=False,
-            shutdown_kernel="immediate",
-            resources={"metadata": {"path": folder}},
-            on_cell_start=lambda cell, cell_index: current.update(cell=cell_index + 1),
-            on_cell_executed=lambda **_: advance(),
-        )
+    chapter, current = task.chapter, {"cell": None}
+    if not chapter.code_cells:
+        return None, True
+
+    def start(cell, cell_index):
+        current["cell"], client.shown = cell_index + 1, 0
+
+    client = Client(
+        notebook,
+        kernel_manager_class=OwnKernel,
+        timeout=chapter.time_limit,
+        allow_errors=False,
+        # On a busy machine outputs come late: then wait, or fail; never go on without.
+        iopub_timeout=60,
+        raise_on_iopub_timeout=True,
+        record_timing=False,
+        shutdown_kernel="immediate",
+        resources={"metadata": {"path": folder}},
+        on_cell_start=start,
+        on_cell_executed=lambda **_: advance(),
+    )
+    with tempfile.TemporaryFile() as kernel_messages, ipython_folder() as settings:
+        variables = kernel_variables(workplace, task.packages, task.roles)
+        RUNNING.add(client)
         try:
-            if chapter.code_cells:
-                client.execute(stderr=kernel_messages)
+            client.execute(stderr=kernel_messages, env=variables | {"IPYTHONDIR": settings})
         except Exception as error:  # each is told with its cell and traceback
             kernel_messages.seek(0)
             messages = kernel_messages.read().decode(errors="replace").strip()
-            failure = describe_failure(chapter, notebook, current["cell"], error, messages)
+            too_much = ValueError(f"the cell shows more than {LARGEST_OUTPUT / 1e6:.0f} MB")
+            why = too_much if client.shown > LARGEST_OUTPUT else error
+            failure = describe_failure(chapter, notebook, current["cell"], why, messages)
             return failure, current["cell"] is not None
+        finally:
+            RUNNING.discard(client)
     return None, True
-
-
-def find_address(chapter: Chapter, notebook: NotebookNode) -> Failure | None:
-    """Return a failure if an output shows a memory address: another one at each execution."""
-    for number, cell in code_cells(notebook):
-        for output in cell.outputs:
-            shown = [output.get("text", ""), *output.get("traceback", [])]
-            shown += [text for text in output.get("data", {}).values() if isinstance(text, str)]
-            if match := ADDRESS.search("\n".join(shown)):
-                return Failure(
-                    chapter.name,
-                    chapter.place(number),
-                    f"the output shows a memory address, {match.group()!r}, which is another "
-                    "one at each execution",
-                    cell.source,
-                )
-    return None
 
 
 def describe_failure(
@@ -190,50 +255,3 @@ def describe_failure(
     if not isinstance(error, CellExecutionError):  # its traceback begins with the cell
         traceback = f"{notebook.cells[cell_number - 1].source}\n{'-' * 40}\n{traceback}"
     return Failure(chapter.name, chapter.place(cell_number), what, traceback)
-
-
-def make_repeatable(notebook: NotebookNode, workplace: Workplace, folder: str) -> None:
-    """Take out of an executed notebook what would differ at the next execution of the same.
-
-    Ids of cells are random; widgets carry random ids, show progress that is over, and need
-    scripts from another host; paths and process numbers belong to this machine.
-    """
-    notebook.metadata.pop("widgets", None)
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell["id"] = f"cell-{number}"
-        if cell.cell_type != "code":
-            continue
-        cell.metadata.pop("execution", None)
-        cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
-        for output in cell.outputs:
-            hide_machine(output, workplace, folder)
-
-
-def machine_paths(workplace: Workplace, folder: str) -> list[tuple[re.Pattern, str]]:
-    """Return the paths of this machine that outputs may show, and what to write instead."""
-    paths = [
-        (str(workplace.packages), "src"),
-        (sysconfig.get_path("purelib"), "site-packages"),
-        (sysconfig.get_path("platlib"), "site-packages"),
-        (sysconfig.get_path("stdlib"), "python"),
-        (folder, "."),
-    ]
-    home = str(Path.home())
-    paths += [
-        (path.replace(home, "~", 1), short) for path, short in paths if path.startswith(home)
-    ]
-    found = [(re.compile(re.escape(path)), short) for path, short in paths]
-    temporary = re.escape(tempfile.gettempdir())
-    return [(re.compile(rf"{temporary}/ipykernel_\d+/\d+\.py"), "cell.py"), *found]
-
-
-def hide_machine(output: NotebookNode, workplace: Workplace, folder: str) -> None:
-    """Shorten the paths in what a cell printed or raised."""
-    for pattern, short in machine_paths(workplace, folder):
-        if output.output_type == "stream":
-            output.text = pattern.sub(short, output.text)
-        elif output.output_type == "error":
-            output.traceback = [pattern.sub(short, line) for line in output.traceback]
-            output.evalue = pattern.sub(short, output.evalue)
-        elif "text/plain" in output.get("data", {}):
-            output.data["text/plain"] = pattern.sub(short, output.data["text/plain"])

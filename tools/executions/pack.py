@@ -1,8 +1,10 @@
 """Carry executions from one machine to another in one file.
 
-A pack is a gzipped tar archive of ``manifest.json`` and the files of each execution. It is
-taken over whole or not at all: every file is checked against the manifest, and what the
-executions rest on against this checkout, before anything is written where builds look.
+A pack is a gzipped tar archive of ``manifest.json`` and the two files of each execution. It is
+taken over whole or not at all: every execution is checked, against the manifest and against
+what its chapter rests on in this checkout, before anything is written where builds look.
+
+A pack is shown to readers as if it had been made here. Take one from somebody you trust.
 """
 
 import gzip
@@ -10,65 +12,59 @@ import io
 import json
 import os
 import re
-import shutil
 import tarfile
-import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from tools.desk import BuildError, sha256_of_text, to_json
 from tools.executions.fingerprint import Fingerprint
-from tools.executions.store import NOTEBOOK, RECORD, Execution, Store, read_execution
+from tools.executions.store import NOTEBOOK, RECORD, Execution, Store, check_execution, slug
 
 MANIFEST = "manifest.json"
-MEMBER = re.compile(rf"executed/[0-9a-f]{{32}}/({re.escape(NOTEBOOK)}|{re.escape(RECORD)})")
+FILES = "|".join(re.escape(name) for name in (NOTEBOOK, RECORD))
+MEMBER = re.compile(rf"([\w.-]+)/([0-9a-f]{{16}})/({FILES})")
 # Executed notebooks of the whole book are a few megabytes: far more is not a pack of this book.
 LARGEST_PACK = 500_000_000
+MOST_MEMBERS = 2_000
 
 
 def pack(store: Store, executions: list[Execution], file: Path) -> None:
     """Write executions and what they rest on into a file; the same give the same bytes."""
     members = {}
     for execution in executions:
-        folder = store.folder / "executed" / execution.key
+        folder = store.place(execution.record["chapter"], execution.fingerprint)
         for name in (NOTEBOOK, RECORD):
-            members[f"executed/{execution.key}/{name}"] = (folder / name).read_text("utf-8")
-    manifest = {
-        "fingerprint": store.fingerprint.parts,
-        "files": {name: sha256_of_text(text) for name, text in members.items()},
-    }
-    members[MANIFEST] = to_json(manifest)
+            place = f"{folder.parent.name}/{folder.name}/{name}"
+            members[place] = (folder / name).read_text("utf-8")
+    members[MANIFEST] = to_json({name: sha256_of_text(text) for name, text in members.items()})
     draft = file.with_name(f".{file.name}.draft")
     # No time of packing and no name of a user: gzip and tar would write both.
-    with (
-        draft.open("wb") as raw,
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
-    ):
-        for name, text in sorted(members.items()):
-            content = text.encode()
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    os.replace(draft, file)
+    try:
+        with (
+            draft.open("wb") as raw,
+            gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+        ):
+            for name, text in sorted(members.items()):
+                content = text.encode()
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        os.replace(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
-def read_pack(file: Path) -> tuple[Fingerprint, dict[str, str]]:
-    """Read a pack into memory, checking all of it.
-
-    Returns
-    -------
-    fingerprint : Fingerprint
-        What its executions rest on.
-    files : dict of str to str
-        Their texts, by name, without the manifest.
+def read_members(file: Path) -> dict[str, str]:
+    """Read the texts in a pack into memory, by their names.
 
     Raises
     ------
     BuildError
-        If it is damaged, incomplete, or holds anything but executions.
+        If it is damaged, or holds anything but executions.
     """
-    texts = {}
+    texts: dict[str, str] = {}
     try:
         with gzip.open(file) as packed:
             content = packed.read(LARGEST_PACK + 1)  # to the end, so that its CRC is checked
@@ -77,27 +73,22 @@ def read_pack(file: Path) -> tuple[Fingerprint, dict[str, str]]:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             for member in archive:
                 check_member(member, texts, file)
-                texts[member.name] = archive.extractfile(member).read().decode("utf-8")
-        manifest = json.loads(texts.pop(MANIFEST))
-        fingerprint, digests = Fingerprint(manifest["fingerprint"]), dict(manifest["files"])
-        fingerprint.digest, fingerprint.checkpoint, fingerprint.device  # noqa: B018
+                texts[member.name] = read_member(archive, member)
     except FileNotFoundError:
         raise BuildError(f"{file} does not exist") from None
-    except KeyError as error:
-        raise BuildError(f"{file} is not a pack of executions: it lacks {error}") from error
-    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, TypeError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise BuildError(
             f"{file} is damaged or not a pack of executions ({reason}): pack it again"
         ) from error
-    wrong = [
-        name
-        for name in sorted(texts.keys() | digests.keys())
-        if name not in texts or digests.get(name) != sha256_of_text(texts[name])
-    ]
-    if wrong:
-        raise BuildError(f"{file} is damaged: {', '.join(wrong)} is not what was packed")
-    return fingerprint, texts
+    return texts
+
+
+def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    """Read one file of a pack."""
+    content = archive.extractfile(member)
+    assert content is not None, "check_member lets only plain files pass"
+    return content.read().decode("utf-8")
 
 
 def check_member(member: tarfile.TarInfo, seen: dict[str, str], file: Path) -> None:
@@ -108,66 +99,92 @@ def check_member(member: tarfile.TarInfo, seen: dict[str, str], file: Path) -> N
     BuildError
         For any of these.
     """
-    if not member.isfile():
-        what = "a link" if member.issym() or member.islnk() else "no plain file"
-        raise BuildError(f"{file} is refused: {member.name!r} in it is {what}")
-    if member.name != MANIFEST and not MEMBER.fullmatch(member.name):
-        raise BuildError(
-            f"{file} is refused: {member.name!r} in it is no execution and may lead outside "
-            "the folder of the cache"
-        )
-    if member.name in seen:
-        raise BuildError(f"{file} is refused: it holds {member.name!r} twice")
+    what = None
+    if member.issym() or member.islnk():
+        what = f"{member.name!r} in it is a link"
+    elif not member.isreg() or member.issparse():
+        what = f"{member.name!r} in it is no plain file"
+    elif member.name != MANIFEST and not MEMBER.fullmatch(member.name):
+        what = f"{member.name!r} in it is no execution and may lead outside the cache"
+    elif member.name in seen:
+        what = f"it holds {member.name!r} twice"
+    elif len(seen) > MOST_MEMBERS or member.size > LARGEST_PACK:
+        what = "it is too large for executions of a book"
+    if what:
+        raise BuildError(f"{file} is refused: {what}")
 
 
-def unpack(root: Path, file: Path, fingerprint_here) -> tuple[Store, int]:
-    """Take over the executions in a pack.
-
-    Parameters
-    ----------
-    root : Path
-        The book.
-    file : Path
-    fingerprint_here : callable
-        Given a checkpoint and a type of device, returns this checkout's fingerprint.
+def read_pack(file: Path) -> list[tuple[Execution, str, str]]:
+    """Read a pack, checking all of it.
 
     Returns
     -------
-    store : Store
-        Where they are now.
-    n_executions : int
+    list of (Execution, str, str)
+        Each execution, and the texts of its notebook and of its record.
 
     Raises
     ------
     BuildError
-        If the pack is damaged, or made from other code, data, libraries or model.
+        If it is damaged, incomplete, or holds anything but executions.
     """
-    packed, texts = read_pack(file)
-    here = fingerprint_here(packed.checkpoint, packed.device)
-    if differences := packed.differences(here, "here"):
-        listed = "\n  ".join(differences[:12])
+    texts = read_members(file)
+    try:
+        manifest = dict(json.loads(texts.pop(MANIFEST)))
+    except (KeyError, ValueError, TypeError):
+        raise BuildError(
+            f"{file} is not a pack of executions: its {MANIFEST} is missing or damaged"
+        ) from None
+    wrong = [
+        name
+        for name in sorted(texts.keys() | manifest.keys())
+        if name not in texts or manifest.get(name) != sha256_of_text(texts[name])
+    ]
+    if wrong:
+        raise BuildError(f"{file} is damaged: {', '.join(wrong)} is not what was packed")
+    found = []
+    for folder in sorted({name.rpartition("/")[0] for name in texts}):
+        notebook, record = (texts.get(f"{folder}/{name}", "") for name in (NOTEBOOK, RECORD))
+        execution = check_execution(folder.rpartition("/")[2], notebook, record)
+        if execution is None or slug(execution.record["chapter"]) != folder.partition("/")[0]:
+            raise BuildError(f"{file} is refused: execution {folder} in it is broken")
+        found.append((execution, notebook, record))
+    return found
+
+
+def unpack(
+    store: Store, file: Path, fingerprint_here: Callable[[Execution], Fingerprint | None]
+) -> list[Execution]:
+    """Take over the executions in a pack.
+
+    Parameters
+    ----------
+    store : Store
+    file : Path
+    fingerprint_here : callable
+        Given an execution, returns what its chapter rests on in this checkout, on the same
+        models and device; None if there is no such chapter.
+
+    Raises
+    ------
+    BuildError
+        If the pack is damaged, or made from other chapters, code, data, libraries or models.
+    """
+    packed = read_pack(file)
+    differences: dict[str, None] = {}  # in order, each once
+    for execution, *_ in packed:
+        here = fingerprint_here(execution)
+        if here is None:
+            differences[f"{execution.record['chapter']} is no chapter of this book"] = None
+        else:
+            differences |= dict.fromkeys(execution.fingerprint.differences(here, "here"))
+    if differences:
+        listed = "\n  ".join(list(differences)[:12])
         more = f"\n  and {len(differences) - 12} more" if len(differences) > 12 else ""
         raise BuildError(
             f"{file} was made from something else than this checkout. In the pack, compared "
             f"with here:\n  {listed}{more}\nCheck out what it was made from, or pack again."
         )
-    store = Store(root, here)
-    store.family.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".unpack-", dir=store.family))
-    try:
-        for name, text in texts.items():
-            (draft / name).parent.mkdir(parents=True, exist_ok=True)
-            (draft / name).write_text(text, "utf-8")
-        executions = sorted((draft / "executed").glob("*"))
-        for folder in executions:
-            if read_execution(folder) is None:
-                raise BuildError(f"{file} is refused: execution {folder.name} in it is broken")
-        for folder in executions:
-            place = store.folder / "executed" / folder.name
-            shutil.rmtree(place, ignore_errors=True)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(folder, place)
-        store.describe()
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return store, len(executions)
+    for execution, notebook, record in packed:
+        place = store.place(execution.record["chapter"], execution.fingerprint)
+        store.put(place, notebook, record)
+    return [execution for execution, *_ in packed]

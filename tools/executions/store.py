@@ -1,20 +1,19 @@
-"""Keep executions: one folder for each checkpoint, device and fingerprint.
+"""Keep executions: a folder for each chapter, and in it one for each fingerprint.
 
-    .jupyter_cache/sentence-transformers--all-MiniLM-L6-v2-cpu/3f2a.../
-        fingerprint.json            what these executions rest on, part by part
-        executed/<key>/base.ipynb   an executed notebook, as jupyter-cache keeps it
-        executed/<key>/execution.json   when, on what, how long; the notebook's digest
-        global.db                   jupyter-cache's index, which MyST-NB looks up
+    .jupyter_cache/chapters--tokens/3f2a91c0b7d4e865/
+        base.ipynb       the executed notebook, as jupyter-cache keeps it
+        execution.json   when, on what, how long; what it rests on; the notebook's digest
 
-The files are the truth and the index is derived from them, anew for each build: a database that
-a killed build left half-written is never read. A notebook appears under ``executed`` in one
-rename, complete, and is checked whenever it is looked up.
+An execution appears in one rename, complete, and is checked whenever it is looked up. For
+Sphinx the executions of a build are laid out anew as jupyter-cache's own folder, whose index
+MyST-NB looks up: a database that a killed build left half-written is never read.
 """
 
 import datetime
 import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +23,17 @@ from jupyter_cache.cache.db import NbCacheRecord
 from nbformat import NotebookNode
 
 from tools.chapters import Chapter, hashed_notebook
-from tools.desk import sha256_of_text, to_json, write_atomically
+from tools.desk import BuildError, sha256_of_text, to_json
 from tools.executions.fingerprint import Fingerprint
 
 CACHE_FOLDER = ".jupyter_cache"
 NOTEBOOK, RECORD = "base.ipynb", "execution.json"
-# Folders of earlier fingerprints that stay, so that going back to a branch executes nothing.
+# Executions under earlier fingerprints that stay, so that going back to a branch runs nothing.
 EARLIER_KEPT = 5
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "chapter": str, "executed": str, "seconds": (int, float), "device": str, "python": str,
+    "sha256": str, "fingerprint": dict,
+}  # fmt: skip
 
 
 class Execution(NamedTuple):
@@ -38,137 +41,155 @@ class Execution(NamedTuple):
 
     Attributes
     ----------
-    key : str
-        jupyter-cache's digest of kernel and code cells.
     notebook : NotebookNode
         The code cells with their outputs.
     record : dict
         ``chapter``, ``executed`` (UTC, ISO 8601), ``seconds``, ``device``, ``python``,
-        ``sha256`` of the notebook's file.
+        ``fingerprint`` (its parts), ``sha256`` of the notebook's file.
     """
 
-    key: str
     notebook: NotebookNode
     record: dict
 
-
-class Store:
-    """The executions of one checkpoint on one device under one fingerprint."""
-
-    def __init__(self, root: Path, fingerprint: Fingerprint):
-        self.fingerprint = fingerprint
-        self.family = root / CACHE_FOLDER / family_name(fingerprint)
-        self.folder = self.family / fingerprint.digest
-
-    def find(self, key: str) -> Execution | None:
-        """Look an execution up; None if there is none, or if its files are damaged."""
-        return read_execution(self.folder / "executed" / key)
-
-    def all(self) -> list[Execution]:
-        """Return every execution, of whatever code; the order has no meaning."""
-        found = [read_execution(folder) for folder in (self.folder / "executed").glob("*")]
-        return [execution for execution in found if execution is not None]
-
-    def keep(self, chapter: Chapter, executed: NotebookNode, record: dict) -> None:
-        """Add an execution, so that it is there as a whole or not at all.
-
-        Parameters
-        ----------
-        chapter : Chapter
-        executed : NotebookNode
-            The chapter's notebook with its outputs.
-        record : dict
-            See :class:`Execution`; the digest is added here.
-        """
-        code, key = hashed_notebook(executed)
-        text = nbformat.writes(code, nbformat.NO_CONVERT)
-        record = {"chapter": chapter.name, **record, "sha256": sha256_of_text(text)}
-        draft = self.folder / "executed" / f".{key}"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        (draft / NOTEBOOK).write_text(text, "utf-8")
-        (draft / RECORD).write_text(to_json(record), "utf-8")
-        place = self.folder / "executed" / key
-        shutil.rmtree(place, ignore_errors=True)
-        os.replace(draft, place)
-        self.describe()
-
-    def describe(self) -> None:
-        """Write down what these executions rest on, and that they are in use."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / "fingerprint.json", to_json(self.fingerprint.parts))
-
-    def write_index(self, executions: list[Execution]) -> None:
-        """Write jupyter-cache's database, from nothing."""
-        self.describe()
-        for leftover in self.folder.glob("global.db*"):
-            leftover.unlink()
-        cache = get_cache(str(self.folder))
-        for execution in executions:
-            NbCacheRecord.create_record(
-                uri=execution.record["chapter"],
-                hashkey=execution.key,
-                db=cache.db,
-                data={"execution_seconds": execution.record["seconds"]},
-                created=datetime.datetime.fromisoformat(execution.record["executed"]),
-            )
-        cache.db.dispose()
-
-    def earlier(self) -> list["Store"]:
-        """Return the stores of this model's and device's other fingerprints, latest first."""
-        stores = []
-        for folder in self.family.glob("*"):
-            fingerprint = read_fingerprint(folder)
-            if fingerprint is not None and folder != self.folder:
-                store = Store(self.family.parent.parent, fingerprint)
-                store.folder = folder
-                stores.append(store)
-        return sorted(stores, key=lambda store: store.last_used, reverse=True)
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What it rests on."""
+        return Fingerprint(self.record["fingerprint"])
 
     @property
-    def last_used(self) -> float:
-        """When a build last used these executions, in seconds since the epoch."""
-        return (self.folder / "fingerprint.json").stat().st_mtime
+    def key(self) -> str:
+        """jupyter-cache's digest of kernel and code cells."""
+        return self.record["fingerprint"]["code"]["cells"]
 
-    def prune(self, executions: list[Execution]) -> None:
-        """Remove executions of code that is no longer in the book, and old fingerprints."""
-        wanted = {execution.key for execution in executions}
-        for folder in (self.folder / "executed").glob("*"):
-            if folder.name not in wanted:
+
+class Store:
+    """The executions of a book."""
+
+    def __init__(self, root: Path):
+        self.folder = root / CACHE_FOLDER
+
+    def place(self, chapter: str, fingerprint: Fingerprint) -> Path:
+        """Return the folder of a chapter's execution."""
+        return self.folder / slug(chapter) / fingerprint.digest
+
+    def find(self, chapter: str, fingerprint: Fingerprint) -> Execution | None:
+        """Look an execution up; None if there is none, or if its files are damaged."""
+        return read_execution(self.place(chapter, fingerprint))
+
+    def keep(
+        self, chapter: Chapter, fingerprint: Fingerprint, executed: NotebookNode, record: dict
+    ) -> None:
+        """Add an execution, so that it is there as a whole or not at all."""
+        code, _ = hashed_notebook(executed)
+        text = nbformat.writes(code, nbformat.NO_CONVERT)
+        record = {
+            "chapter": chapter.name, **record,
+            "fingerprint": fingerprint.parts, "sha256": sha256_of_text(text),
+        }  # fmt: skip
+        self.put(self.place(chapter.name, fingerprint), text, to_json(record))
+
+    def put(self, place: Path, notebook: str, record: str) -> None:
+        """Write the two files of an execution, in one rename."""
+        draft = place.with_name(f".{place.name}")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        (draft / NOTEBOOK).write_text(notebook, "utf-8")
+        (draft / RECORD).write_text(record, "utf-8")
+        shutil.rmtree(place, ignore_errors=True)
+        os.replace(draft, place)
+
+    def folders(self, chapter: str) -> list[Path]:
+        """Return the folders of a chapter's executions, the last used first."""
+        found = [path for path in (self.folder / slug(chapter)).glob("*") if path.is_dir()]
+        return sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
+
+    def earlier(self, chapter: str) -> list[Execution]:
+        """Return a chapter's executions under any fingerprint, the last used first."""
+        found = [read_execution(folder) for folder in self.folders(chapter)]
+        return [execution for execution in found if execution is not None]
+
+    def prune(self, used: dict[str, Fingerprint]) -> None:
+        """Note what a build used; of each chapter, models and device keep the last few."""
+        for chapter, fingerprint in used.items():
+            os.utime(self.place(chapter, fingerprint))
+            seen: Counter = Counter()
+            for folder in self.folders(chapter):
+                execution = read_execution(folder)
+                basis = basis_of(execution.fingerprint) if execution else ()
+                seen[basis] += 1
+                if execution is None or seen[basis] > 1 + EARLIER_KEPT:
+                    shutil.rmtree(folder, ignore_errors=True)
+        for folder in self.folder.glob("*"):
+            if folder.name not in {slug(chapter) for chapter in used}:
                 shutil.rmtree(folder, ignore_errors=True)
-        known = {self.folder, *(store.folder for store in self.earlier()[:EARLIER_KEPT])}
-        for folder in self.family.glob("*"):
-            if folder not in known:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
-def family_name(fingerprint: Fingerprint) -> str:
-    """Return the folder's name for a checkpoint and device."""
-    return f"{fingerprint.checkpoint.replace('/', '--')}-{fingerprint.device}"
+def slug(chapter: str) -> str:
+    """Return the folder's name for a chapter."""
+    return chapter.replace("/", "--")
 
 
-def read_fingerprint(folder: Path) -> Fingerprint | None:
-    """Read what the executions in a folder rest on; None if it does not say."""
-    try:
-        fingerprint = Fingerprint(json.loads((folder / "fingerprint.json").read_text("utf-8")))
-        family_name(fingerprint)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return fingerprint
+def basis_of(fingerprint: Fingerprint) -> tuple[str, ...]:
+    """Return the device and the models of an execution: those beside it lie apart."""
+    models = {r: p["checkpoint"] for r, p in fingerprint.parts.items() if "checkpoint" in p}
+    return (fingerprint.parts["device"]["type"], *sorted(models.values()))
 
 
 def read_execution(folder: Path) -> Execution | None:
     """Read an execution and check it; None if anything about it is wrong."""
     try:
-        record = json.loads((folder / RECORD).read_text("utf-8"))
-        text = (folder / NOTEBOOK).read_text("utf-8")
-        if record["sha256"] != sha256_of_text(text):
-            return None
-        notebook = nbformat.reads(text, as_version=nbformat.NO_CONVERT)
-        datetime.datetime.fromisoformat(record["executed"])
-        complete = {"chapter", "executed", "seconds", "device", "python"} <= record.keys()
-        if not complete or hashed_notebook(notebook)[1] != folder.name:
-            return None
-    except (OSError, ValueError, KeyError, AttributeError, nbformat.ValidationError):
+        record = (folder / RECORD).read_text("utf-8")
+        return check_execution(folder.name, (folder / NOTEBOOK).read_text("utf-8"), record)
+    except (OSError, ValueError):
         return None
-    return Execution(folder.name, notebook, record)
+
+
+def check_execution(digest: str, notebook: str, record: str) -> Execution | None:
+    """Make an execution of the texts of its two files; None if anything about it is wrong."""
+    try:
+        told = json.loads(record)
+        if any(not isinstance(told[name], kind) for name, kind in TYPES.items()):
+            return None
+        execution = Execution(nbformat.reads(notebook, nbformat.NO_CONVERT), told)
+        datetime.datetime.fromisoformat(told["executed"])
+        right = (
+            told["sha256"] == sha256_of_text(notebook)
+            and execution.fingerprint.digest == digest
+            and hashed_notebook(execution.notebook)[1] == execution.key
+            and basis_of(execution.fingerprint) != ()
+        )
+    except Exception:  # a record may hold any JSON whatever, and be wrong in any way
+        return None
+    return execution if right else None
+
+
+def lay_out_for_sphinx(executions: list[Execution], folder: Path) -> None:
+    """Lay executions out as jupyter-cache's folder, from nothing.
+
+    Raises
+    ------
+    BuildError
+        If two chapters have the same code and different outputs.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    cache = get_cache(str(folder))
+    by_key: dict[str, Execution] = {}
+    for execution in executions:
+        other = by_key.setdefault(execution.key, execution)
+        if other is not execution:
+            if other.notebook != execution.notebook:
+                names = f"{other.record['chapter']} and {execution.record['chapter']}"
+                raise BuildError(f"{names} have the same code and other outputs: change a cell")
+            continue
+        place = folder / "executed" / execution.key / NOTEBOOK
+        place.parent.mkdir(parents=True)
+        place.write_text(nbformat.writes(execution.notebook, nbformat.NO_CONVERT), "utf-8")
+        NbCacheRecord.create_record(
+            uri=execution.record["chapter"],
+            hashkey=execution.key,
+            db=cache.db,
+            data={"execution_seconds": execution.record["seconds"]},
+            created=datetime.datetime.fromisoformat(execution.record["executed"]),
+        )
+    cache.db.dispose()

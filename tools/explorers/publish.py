@@ -4,7 +4,6 @@ It is made from the installed model by ``tools/explorers/make.py``, once for eac
 and kept in ``_build/explorer``. Nothing of it is committed.
 """
 
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -13,15 +12,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.desk import ROOT, BuildError
-from tools.executions.fingerprint import Fingerprint
-from tools.executions.model import has_weights
+from tools.desk import ROOT, BuildError, sha256_of_text
+from tools.executions.fingerprint import Basis, fingerprint_of_code
 
 ASSETS = Path("_static/explorer/assets")
 
 
 def add_in_page_model(
-    root: Path, fingerprint: Fingerprint, html: Path, report: Callable[[str], None]
+    root: Path, basis: Basis, html: Path, report: Callable[[str], None]
 ) -> None:
     """Add the explorers' assets to pages that have just been written.
 
@@ -36,33 +34,34 @@ def add_in_page_model(
     """
     if not (root / "_static" / "explorer").is_dir():
         return
-    made = root / "_build" / "explorer" / assets_key(fingerprint)
+    made = root / "_build" / "explorer" / assets_key(basis)
     if not made.is_dir():
         if importlib.util.find_spec("torch") is None:
             report("torch is not installed: the pages are built without the in-page model")
             return
-        if not has_weights(root / "_build" / ".packages", fingerprint.checkpoint):
+        if not basis.models["encoder"].here:
             report("the model is not here: the pages are built without the in-page model")
             return
         report("making the in-page model")
-        make_assets(fingerprint, made)
+        make_assets(basis, made)
     shutil.copytree(made, html / ASSETS, copy_function=link_or_copy)
 
 
-def assets_key(fingerprint: Fingerprint) -> str:
-    """Name assets after all they are made from: the fingerprint, and the programs beside."""
-    programs = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return hashlib.sha256(fingerprint.digest.encode() + b"".join(programs)).hexdigest()[:16]
+def assets_key(basis: Basis) -> str:
+    """Name assets after all they are made from: these programs, and what they use."""
+    programs = [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
+    key = sha256_of_text("".join(programs))
+    return fingerprint_of_code(programs, key, ("encoder",), None, basis).digest
 
 
-def make_assets(fingerprint: Fingerprint, place: Path) -> None:
+def make_assets(basis: Basis, place: Path) -> None:
     """Make the assets in a draft folder, then put them in place and drop those made before."""
     draft = place.with_name("draft")
     shutil.rmtree(draft, ignore_errors=True)
     shutil.rmtree(place.parent, ignore_errors=True)
     command = [sys.executable, "-m", "tools.explorers.make", "--out", str(draft)]
     run = subprocess.run(
-        [*command, "--model", fingerprint.checkpoint],
+        [*command, "--model", basis.models["encoder"].asked_for],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},  # sums in one order, on every machine
         capture_output=True,

@@ -1,6 +1,7 @@
 """Write a model's weights as whole numbers of 10 bits, and measure the error that makes."""
 
 import copy
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,7 +103,7 @@ def pack_weights(
         return offset
 
     for name, parameter in parameters.items():
-        tensor = {"name": name, "shape": list(parameter.shape)}
+        tensor: dict[str, Any] = {"name": name, "shape": list(parameter.shape)}
         if name in quantized:
             values, scales = quantized[name]
             tensor |= {
@@ -138,11 +139,11 @@ def measure_error(lines: list[str], encoder, quantized: dict) -> dict:
         same_top.append((attention.argmax(-1) == attention_rounded.argmax(-1)).ravel())
         a, b = hidden[-1].mean(0), hidden_rounded[-1].mean(0)
         cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
-    differences = np.concatenate(differences)
+    every_difference = np.concatenate(differences)
     return {
         "n_texts": len(lines),
-        "attention_max": round(float(differences.max()), 5),
-        "attention_mean": round(float(differences.mean()), 6),
+        "attention_max": round(float(every_difference.max()), 5),
+        "attention_mean": round(float(every_difference.mean()), 6),
         "pooled_cosine_min": round(float(min(cosines)), 6),
         "same_top_token": round(float(np.concatenate(same_top).mean()), 4),
     }

@@ -6,6 +6,7 @@
 import argparse
 import io
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
@@ -14,10 +15,11 @@ from tools.desk import ROOT
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 from tools.site.serve import SITE, served
 
+Theme = Literal["light", "dark"]
 PICTURE = ROOT / ".github" / "picture.png"
 
 
-def take(browser: Browser, url: str, width: int, height: int, theme: str) -> Image.Image:
+def take(browser: Browser, url: str, width: int, height: int, theme: Theme) -> Image.Image:
     """Open a page in a window of some size; return what is to be seen."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=theme, device_scale_factor=1.5

@@ -1,8 +1,8 @@
 """The encoder rebuilt from its own weights: a BERT in one sitting.
 
 Every function takes the weights from a ``transformers`` model and does the arithmetic itself.
-:func:`encode` returns the model's hidden states to 1e-5. Dropout is left out: in evaluation
-mode it does nothing.
+:func:`encode` returns the model's hidden states, in float32 to 1e-5 and in float64 to 1e-12.
+Dropout is left out: in evaluation mode it does nothing.
 
 Chapter: *Large Language Models: An Introduction*, "Components of the Transformer".
 Source: Devlin et al. (2019), "BERT", section 3, and Vaswani et al. (2017), section 3.
@@ -122,6 +122,69 @@ def encoder_layer(
     return layer_norm(attended + transformed, layer.output.LayerNorm), weights
 
 
+# All that a BERT is made of; a part of another kind computes something else.
+PARTS = {
+    *(f"Bert{part}" for part in [
+        "Model", "Embeddings", "Encoder", "Layer", "Attention", "SelfAttention", "SelfOutput",
+        "Intermediate", "Output", "Pooler",
+    ]),
+    "ModuleList", "Embedding", "Linear", "LayerNorm", "Dropout", "GELUActivation", "Tanh",
+}  # fmt: skip
+
+
+def check_rebuilt(model: BertModel) -> None:
+    """Check that a model is a BERT in which nothing is other than here.
+
+    Raises
+    ------
+    TypeError
+        If it is another model, has another activation, attention or precision, sees only
+        what came before, or is in training mode; names all of these.
+    """
+    if not isinstance(model, BertModel) or model.config.model_type != "bert":
+        raise TypeError(
+            f"this rebuilds a BERT (BertModel), not a {type(model).__name__} of type "
+            f"{model.config.model_type!r}"
+        )
+    other = [
+        f"{name} is {value!r}, not {ours!r}"
+        for name, ours in {
+            "hidden_act": "gelu",
+            "is_decoder": False,
+            "add_cross_attention": False,
+            "position_embedding_type": "absolute",
+        }.items()
+        if (value := getattr(model.config, name, ours)) != ours
+    ]
+    kinds = {type(module).__name__ for module in model.modules()} - PARTS
+    if kinds:
+        other.append(f"it has parts of another kind: {', '.join(sorted(kinds))}")
+    dtypes = {str(weight.dtype) for weight in model.parameters()}
+    if len(dtypes) > 1 or not dtypes <= {"torch.float32", "torch.float64"}:
+        other.append(f"it computes in {', '.join(sorted(dtypes))}: call model.float()")
+    if any(module.training for module in model.modules()):
+        other.append("it is in training mode: call model.eval()")
+    if other:
+        raise TypeError("this BERT is not the one rebuilt here: " + "; ".join(other))
+
+
+def check_batch(batch: Mapping[str, Tensor]) -> None:
+    """Check that a batch is what a tokenizer returns for a BERT.
+
+    Raises
+    ------
+    TypeError
+        If one of its three parts is missing, or no Tensor.
+    """
+    parts = ["input_ids", "token_type_ids", "attention_mask"]
+    wrong = [part for part in parts if not isinstance(batch.get(part), Tensor)]
+    if wrong:
+        raise TypeError(
+            f"the batch has no tensor for {', '.join(wrong)}: call tokenizer(texts, "
+            "padding=True, return_tensors='pt')"
+        )
+
+
 def encode(batch: Mapping[str, Tensor], model: BertModel) -> tuple[list[Tensor], list[Tensor]]:
     """Run the whole encoder on a batch, keeping every layer.
 
@@ -141,12 +204,13 @@ def encode(batch: Mapping[str, Tensor], model: BertModel) -> tuple[list[Tensor],
     Raises
     ------
     TypeError
-        If the model is no BERT.
+        If the model is no BERT, the batch holds no tensors, or the model has a part that is
+        not rebuilt here.
     ValueError
         If a text is all padding, or longer than the model's positions.
     """
-    if model.config.model_type != "bert":
-        raise TypeError(f"this rebuilds a BERT, not a {model.config.model_type!r} model")
+    check_rebuilt(model)
+    check_batch(batch)
     n_heads = model.config.num_attention_heads
     mask = padding_mask(batch["attention_mask"])
     hidden_states = [embed_tokens(batch["input_ids"], batch["token_type_ids"], model)]

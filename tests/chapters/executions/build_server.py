@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import traceback
-from pathlib import Path
 
 import tools.book.build
 import tools.executions.command
@@ -75,9 +74,8 @@ def run(request: dict) -> None:
         count_file = request["output"] + ".count"
         sys.addaudithook(KillSwitch(request["folder"], request["kill_at"], count_file))
         if "SMALL_BOOK_LOSE_INDEX" in os.environ:
-            tools.book.build.Store.write_index = lambda store, _: store.describe()
-            for index in Path(request["folder"]).glob(".jupyter_cache/*/*/global.db"):
-                index.unlink()
+            lay_out = tools.book.pages.lay_out_for_sphinx
+            tools.book.pages.lay_out_for_sphinx = lambda _, folder: lay_out([], folder)
         status = importlib.import_module(request["module"]).main(request["arguments"])
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 1

@@ -52,7 +52,11 @@ chapters:
   - file: chapters/two
   - file: executions
 """,
-    "requirements.txt": "pyyaml==6.0.3\n    # via nobody\nfakelib==1.0\n",
+    "requirements.txt": (
+        "pyyaml==6.0.3 \\\n    --hash=sha256:abc\n    # via nobody\n"
+        "fakelib==1.0\nfakelib==7.0 ; sys_platform == 'amiga'\n"
+    ),
+    "requirements-torch.txt": "# torch: 5 MB\n",
     "pyproject.toml": """
 [tool.setuptools.package-dir]
 layerwise = "src/layerwise"
@@ -76,31 +80,56 @@ def first_line():
 """,
     "src/layerwise/checkpoints.py": f"""
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Checkpoint(NamedTuple):
     name: str
-    revision: str
-    weights_sha256: str
+    revision: str | None
+    files: dict[str, str]
     folder: Path | None
 
 
-MODELS = Path(os.environ["SMALL_BOOK_MODELS"])
 PUBLISHED = {{
     "some/first": "{sha256(b"first weights").hexdigest()}",
     "some/other": "{sha256(b"other weights").hexdigest()}",
+    "some/writer": "{sha256(b"writer's weights").hexdigest()}",
 }}
 CHECKPOINTS = {{
-    name: Checkpoint(name, "r1", PUBLISHED[name], MODELS / name) for name in PUBLISHED
+    name: Checkpoint(name, "r1", {{"model.safetensors": digest}}, None)
+    for name, digest in PUBLISHED.items()
 }}
-DEFAULT_CHECKPOINT = "some/first"
+DEFAULTS = {{"encoder": "some/first", "decoder": "some/writer"}}
+
+
+def find_checkpoint(name):
+    if name in CHECKPOINTS:
+        return CHECKPOINTS[name]
+    if Path(name).is_dir():
+        return Checkpoint(Path(name).name, None, {{}}, Path(name))
+    raise ValueError(f"unknown checkpoint {{name!r}}: use another one")
+
+
+def local_folder(checkpoint):
+    folder = checkpoint.folder or Path(os.environ["HF_HOME"]) / checkpoint.name
+    return folder if (folder / "model.safetensors").is_file() else None
+
+
+def fetch_checkpoint(checkpoint):
+    raise OSError("the hub cannot be reached.")
+
+
+def digests(folder):
+    files = [folder / name for name in ("config.json", "model.safetensors")]
+    return {{f.name: sha256(f.read_bytes()).hexdigest() for f in files if f.is_file()}}
 """,
     "data/datasets/__init__.py": "",
     "data/datasets/poems.txt": "Success is counted sweetest\n",
     "models/some/first/model.safetensors": "first weights",
     "models/some/other/model.safetensors": "other weights",
+    "models/some/writer/model.safetensors": "writer's weights",
     # A library that is installed nowhere else, so that its version can be changed.
     "installed/fakelib-1.0.dist-info/METADATA": "Name: fakelib\nVersion: 1.0\n",
     # Stands in for torch: a machine with the device that a variable names, or a broken torch.
@@ -144,9 +173,9 @@ import os
 import signal
 from pathlib import Path
 
-if "SMALL_BOOK_KILL" in os.environ:
+if Path(os.environ["HF_HOME"], "kill").exists():
     os.killpg(os.getpgid(os.getppid()), signal.SIGKILL)
-print(os.environ["LAYERWISE_CHECKPOINT"], os.environ["LAYERWISE_DEVICE"])
+print(os.environ["LAYERWISE_ENCODER"], os.environ["LAYERWISE_DEVICE"])
 ```
 """,
 }
@@ -228,7 +257,7 @@ class SmallBook:
     ) -> Run:
         """Run a tool on this book."""
         environment = {
-            "SMALL_BOOK_MODELS": str(self.folder / "models"),
+            "HF_HOME": str(self.folder / "models"),
             "PYTHONPATH": str(self.folder / "installed"),
             **environment,
         }

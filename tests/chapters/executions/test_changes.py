@@ -1,6 +1,8 @@
 """What makes chapters execute again, and what does not."""
 
 import os
+import re
+import shutil
 
 import pytest
 
@@ -24,32 +26,94 @@ def edit_weights(book):
     book.write("models/some/first/model.safetensors", "first weights, one bit changed")
 
 
+ONE = {"chapters/one"}  # it alone imports the package
 SEEN = [
-    (edit_constant, [], "package: src/layerwise/helper.py differs", "2 Success"),
-    (edit_poem, [], "data: data/datasets/poems.txt differs", "1 Failure"),
-    (edit_pin, [], "libraries: fakelib 2.0 (before 1.0)", "1 Success"),
-    (edit_weights, [], "model: weights differs", "1 Success"),
+    (edit_constant, ONE, "package: src/layerwise/helper.py differs", "2 Success"),
+    (edit_poem, BOTH, "data: data/datasets/poems.txt differs", "1 Failure"),
+    (edit_pin, BOTH, "libraries: fakelib 2.0, 7.0 ; sys_platform == 'amiga' (before 1", "1 S"),
+    (edit_weights, BOTH, "encoder: model.safetensors differs", "1 Success"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("change", "arguments", "reason", "shown"), SEEN, ids=[case[0].__name__ for case in SEEN]
+    ("change", "stale", "reason", "shown"), SEEN, ids=[case[0].__name__ for case in SEEN]
 )
-def test_a_change_is_seen(built_book, change, arguments, reason, shown):
+def test_a_change_is_seen(built_book, change, stale, reason, shown):
     assert built_book.build().executed == set()
     change(built_book)
     status = built_book.cache("status")
-    assert status.output.count(f"stale       {reason}\n") == 2
-    run = built_book.build(*arguments)
+    assert status.output.count(f"stale       {reason}") == len(stale)
+    run = built_book.build()
     assert run.status == 0, run.output
-    assert run.executed == BOTH
+    assert run.executed == stale
     assert shown in built_book.page("chapters/one")
     assert built_book.build().executed == set()
 
 
+def name_needs(book, needs):
+    book.edit("chapters/two.md", "kernelspec:", f"layerwise: {needs}\nkernelspec:")
+
+
+def test_a_chapter_does_not_run_for_what_its_header_does_not_name(built_book):
+    name_needs(built_book, "{models: [encoder], data: []}")
+    assert built_book.build().executed == {"chapters/two"}
+    edit_poem(built_book)
+    assert built_book.build().executed == ONE
+    built_book.write("models/some/writer/model.safetensors", "another writer's weights")
+    assert built_book.build().executed == ONE
+    edit_weights(built_book)
+    assert built_book.build().executed == BOTH
+
+
+def test_what_the_header_does_not_name_is_not_there(built_book):
+    """So that an output never rests on what the fingerprint does not hold."""
+    reads = "from layerwise.helper import first_line\nfirst_line()\nimport os\n"
+    built_book.edit("chapters/two.md", "import os\n", reads)
+    assert built_book.build().status == 0
+    name_needs(built_book, "{models: [], data: []}")
+    run = built_book.build()
+    assert run.status == 1
+    assert "FileNotFoundError" in run.output
+    built_book.edit("chapters/two.md", reads, "import os\n")
+    assert built_book.build().status == 0
+    page = built_book.page("chapters/two")
+    assert "header does not say layerwise: {models: [encoder]}" in page
+
+
+@pytest.mark.parametrize(
+    ("needs", "told"),
+    [
+        ("{models: [painter]}", "names the model 'painter': the roles are encoder, decoder"),
+        ("{data: [novels]}", "names the data set 'novels': there is none among poems"),
+        ("{modls: [encoder]}", "its header has layerwise: {'modls': ['encoder']}: write"),
+        ("{models: encoder}", "its header has models: 'encoder', which is no list: write"),
+        ("[encoder]", "its header has layerwise: ['encoder']: write layerwise: {models:"),
+    ],
+)
+def test_a_header_that_names_what_is_not_there_is_an_error(built_book, needs, told):
+    name_needs(built_book, needs)
+    run = built_book.build()
+    assert run.status == 1
+    assert told in run.output
+    assert "Traceback" not in run.output
+
+
+def test_models_may_be_any_folder_and_are_said_to_be_unverified(built_book):
+    built_book.write("mine/model.safetensors", "my own weights")
+    folder = built_book.folder / "mine"
+    run = built_book.build("--encoder", str(folder))
+    assert (run.status, run.executed) == (0, BOTH), run.output
+    assert "mine (not on the book's list: unverified)" in run.output
+    assert "unverified" in built_book.page("executions")
+    assert str(folder) not in built_book.page("chapters/two")
+    assert built_book.build("--encoder", str(folder)).executed == set()
+    built_book.write("mine/config.json", "{}")
+    assert built_book.build("--encoder", str(folder)).executed == BOTH
+
+
 def test_going_back_executes_nothing(built_book):
     edit_constant(built_book)
-    assert built_book.build().executed == BOTH
+    assert built_book.build().executed == ONE
     built_book.edit("src/layerwise/helper.py", "CONSTANT = 2", "CONSTANT = 1")
     run = built_book.build()
     assert (run.status, run.executed) == (0, set())
@@ -90,12 +154,13 @@ def test_a_device_that_is_not_there_is_an_error(built_book):
     assert built_book.built() == before
 
 
-@pytest.mark.parametrize("argument", ["--model", "--device"])
+@pytest.mark.parametrize("argument", ["--encoder", "--model", "--device"])
 def test_an_unknown_name_is_an_error(book, argument):
     run = book.build(argument, "nonsense")
     assert run.status == 1
     assert "'nonsense'" in run.output
-    assert f"use {argument} with one of" in run.output
+    assert run.output.startswith("error: ")
+    assert "use " in run.output
 
 
 def edit_prose(book):
@@ -155,17 +220,34 @@ def test_a_new_title_reaches_the_navigation_of_every_page(built_book):
     assert "Quite another title" in built_book.page("chapters/one")
 
 
-def test_executions_made_again_reach_their_pages(built_book, tmp_path):
-    """Same source, same fingerprint, another output: here made by hand."""
-    (record,) = [
-        path
-        for path in built_book.folder.glob(".jupyter_cache/*/*/executed/*/base.ipynb")
-        if "Success" in path.read_text()
-    ]
-    for path in record.parent.iterdir():
-        path.unlink()
-    built_book.edit("chapters/two.md", "See", "Do see")
-    assert built_book.build().executed == {"chapters/one"}
+RESTLESS = "```{code-cell}\nimport time\nprint('ran at', time.time_ns())\n```\n"
+
+
+def shown_and_kept(book):
+    """What a page shows and what the executed notebook holds."""
+    page = re.findall(r"ran at (\d+)", book.page("chapters/two"))
+    notebook = (book.folder / "_build/executed/chapters/two.ipynb").read_text()
+    return page, re.findall(r"ran at (\d+)", notebook)
+
+
+@pytest.mark.parametrize("what", ["cache deleted", "execution damaged", "page edited"])
+def test_a_page_shows_what_its_notebook_holds(book, what):
+    """Same source, same fingerprint, another output: made again."""
+    two = (book.folder / "chapters/two.md").read_text()
+    book.write("chapters/two.md", two + RESTLESS)
+    assert book.build().status == 0
+    first = shown_and_kept(book)
+    if what == "cache deleted":
+        shutil.rmtree(book.folder / ".jupyter_cache")
+    else:
+        for path in book.folder.glob(".jupyter_cache/*/*/base.ipynb"):
+            path.write_text(path.read_text() + " ")
+    if what == "page edited":
+        book.edit("chapters/two.md", "See", "Do see")
+    run = book.build()
+    assert (run.status, run.executed) == (0, BOTH), run.output
+    page, notebook = shown_and_kept(book)
+    assert page == notebook != first[0]
 
 
 def test_pages_are_dropped_with_their_chapter(built_book):
@@ -193,51 +275,44 @@ def test_the_environment_must_be_the_pinned_one(built_book):
 
 def test_a_model_that_cannot_be_had_is_an_error(book):
     (book.folder / "models/some/first/model.safetensors").unlink()
-    book.write("src/layerwise/models.py", """
-find_checkpoint = lambda: None
-
-
-def fetch_checkpoint(checkpoint):
-    raise OSError("the hub cannot be reached.")
-""")
     run = book.build()
     assert run.status == 1
-    assert "their model cannot be had: OSError: the hub cannot be reached." in run.output
+    assert "their encoder cannot be had: OSError: the hub cannot be reached." in run.output
     assert "nox -s cache -- unpack" in run.output
 
 
 def test_executions_of_earlier_fingerprints_stay_but_not_all(built_book):
-    family = built_book.folder / ".jupyter_cache/some--first-cpu"
-    parts = next(family.glob("*/fingerprint.json")).read_text()
-    folders = []
+    family = built_book.folder / ".jupyter_cache/chapters--one"
+    (first,) = family.iterdir()
     for constant in range(2, 9):
         built_book.edit("src/layerwise/helper.py", f"T = {constant - 1}", f"T = {constant}")
-        store = built_book.cache("fingerprint").output.strip()
-        folder = family / store
-        folders.append(folder)
-        folder.mkdir()
-        (folder / "fingerprint.json").write_text(parts)
-        os.utime(folder / "fingerprint.json", (constant, constant))
-    built_book.edit("src/layerwise/helper.py", "T = 8", "T = 1")
+        assert built_book.build().executed == ONE
+        latest = max(family.iterdir(), key=lambda folder: folder.stat().st_mtime)
+        assert first.exists() == (constant <= 6)
+        os.utime(latest, (constant, constant))
+        os.utime(first, (0, 0)) if first.exists() else None
+    assert len(list(family.iterdir())) == 6
+    built_book.edit("src/layerwise/helper.py", "T = 8", "T = 4")
     assert built_book.build().executed == set()
-    assert [folder.exists() for folder in folders] == [False] * 2 + [True] * 5
 
 
 def test_a_kernel_that_does_not_start_is_started_again(built_book):
     """As when another program takes the port that the kernel was going to listen on."""
-    built_book.write("installed/sitecustomize.py", """
+    start = 'sitecustomize = "src/start"\n'
+    built_book.edit("pyproject.toml", "layerwise = ", f"{start}layerwise = ")
+    built_book.write("src/start/__init__.py", """
 import os
 import sys
 from pathlib import Path
 
-marks = Path(os.environ["SMALL_BOOK_MODELS"])
+marks = Path(os.environ["HF_HOME"])
 if "ipykernel_launcher" in sys.orig_argv and not (marks / "started").exists():
     (marks / "started").touch()
     os._exit(1)
 """)
-    edit_constant(built_book)
+    built_book.edit("chapters/one.md", "print(CONSTANT", "import sitecustomize\nprint(CONSTANT")
     run = built_book.build()
-    assert (run.status, run.executed) == (0, BOTH), run.output
+    assert (run.status, run.executed) == (0, ONE), run.output
     assert (built_book.folder / "models/started").exists()
 
 

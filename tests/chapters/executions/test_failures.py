@@ -20,6 +20,52 @@ FAILURES = {
         "chapters/one.md", "file_format: mystnb", LIMIT,
         ["FAILED chapters/one, cell 2", "TimeoutError: the cell ran longer than 1 s", "sleep"],
     ),
+    "traceback shown": (
+        "chapters/one.md", CELL,
+        "try:\n    1 / 0\nexcept ArithmeticError:\n    get_ipython().showtraceback()\n" + CELL,
+        ["FAILED chapters/one, cell 2", "an output shows a traceback", "ZeroDivisionError"],
+    ),
+    "traceback printed": (
+        "chapters/one.md", CELL,
+        "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n"
+        "    traceback.print_exc()\n" + CELL,
+        ["FAILED chapters/one, cell 2", "an output shows a traceback", "ZeroDivisionError"],
+    ),
+    "repr raises": (
+        "chapters/one.md", CELL,
+        "class Broken:\n    def __repr__(self):\n        1 / 0\ndisplay(Broken())\n" + CELL,
+        ["FAILED chapters/one, cell 2", "ZeroDivisionError"],
+    ),
+    "thread raises": (
+        "chapters/one.md", CELL,
+        "import threading\nthread = threading.Thread(target=lambda: 1 / 0)\nthread.start()\n"
+        "thread.join()\n" + CELL,
+        ["FAILED chapters/one, cell 2", "an output shows a traceback", "ZeroDivisionError"],
+    ),
+    "command fails": (
+        "chapters/one.md", CELL, "!echo said before; exit 3\n" + CELL,
+        ["FAILED chapters/one, cell 2", "returned non-zero exit status 3"],
+    ),
+    "command for its output fails": (
+        "chapters/one.md", CELL, "lines = !exit 4\n" + CELL,
+        ["FAILED chapters/one, cell 2", "returned non-zero exit status 4"],
+    ),
+    "quits": (
+        "chapters/one.md", CELL, "quit()\n" + CELL,
+        ["FAILED chapters/one, cell 2", "RuntimeError: quit() and exit() end the kernel"],
+    ),
+    "leaves": (
+        "chapters/one.md", CELL, "import sys\nsys.exit()\n" + CELL,
+        ["FAILED chapters/one, cell 2", "SystemExit"],
+    ),
+    "shows too much": (
+        "chapters/one.md", CELL, "while True:\n    print('x' * 100_000)\n" + CELL,
+        ["FAILED chapters/one, cell 2", "the cell shows more than 20 MB"],
+    ),
+    "shows too much on one line": (
+        "chapters/one.md", CELL, "print('x\\r' * 25_000_000)\n" + CELL,
+        ["FAILED chapters/one, cell 2", "the cell shows more than 20 MB"],
+    ),
     "kernel ends": (
         "chapters/one.md", CELL, "import os\nos._exit(3)\n" + CELL,
         ["FAILED chapters/one, cell 2", "DeadKernelError", "os._exit(3)"],
@@ -131,3 +177,42 @@ def test_no_header_can_make_errors_pass(built_book):
         assert book.build().status == 1, setting
         book.edit("chapters/one.md", "1 / 0\n" + CELL, CELL)
         book.edit("chapters/one.md", setting + "kernelspec:", "kernelspec:")
+
+
+def write_bytes(book, name, change):
+    path = book.folder / name
+    path.write_bytes(change(path.read_bytes()))
+
+
+SOURCES = ["chapters/one.md", "_config.yml", "_toc.yml", "pyproject.toml"]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda content: content + "# é".encode("latin-1"), "is not UTF-8 (byte "),
+        (lambda content: b"\xef\xbb\xbf" + content, "begins with a byte order mark: save"),
+        (lambda content: content.decode().encode("utf-16"), "is not UTF-8 (byte "),
+    ],
+    ids=["latin-1", "byte order mark", "utf-16"],
+)
+def test_sources_in_another_encoding(built_book, name, change, told):
+    before = built_book.built()
+    write_bytes(built_book, name, change)
+    run = built_book.build()
+    assert run.status == 1
+    assert told in run.output
+    assert "Traceback" not in run.output
+    assert built_book.built() == before
+
+
+def test_a_long_line_with_carriage_returns_is_shown_as_a_terminal_would(book):
+    """In time that grows with its length: 15 MB of progress on one line."""
+    cell = "print('working\\r' * 1_500_000 + 'done')\nprint('ab\\b\\bcd', 'e\\r\\nf')\n"
+    book.edit("chapters/one.md", CELL, cell + CELL)
+    run = book.build()
+    assert run.status == 0, run.output
+    page = book.page("chapters/one")
+    assert "done\ncd e\nf\n" in page
+    assert "working" not in page.partition("1_500_000")[2]
