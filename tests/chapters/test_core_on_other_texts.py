@@ -56,7 +56,7 @@ def test_the_chapter_runs_on_other_texts_and_every_check_holds(chapter, capsys):
     assert {"texts", "line", "word"} <= changed
     assert len(TEXTS) == 20
     printed = capsys.readouterr().out
-    for call, mark in [("\ncheck_equal(", "\n✓ "), ("\ncheck_differs(", "\n✗ ")]:
+    for call, mark in [("\ncheck_equal(", "\n✓ "), ("\ncheck_differs(", "\n≠ ")]:
         written = sum(("\n" + code).count(call) for code in cells)
         assert printed.count(mark) >= written > 5
     if chapter == "tokens":
