@@ -123,7 +123,8 @@ def make_plan(
     app: Sphinx, docname: str, chapters: dict[str, nodes.document], session: int
 ) -> list[nodes.Node]:
     """Make the table, and below it what to skip."""
-    rows, opening, skips = [], [], []
+    rows: list[tuple[str, str, Row]] = []
+    opening, skips = [], []
     for name, tree in chapters.items():
         listed = list(rows_of(tree))
         if not listed:
