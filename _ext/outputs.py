@@ -6,6 +6,7 @@ and every heading says what it is the heading of. A printed matrix keeps its row
 """
 
 import re
+from collections.abc import Iterable
 from html import unescape
 from xml.etree import ElementTree
 
@@ -46,7 +47,7 @@ def mend_table(table: ElementTree.Element) -> None:
         return
     for cell in body.iter("th"):
         cell.set("scope", "row")
-    last = list(head)[-1] if head is not None and len(head) else []
+    last: Iterable[ElementTree.Element] = () if head is None or not len(head) else head[-1]
     names = [words(cell) for cell in last]
     for column, cells in enumerate(columns(body)):
         name = names[column] if column < len(names) else ""

@@ -61,8 +61,8 @@ def packed(array: np.ndarray, dtype: str, low: float = 0.0, high: float = 1.0) -
 def make_example(line: str, encoder) -> dict:
     """Describe one line: its pieces, and what every layer does to them.
 
-    ``attentions`` has shape (n_layers, n_heads, n_tokens, n_tokens), 65535 is 1; ``moved``, each
-    token's 1 - cosine with itself in layer 0, has shape (n_layers + 1, n_tokens), 255 is 1.
+    ``attentions`` has shape (n_layers, n_heads, n_tokens, n_tokens), 65535 is 1; ``moved``,
+    each token's 1 - cosine with itself in layer 0, (n_layers + 1, n_tokens), 255 is 1.
     """
     input_ids, hidden_states, attentions = run(line, encoder)
     return {

@@ -41,9 +41,17 @@ FRAME = """\
 def pages_in_order(site: Path) -> list[str]:
     """Return the pages of a built site in the order of its contents."""
     index = (site / "index.html").read_text("utf-8")
-    contents = re.search(r'<nav aria-label="Book">(.*?)</nav>', index, re.DOTALL).group(1)
+    contents = part(r'<nav aria-label="Book">(.*?)</nav>', index)
     links = [urldefrag(link)[0] for link in re.findall(r'href="([^"#]+\.html)', contents)]
     return [name for name in dict.fromkeys(["index.html", *links]) if name not in NOT_PRINTED]
+
+
+def part(pattern: str, html: str) -> str:
+    """Return what stands in a page where a pattern has its group."""
+    found = re.search(pattern, html, re.DOTALL)
+    if found is None:
+        raise ValueError(f"no {pattern!r} in a page: has the template changed?")
+    return found.group(1)
 
 
 def place(page: str, fragment: str = "") -> str:
@@ -81,7 +89,7 @@ def one_document(site: Path, solutions: str) -> str:
     pages, articles = pages_in_order(site), []
     for page in pages:
         html = (site / page).read_text("utf-8")
-        article = re.search(r"<article>(.*)</article>", html, re.DOTALL).group(1)
+        article = part(r"<article>(.*)</article>", html)
         # an explorer's own content is what stands there without scripts
         article = re.sub(r"</?[a-z]+-explorer\b[^>]*>", "", article)
         if solutions == "open":
@@ -90,8 +98,8 @@ def one_document(site: Path, solutions: str) -> str:
             f'<article id="{place(page)}">{move_links(article, page, pages)}</article>'
         )
     index = (site / "index.html").read_text("utf-8")
-    title = re.search(r"<title>(.*?)</title>", index).group(1)
-    colophon = re.search(r'<footer class="colophon">(.*?)</footer>', index, re.DOTALL).group(1)
+    title = part(r"<title>(.*?)</title>", index)
+    colophon = part(r'<footer class="colophon">(.*?)</footer>', index)
     colophon = re.sub(r"<a\b[^>]*download[^>]*>.*?</a>", "", colophon)
     return FRAME.format(title=title, colophon=colophon, articles="\n".join(articles))
 
