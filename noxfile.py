@@ -7,6 +7,7 @@
     python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s pdf             print the site into one PDF, through Chromium
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
+    python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
 
@@ -132,6 +133,12 @@ def lint_explorers(session: nox.Session) -> None:
         package = f"@biomejs/biome@{BIOME.name}"
         session.run("npm", "install", *quiet, *where, package, external=True)
     session.run(str(program), "lint", "--error-on-warnings", external=True)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Put small faults into the package, one at a time: does tests/unit notice?"""
+    python(session, "-m", "tools.mutants", *session.posargs)
 
 
 @nox.session

@@ -6,7 +6,6 @@ and every heading says what it is the heading of. A printed matrix keeps its row
 """
 
 import re
-from collections.abc import Iterable
 from html import unescape
 from xml.etree import ElementTree
 
@@ -47,7 +46,7 @@ def mend_table(table: ElementTree.Element) -> None:
         return
     for cell in body.iter("th"):
         cell.set("scope", "row")
-    last: Iterable[ElementTree.Element] = () if head is None or not len(head) else head[-1]
+    last: list = list(list(head)[-1]) if head is not None and len(head) else []
     names = [words(cell) for cell in last]
     for column, cells in enumerate(columns(body)):
         name = names[column] if column < len(names) else ""

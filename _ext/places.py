@@ -61,8 +61,12 @@ def words_of(section: nodes.section) -> tuple[str, str]:
             prose += [block.astext() for block in node.findall(nodes.paragraph)]
         for block in node.findall(nodes.raw):
             prose += re.findall(r"<figcaption>(.*?)</figcaption>", block.astext(), re.DOTALL)
-    text, program = (re.sub(r"\s+", " ", " ".join(parts)).strip() for parts in (prose, code))
-    return text, program
+    return one_line(prose), one_line(code)
+
+
+def one_line(parts: list[str]) -> str:
+    """Put parts into one line, with single blanks."""
+    return re.sub(r"\s+", " ", " ".join(parts)).strip()
 
 
 def poem_places() -> list[dict]:
@@ -79,18 +83,14 @@ def poem_places() -> list[dict]:
     ]
 
 
-def pages_of(app: Sphinx) -> dict[str, dict]:
-    """Return what is collected of this build's pages, by their names."""
-    return vars(app).setdefault("layerwise_places", {})
-
-
 def collect(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
     """Keep the places of each page that is written."""
     if doctree is None or "nosearch" in app.env.metadata.get(pagename, {}):
         return
     address = app.builder.get_target_uri(pagename)
     title = app.env.titles[pagename].astext()
-    pages_of(app)[pagename] = {"title": title, "places": places_of(doctree, address)}
+    kept = app.layerwise_places  # type: ignore[attr-defined]
+    kept[pagename] = {"title": title, "places": places_of(doctree, address)}
 
 
 def write_places(app: Sphinx, exception: Exception | None) -> None:
@@ -99,8 +99,8 @@ def write_places(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir)
     order = [app.config.root_doc, *app.env.toctree_includes.get(app.config.root_doc, [])]
-    collected = pages_of(app)
-    pages = [collected[name] for name in order if name in collected]
+    kept = app.layerwise_places  # type: ignore[attr-defined]
+    pages = [kept[name] for name in order if name in kept]
     for page in pages:
         if page["places"] and page["places"][0]["at"] == "poems.html":
             page["places"] += poem_places()
@@ -114,6 +114,7 @@ def write_places(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Connect to Sphinx."""
+    app.connect("builder-inited", lambda app: setattr(app, "layerwise_places", {}))
     app.connect("html-page-context", collect)
     app.connect("build-finished", write_places, priority=995)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -27,10 +27,11 @@ from sentence_transformers import SentenceTransformer
 from torch.nn.functional import cosine_similarity
 from transformers import AutoModel, AutoTokenizer, logging
 
-from layerwise.embedding import embed_layers, tokenize
+from layerwise.embedding import embed_layers
 from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
 from layerwise.similarity import cosine, nearest, static_to_layer
 from layerwise.texts.poems import load_poems
+from layerwise.tokenizing import tokenize
 from tools.measurements import merge_into
 
 SECTION = "embedding"
@@ -186,7 +187,7 @@ def measure_extra_memory(way: str) -> float:
 
 def count_tokens(texts: list[str], encoder: Encoder) -> int:
     """Count the tokens of texts, special tokens included, padding excluded."""
-    return sum(len(ids) for ids in tokenize(texts, encoder, truncate=False))
+    return sum(len(text["input_ids"]) for text in tokenize(texts, encoder, truncate=False))
 
 
 def useful_gflop(texts: list[str], encoder: Encoder) -> float:
@@ -199,8 +200,9 @@ def useful_gflop(texts: list[str], encoder: Encoder) -> float:
     n_weights = sum(weight.numel() for weight in layers.parameters() if weight.ndim == 2)
     n_dims = encoder.model.config.hidden_size
     flop = 0
-    for ids in tokenize(texts, encoder, truncate=False):
-        flop += 2 * len(ids) * n_weights + 4 * len(layers) * n_dims * len(ids) ** 2
+    for text in tokenize(texts, encoder, truncate=False):
+        n_tokens = len(text["input_ids"])
+        flop += 2 * n_tokens * n_weights + 4 * len(layers) * n_dims * n_tokens**2
     return flop / 1e9
 
 

@@ -2,17 +2,16 @@
 // Opens on lines computed beforehand by the full-precision model; runs the model on the reader's
 // own line when asked to. Attributes: layer, head (from 1), line (from 0), assets.
 
+import { ARCS_STYLE, Arcs, ROW, ROWS } from "./arcs.mjs";
 import { fetchText, unpack } from "./assets.mjs";
 import { cellAt, drawHeatMap, revealRow } from "./heat-map.mjs";
 import { OwnLine } from "./own-line.mjs";
 import {
-  Explorer, count, define, h, modelName, onThemeChange, percent, piece, share, shorten, verse,
-  walkWithArrows, within,
+  Explorer, count, define, depthColour, h, modelName, onThemeChange, percent, piece, share, shorten, verse,
+  within,
 } from "./shared.mjs";
 
 const LARGEST_TABLE = 40; // tokens; a larger table is of one row, the chosen token's
-const ROW = 28; // pixels from one token to the next
-const ROWS = 12; // of tokens in sight; a longer line shows that many of the strongest targets
 
 class AttentionExplorer extends Explorer {
   async fetchData(manifest) {
@@ -29,14 +28,13 @@ class AttentionExplorer extends Explorer {
     this.head = within(this.getAttribute("head"), this.n_heads, Math.min(9, this.n_heads));
     this.showSpecial = true;
     root.append(
-      h("style", {}, ATTENTION_STYLE),
+      h("style", {}, ARCS_STYLE + ATTENTION_STYLE),
       h("section", { class: "explorer", "aria-label": "Attention explorer" },
         this.buildControls(), this.buildStage(), this.buildFigures(),
         this.own.build(), this.buildTable(), this.buildProvenance()),
     );
     onThemeChange(() => this.drawMap());
     new ResizeObserver(() => this.drawMap()).observe(this.mapBox);
-    this.arcs.addEventListener("scroll", () => this.drawLines(this.chosen));
     this.mapBox.addEventListener("scroll", () => this.drawMap());
     this.showExample(Number(this.getAttribute("line") ?? 0));
   }
@@ -77,12 +75,7 @@ class AttentionExplorer extends Explorer {
   }
 
   buildStage() {
-    this.fromList = h("ul", { class: "from", "aria-label": "Attention from" });
-    this.toList = h("ol", { class: "to", "aria-hidden": "true" });
-    this.lines = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    this.lines.setAttribute("aria-hidden", "true");
-    this.lines.setAttribute("preserveAspectRatio", "none");
-    walkWithArrows(this.fromList, (i) => this.chooseToken(this.shown[i]));
+    this.arcs = new Arcs(this);
     this.canvas = h("canvas", { role: "img" });
     this.canvas.addEventListener("pointermove", (event) => this.readCell(event));
     this.canvas.addEventListener("pointerleave", () => this.sayRow());
@@ -90,13 +83,11 @@ class AttentionExplorer extends Explorer {
     this.mapBox = h("div", { class: "map", tabindex: 0, role: "region", "aria-label": "Heat map" },
       h("div", {}, this.canvas));
     this.caption = h("figcaption");
+    this.hint = h("span"); // says so when the map is seen through a window
     this.reading = h("p", { class: "reading numbers", role: "status", "aria-live": "polite" });
     this.noPicture = h("p", { class: "no-picture", hidden: true });
-    this.sides = h("p", { class: "label sides", "aria-hidden": "true" });
-    this.arcs = h("div", { class: "arcs scroll" }, this.fromList, this.lines, this.toList);
     this.picture = h("div", { class: "picture fades" },
-      h("div", { class: "side" },
-        this.sides, this.arcs),
+      this.arcs.element,
       this.mapBox);
     return h("figure", { class: "stage" }, this.caption, this.picture, this.noPicture, this.reading);
   }
@@ -135,7 +126,7 @@ class AttentionExplorer extends Explorer {
     this.noPicture.hidden = true;
     this.picture.hidden = false;
     this.lineSelect.value = current.own ? "-1" : String(this.examples.findIndex(({ text }) => text === current.text));
-    this.arcs.scrollTop = this.mapBox.scrollTop = this.mapBox.scrollLeft = 0;
+    this.arcs.window.scrollTop = this.mapBox.scrollTop = this.mapBox.scrollLeft = 0;
     this.draw();
     this.describeSource();
   }
@@ -195,14 +186,14 @@ class AttentionExplorer extends Explorer {
   draw() {
     for (const [name, { slider, output }] of Object.entries(this.sliders)) slider.value = output.textContent = this[name];
     this.updateLink();
-    this.swatch.style.background = `var(--ex-layer-${Math.round((this.layer / this.n_layers) * 6)})`;
+    this.swatch.style.background = depthColour(this.layer / this.n_layers);
     if (!this.current) return;
     const { tokens, text } = this.current;
     this.shown = tokens.map((_, i) => i).filter((i) => this.showSpecial || !this.isSpecial[i]);
     if (!this.shown.includes(this.chosen)) this.chosen = this.shown[0];
-    this.caption.replaceChildren(`Layer ${this.layer}, head ${this.head}: `, verse(shorten(text, 90)));
+    this.caption.replaceChildren(`Layer ${this.layer}, head ${this.head}: `, verse(shorten(text, 90)), this.hint);
     this.largest = this.largestShown();
-    this.drawTokens();
+    this.arcs.draw();
     this.drawFigures();
     this.drawMap();
     this.drawTable();
@@ -217,48 +208,11 @@ class AttentionExplorer extends Explorer {
   chooseToken(i) {
     this.chosen = i;
     const row = this.shown.indexOf(i);
-    revealRow(this.arcs, row, ROW, ROWS * ROW);
+    revealRow(this.arcs.window, row, ROW, ROWS * ROW);
     if (this.map) revealRow(this.mapBox, row, this.map.cell, this.map.width);
-    this.drawTokens();
+    this.arcs.draw();
     this.drawMap();
     if (this.current.tokens.length > LARGEST_TABLE) this.drawTable();
-  }
-
-  // The tokens, beside them those they attend to, and lines from the chosen one to these.
-  drawTokens() {
-    const { tokens } = this.current;
-    const hadFocus = this.fromList.contains(this.shadowRoot.activeElement);
-    this.fromList.replaceChildren(...this.shown.map((i) => h("li", {},
-      h("button", { type: "button", "aria-pressed": String(i === this.chosen),
-        tabindex: i === this.chosen ? 0 : -1, onclick: () => this.chooseToken(i),
-        onpointerenter: (event) => event.pointerType === "mouse" && this.drawLines(i),
-        onpointerleave: () => this.drawLines(this.chosen) }, piece(tokens[i])))));
-    if (hadFocus) this.fromList.querySelector("[tabindex='0']")?.focus();
-    this.drawLines(this.chosen);
-  }
-
-  // Of a long line the strongest targets, as many as are in sight at once, in the line's order.
-  targets(from) {
-    if (this.shown.length <= ROWS) return this.shown;
-    const strongest = [...this.shown].sort((a, b) => this.weight(from, b) - this.weight(from, a));
-    return strongest.slice(0, ROWS).sort((a, b) => a - b);
-  }
-
-  drawLines(from) {
-    if (!this.current || from === undefined) return;
-    const { tokens } = this.current;
-    const targets = this.targets(from);
-    const all = targets.length === this.shown.length;
-    const height = targets.length * ROW;
-    this.sides.textContent = all ? "from → to" : `from → the ${ROWS} strongest, with their places in the line`;
-    this.toList.replaceChildren(...targets.map((to) => h("li", { style: `--weight: ${this.weight(from, to)}` },
-      piece(tokens[to]), all ? "" : h("span", { class: "place" }, to), h("span", { class: "numbers weight" }, share(this.weight(from, to))))));
-    this.lines.setAttribute("viewBox", `0 0 100 ${height}`);
-    this.lines.style.height = `${height}px`;
-    const y0 = Math.min(Math.max((this.shown.indexOf(from) + 0.5) * ROW - this.arcs.scrollTop, 0), height);
-    this.lines.replaceChildren(...targets.map((to, row) => arc(y0, (row + 0.5) * ROW, this.weight(from, to))));
-    [...this.fromList.children].forEach((item, row) => item.classList.toggle("active", this.shown[row] === from));
-    this.sayRow(from);
   }
 
   drawMap() {
@@ -268,6 +222,8 @@ class AttentionExplorer extends Explorer {
       labels, largest: this.largest, chosen: this.shown.indexOf(this.chosen),
       weight: (row, column) => this.weight(this.shown[row], this.shown[column]),
     });
+    const isWindow = this.map && this.map.width < this.map.n * this.map.cell - 1;
+    this.hint.textContent = isWindow ? ` (${count(labels.length, "token")}: scroll the map)` : "";
     this.canvas.setAttribute("aria-label",
       `Heat map of attention, layer ${this.layer}, head ${this.head}, ${count(labels.length, "token")}; ` +
       "rows attend to columns. The same numbers stand in the table below.");
@@ -350,15 +306,6 @@ class AttentionExplorer extends Explorer {
   }
 }
 
-// A line from one token to another, as thick as the weight is large.
-function arc(y0, y1, weight) {
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", `M0 ${y0} C 50 ${y0}, 50 ${y1}, 100 ${y1}`);
-  path.style.strokeWidth = `${(0.5 + 9 * weight).toFixed(2)}px`;
-  path.style.strokeOpacity = weight < 0.005 ? "0" : String(Math.min(1, 0.12 + 1.2 * weight));
-  return path;
-}
-
 const ATTENTION_STYLE = `
 .slider { flex: 0 1 11rem; }
 .swatch { display: inline-block; width: 0.75em; height: 0.75em; border-radius: 50%; margin-inline-end: 0.4em; border: 1px solid var(--ex-muted); }
@@ -367,19 +314,6 @@ const ATTENTION_STYLE = `
 .picture { display: grid; grid-template-columns: minmax(0, 20rem) minmax(0, 25rem); gap: 2rem; justify-content: space-between; align-items: start; }
 .no-picture { display: grid; place-content: center; text-align: center; max-width: 34rem; margin-inline: auto; padding: 1rem; }
 input::placeholder { color: var(--ex-muted); opacity: 1; }
-.arcs { display: grid; grid-template-columns: auto minmax(3rem, 1fr) auto; align-items: start; max-height: ${ROWS * ROW}px; position: relative; }
-.arcs svg, .to { position: sticky; top: 0; }
-.arcs li { height: ${ROW}px; display: flex; align-items: center; }
-.arcs button { background: none; border: 0; border-inline-end: 3px solid transparent; height: ${ROW - 2}px; min-width: 2.5rem; padding: 0 0.4rem; text-align: right; width: 100%; cursor: pointer; white-space: nowrap; }
-.arcs :focus-visible { outline-offset: -2px; }
-.arcs button[aria-pressed="true"] { border-color: var(--ex-accent); font-weight: 700; }
-.arcs li.active button { color: var(--ex-accent); }
-.arcs svg { width: 100%; display: block; }
-.arcs path { fill: none; stroke: var(--ex-most); vector-effect: non-scaling-stroke; }
-.to li { gap: 0.5rem; justify-content: space-between; padding-inline: 0.4rem; }
-.to .weight, .to .place { font-size: 0.75rem; color: var(--ex-muted); }
-.to .weight { min-width: 2.2em; text-align: right; }
-.to .place { flex: 1; text-align: right; opacity: 0.8; }
 .map { min-width: 0; aspect-ratio: 1; overflow: auto; }
 .map:focus-visible { outline-offset: -2px; }
 canvas { display: block; position: sticky; top: 0; left: 0; cursor: crosshair; }

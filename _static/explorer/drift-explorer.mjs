@@ -4,13 +4,10 @@
 // Needs no model: all of it was computed when the book was built. Attributes: poem, layer, assets.
 
 import { fetchText, unpack } from "./assets.mjs";
+import { DriftPlot, PLOT_STYLE } from "./drift-plot.mjs";
 import { Explorer, count, define, h, modelName, share, walkWithArrows, within } from "./shared.mjs";
 
-const SVG = "http://www.w3.org/2000/svg";
 const N_NEAREST = 5;
-const HEIGHT = 300; // of the plot, in pixels, at every width
-const MARGIN = { left: 34, right: 6, top: 12, bottom: 34 };
-const DASHES = { solid: "none", dashed: "7 4", dotted: "1.5 4" };
 
 class DriftExplorer extends Explorer {
   async fetchData(manifest) {
@@ -32,20 +29,13 @@ class DriftExplorer extends Explorer {
     this.chosen = Number(this.getAttribute("poem") ?? 0) % this.poems.length;
     this.other = -1;
     root.append(
-      h("style", {}, DRIFT_STYLE),
+      h("style", {}, PLOT_STYLE + DRIFT_STYLE),
       h("section", { class: "explorer", "aria-label": "Drift explorer" },
         this.buildControls(), this.buildPlot(), this.buildReading(), this.buildTable(),
         h("p", { class: "provenance" },
           `Computed beforehand by ${modelName(this.manifest)} in full precision, mean over tokens, ${count(this.poems.length, "poem")}. `, this.link)),
     );
-    // One scale for all measures, so that they can be compared.
-    const all = this.comparisons.flatMap(({ values }) => [...values]);
-    this.range = [Math.min(0, ...all) - 0.03, Math.min(1, Math.max(...all) + 0.05)];
-    this.width = 640;
     this.draw();
-    new ResizeObserver(() => {
-      if (this.plot.clientWidth && this.plot.clientWidth !== this.width) this.drawPlot();
-    }).observe(this.plot);
   }
 
   // ---------------------------------------------------------------- building
@@ -73,15 +63,16 @@ class DriftExplorer extends Explorer {
   }
 
   buildPlot() {
-    this.plot = document.createElementNS(SVG, "svg");
-    this.plot.setAttribute("role", "img");
-    this.plot.addEventListener("click", (event) => this.chooseNearestDot(event));
-    this.plot.addEventListener("pointermove", (event) => this.nameNearestDot(event));
-    this.plot.addEventListener("pointerleave", () => this.describe());
+    // One scale for all measures, so that they can be compared.
+    const all = this.comparisons.flatMap(({ values }) => [...values]);
+    this.plot = new DriftPlot(this, [Math.min(0, ...all) - 0.03, Math.min(1, Math.max(...all) + 0.05)]);
+    const { svg, legend } = this.plot;
+    svg.addEventListener("click", (event) => this.chooseNearestDot(event));
+    svg.addEventListener("pointermove", (event) => this.nameNearestDot(event));
+    svg.addEventListener("pointerleave", () => this.describe());
     this.explained = h("figcaption", { class: "explained" });
     this.reading = h("p", { class: "reading numbers", role: "status", "aria-live": "polite" });
-    this.legend = h("p", { class: "label legend" });
-    return h("figure", { class: "plot" }, this.explained, this.plot, this.legend, this.reading);
+    return h("figure", { class: "plot" }, this.explained, svg, legend, this.reading);
   }
 
   buildReading() {
@@ -158,7 +149,7 @@ class DriftExplorer extends Explorer {
     this.slider.value = String(this.layer);
     this.layerOutput.textContent = this.layer;
     this.explained.textContent = this.measure.explained;
-    this.drawPlot();
+    this.plot.draw();
     this.drawPoem(this.poemText, this.chosen);
     this.otherText.hidden = this.other < 0;
     this.side.hidden = this.other >= 0;
@@ -166,94 +157,6 @@ class DriftExplorer extends Explorer {
     this.drawNearest();
     this.drawTable();
     this.describe();
-  }
-
-  // Where a poem's dot stands in a layer: sideways as the dots near it leave room.
-  position(layer, poem) {
-    const spread = ((poem * 0.618034) % 1) - 0.5; // even, and always the same
-    return { x: this.x(layer + spread * 0.62), y: this.y(this.value(layer, poem)) };
-  }
-
-  x(layer) {
-    const { left, right } = MARGIN;
-    return left + ((layer - 0.5) / this.n_layers) * (this.width - left - right);
-  }
-
-  y(value) {
-    const { top, bottom } = MARGIN;
-    const [low, high] = this.range;
-    return top + ((high - value) / (high - low)) * (HEIGHT - top - bottom);
-  }
-
-  drawPlot() {
-    this.width = this.plot.clientWidth || this.width;
-    this.plot.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
-    this.plot.replaceChildren(...this.axes());
-    for (let layer = 1; layer <= this.n_layers; layer++) {
-      this.poems.forEach((_, poem) => this.plot.append(this.dot(layer, poem)));
-      this.plot.append(this.medianMark(layer));
-    }
-    this.plot.append(...this.beside().map((comparison) => this.medianLine(comparison)));
-    this.drawLegend();
-    for (const poem of [this.other, this.chosen]) if (poem >= 0) this.plot.append(...this.path(poem));
-    this.plot.setAttribute("aria-label",
-      `${count(this.poems.length, "poem")} in ${this.n_layers} layers, cosine of layer 0 with ${this.measure.label}. ` +
-      "Choose a poem and a layer above; the numbers stand in the table below.");
-  }
-
-  axes() {
-    const [low, high] = this.range;
-    const parts = [];
-    for (let fifth = Math.ceil(low * 5); fifth <= high * 5; fifth++) {
-      const y = this.y(fifth / 5);
-      parts.push(svg("line", { class: fifth ? "grid" : "grid zero", x1: MARGIN.left, x2: this.width - MARGIN.right, y1: y, y2: y }));
-      parts.push(svg("text", { x: MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, share(fifth / 5, 1)));
-    }
-    for (let layer = 1; layer <= this.n_layers; layer++)
-      parts.push(svg("text", { class: layer === this.layer ? "now" : "", x: this.x(layer), y: HEIGHT - 12, "text-anchor": "middle" },
-        this.width < 500 && layer > 1 ? layer : `layer ${layer}`));
-    return parts;
-  }
-
-  dot(layer, poem) {
-    const { x, y } = this.position(layer, poem);
-    const dot = svg("circle", { cx: x, cy: y, r: 3.4 });
-    dot.style.fill = this.layerColour(layer);
-    return dot;
-  }
-
-  layerColour(layer) {
-    return `var(--ex-layer-${Math.round((layer / this.n_layers) * 6)})`;
-  }
-
-  medianMark(layer) {
-    const y = this.y(this.median(layer));
-    return svg("line", { class: "median", x1: this.x(layer - 0.38), x2: this.x(layer + 0.38), y1: y, y2: y });
-  }
-
-  // The medians of one comparison through the layers.
-  medianLine(comparison) {
-    const points = Array.from({ length: this.n_layers }, (_, i) => `${this.x(i + 1)},${this.y(this.median(i + 1, comparison))}`);
-    return svg("polyline", { class: "medians", "data-name": comparison.name, points: points.join(" "),
-      "stroke-dasharray": DASHES[comparison.dash] });
-  }
-
-  drawLegend() {
-    this.legend.replaceChildren("Medians: ", ...this.beside().flatMap(({ label, dash }, i) => {
-      const sample = svg("svg", { viewBox: "0 0 30 8", "aria-hidden": "true" });
-      sample.append(svg("line", { x1: 0, x2: 30, y1: 4, y2: 4, "stroke-dasharray": DASHES[dash] }));
-      return [i ? ", " : "", h("span", {}, sample, ` ${label}`)];
-    }));
-  }
-
-  // The way of one poem through the layers.
-  path(poem) {
-    const points = Array.from({ length: this.n_layers }, (_, i) => this.position(i + 1, poem));
-    const kind = poem === this.chosen ? "chosen" : "other";
-    const line = svg("polyline", { class: `way ${kind}`, points: points.map(({ x, y }) => `${x},${y}`).join(" ") });
-    const rings = points.map(({ x, y }, i) =>
-      svg("circle", { class: `ring ${kind}`, cx: x, cy: y, r: i + 1 === this.layer ? 7.5 : 4.5 }));
-    return [line, ...rings];
   }
 
   // A poem's text, each piece shaded by how far its token moved in this layer.
@@ -321,56 +224,20 @@ class DriftExplorer extends Explorer {
     this.reading.textContent = text;
   }
 
-  nearestDot(event) {
-    const box = this.plot.getBoundingClientRect();
-    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
-    let best = null;
-    for (let layer = 1; layer <= this.n_layers; layer++)
-      this.poems.forEach((_, poem) => {
-        const { x, y } = this.position(layer, poem);
-        const distance = Math.hypot(x - px, y - py);
-        if (!best || distance < best.distance) best = { poem, layer, distance };
-      });
-    return best.distance < 24 ? best : null; // a finger's breadth
-  }
-
   chooseNearestDot(event) {
-    const dot = this.nearestDot(event);
+    const dot = this.plot.nearestDot(event);
     if (dot) this.choose(dot.poem, dot.layer);
   }
 
   nameNearestDot(event) {
-    const dot = event.pointerType === "mouse" && this.nearestDot(event);
+    const dot = event.pointerType === "mouse" && this.plot.nearestDot(event);
     if (dot) this.describe(dot.poem, dot.layer);
   }
-}
-
-function svg(tag, attributes, text = "") {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.textContent = text;
-  return element;
 }
 
 const DRIFT_STYLE = `
 .pairs { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .explained { min-height: 2.6em; }
-.plot { display: grid; gap: 0.5rem; }
-.plot > svg { width: 100%; height: ${HEIGHT}px; display: block; cursor: pointer; touch-action: pan-y; }
-.plot text { font-size: 12px; fill: var(--ex-muted); }
-.plot text.now { fill: var(--ex-ink); font-weight: 700; }
-.grid { stroke: var(--ex-line); stroke-width: 1; }
-.grid.zero { stroke: var(--ex-muted); }
-.median { stroke: var(--ex-ink); stroke-width: 1.5; }
-.plot .medians { fill: none; stroke: var(--ex-ink); stroke-width: 1; opacity: 0.7; }
-.legend { min-height: 1.5em; }
-.legend span { white-space: nowrap; }
-.legend svg { width: 30px; height: 8px; display: inline; stroke: var(--ex-ink); stroke-width: 1.2; }
-.plot circle { fill-opacity: 0.75; }
-.plot .way { fill: none; stroke: var(--ex-accent); stroke-width: 1.5; }
-.plot .ring { fill: var(--ex-accent); fill-opacity: 1; stroke: var(--ex-paper); stroke-width: 1; }
-.plot .other { stroke-dasharray: 5 3; }
-.plot .ring.other { fill: var(--ex-paper); stroke: var(--ex-accent); stroke-width: 2; stroke-dasharray: none; }
 .reading { min-height: 3em; }
 .columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 2rem; height: 17rem; margin-top: 0.5rem; }
 .poem { max-height: 17rem; white-space: pre-line; }
@@ -384,6 +251,7 @@ const DRIFT_STYLE = `
 @container (max-width: 42rem) {
   .provenance { min-height: 4.5em; }
   .pairs { grid-template-columns: minmax(0, 1fr); }
+  .legend { min-height: 4.5em; }
   .explained { min-height: 5.2em; }
   .shade { min-height: 3.9em; }
   .columns { grid-template-columns: minmax(0, 1fr); height: auto; grid-template-rows: 16rem 17rem; gap: 1rem; }

@@ -81,6 +81,11 @@ export class Explorer extends HTMLElement {
   }
 }
 
+// The colour of a layer: its depth, from 0 to 1, as a share of what is darkest.
+export function depthColour(depth) {
+  return `color-mix(in srgb, var(--ex-most) ${Math.round(100 * depth)}%, transparent)`;
+}
+
 // Call back when the reader's theme changes, since what is drawn on a canvas keeps its colours.
 export function onThemeChange(callback) {
   const observer = new MutationObserver(callback);

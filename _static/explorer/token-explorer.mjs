@@ -189,7 +189,7 @@ const TOKEN_STYLE = `
 .strip { height: 6.6rem; padding-block: 2px; }
 .pieces { display: flex; flex-wrap: wrap; gap: 0.35rem; }
 .pieces li { padding: 0.1rem 0.4rem; border-bottom: 3px solid var(--ex-accent); background: color-mix(in srgb, var(--ex-accent) 9%, transparent); white-space: nowrap; }
-.pieces .type-1 { border-bottom-style: double; border-bottom-width: 5px; background: color-mix(in srgb, var(--ex-layer-3) 18%, transparent); border-color: var(--ex-layer-5); }
+.pieces .type-1 { border-bottom-style: double; border-bottom-width: 5px; background: color-mix(in srgb, var(--ex-muted) 14%, transparent); border-color: var(--ex-muted); }
 .pieces .special { background: none; }
 .pieces .inside { margin-inline-start: -0.3rem; }
 .pieces .padding { border-bottom: 3px dotted var(--ex-line); background: none; color: var(--ex-muted); }

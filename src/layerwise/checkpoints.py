@@ -91,8 +91,8 @@ DEFAULT_CHECKPOINT = DEFAULTS["encoder"]
 # What decides on a result: all that transformers reads to make a tokenizer and a model.
 WEIGHTS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]
 TOKENIZERS = [
-    "tokenizer.json", "vocab*", "*.model", "*.tokenizer", "merges.txt", "dict.txt",
-    "entity_vocab.json", "byte_maps.json", "emoji.json",
+    "tokenizer.json", "*vocab*", "*.model", "*.spm", "*.tokenizer", "*.tiktoken", "merges.txt",
+    "dict.txt", "bpe.codes", "byte_maps.json", "emoji.json", "normalizer.json", "word_*.json",
 ]  # fmt: skip
 SETTINGS = [
     "config.json", "generation_config.json", "tokenizer_config.json", "added_tokens.json",

@@ -3,15 +3,23 @@
 Comparing two tensors with ``a.all() == b.all()`` compares two booleans, and passes for almost
 anything. These look at every number.
 
-Chapter: *Large Language Models: An Introduction*, from "Input IDs" on.
+Chapter: ``chapters/tokens.md``, from "Subword tokenization" on.
 """
 
 import math
 
 import numpy as np
-import torch
 
 TOLERANCE = 1e-5
+
+
+def to_array(x) -> np.ndarray:
+    """Return numbers of any kind (tensor, array, list, number) as an array of float64."""
+    if hasattr(x, "detach"):  # a tensor, on any device, with or without a gradient
+        x = x.detach().cpu().double().numpy()
+    elif isinstance(x, list | tuple):
+        x = [to_array(item) for item in x]
+    return np.asarray(x, dtype=float)
 
 
 def largest_difference(ours, theirs) -> float:
@@ -19,8 +27,9 @@ def largest_difference(ours, theirs) -> float:
 
     Parameters
     ----------
-    ours, theirs : Tensor, array, number, or list or str
-        Two lists or strings differ by 0 when they are equal, or else by infinity.
+    ours, theirs : Tensor, array, number, str, or lists of these
+        Strings differ by 0 when they are equal, or else by infinity; so do lists of different
+        lengths. An array may be compared with a list of numbers.
 
     Returns
     -------
@@ -29,25 +38,58 @@ def largest_difference(ours, theirs) -> float:
     Raises
     ------
     ValueError
-        If the shapes differ, there are no numbers, or one is not a number: nothing is shown by
-        comparing them.
+        If the shapes or kinds differ, there is nothing to compare, or a number is nan: nothing
+        is shown by comparing them.
     """
-    if isinstance(ours, list | str) and isinstance(theirs, list | str):
-        return 0.0 if ours == theirs else math.inf
-    ours, theirs = (_to_array(x) for x in (ours, theirs))
+    for x in (ours, theirs):
+        if not hasattr(x, "shape") and x in ("", [], (), {}, set()):
+            raise ValueError(f"there is nothing to compare in {x!r}")
+    return _difference(ours, theirs)
+
+
+def _difference(ours, theirs) -> float:
+    ours, theirs = _plain(ours), _plain(theirs)
+    are_lists = [isinstance(x, list | tuple) for x in (ours, theirs)]
+    are_arrays = [isinstance(x, np.ndarray) for x in (ours, theirs)]
+    if all(are_lists):
+        if len(ours) != len(theirs):
+            return math.inf
+        return max(map(_difference, ours, theirs), default=0.0)
+    if any(are_lists) and any(are_arrays):
+        try:
+            return _difference_of_arrays(to_array(ours), to_array(theirs))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"a list and an array cannot be compared: {error}") from error
+    if ours is None or theirs is None:
+        raise ValueError("None cannot be compared: does a function lack its return?")
+    if type(ours) is not type(theirs):
+        kinds = " and ".join(type(x).__name__ for x in (ours, theirs))
+        raise ValueError(f"{kinds} cannot be compared: {ours!r:.40} and {theirs!r:.40}")
+    if all(are_arrays):
+        return _difference_of_arrays(ours, theirs)
+    return 0.0 if ours == theirs else math.inf
+
+
+def _plain(x):
+    """Return numbers as an array; other things, arrays of them as lists, as they are."""
+    if hasattr(x, "detach") or isinstance(x, bool | int | float):
+        return to_array(x)
+    if not hasattr(x, "__array__"):
+        return x
+    x = np.asarray(x)
+    return to_array(x) if x.dtype.kind in "biuf" else x.tolist()
+
+
+def _difference_of_arrays(ours: np.ndarray, theirs: np.ndarray) -> float:
+    if 0 in ours.shape + theirs.shape:
+        raise ValueError(f"there is nothing to compare in shapes {ours.shape}, {theirs.shape}")
     if ours.shape != theirs.shape:
         raise ValueError(f"shapes {ours.shape} and {theirs.shape} cannot be compared")
-    if ours.size == 0:
-        raise ValueError("there are no numbers to compare")
     with np.errstate(invalid="ignore"):  # infinity minus infinity
         difference = float(np.where(ours == theirs, 0, np.abs(ours - theirs)).max())
     if math.isnan(difference):
         raise ValueError("there is a nan in one of them: nothing can be said")
     return difference
-
-
-def _to_array(x) -> np.ndarray:
-    return np.asarray(x.detach().cpu().double() if isinstance(x, torch.Tensor) else x, float)
 
 
 def check_equal(claim: str, ours, theirs, tolerance: float = TOLERANCE) -> None:
@@ -68,26 +110,31 @@ def check_equal(claim: str, ours, theirs, tolerance: float = TOLERANCE) -> None:
         If they differ by more.
     """
     difference = largest_difference(ours, theirs)
-    if difference > tolerance:
-        raise AssertionError(f"✗ {claim}: differs by {difference:.2g}, more than {tolerance:g}")
+    if not difference <= tolerance:
+        raise AssertionError(
+            f"✗ {claim}: differs{_size(difference)}, where {tolerance:g} is allowed"
+        )
     print(f"✓ {claim}: the same" + (f", to {tolerance:g}" if difference else ""))
 
 
 def check_differs(claim: str, broken, theirs, tolerance: float = TOLERANCE) -> None:
-    """Check that a broken twin fails, so that the check beside it means something; print ✗.
+    """Check that a broken twin is found, so that the check beside it means something; print ≠.
 
-    It must fail clearly: by more than a hundred times the tolerance.
+    It must differ clearly: by more than a hundred times the tolerance.
 
     Raises
     ------
     AssertionError
-        If the broken twin passes, or fails by so little that the check could miss it.
+        If the twin passes, or differs by so little that the check could miss it.
     """
     difference = largest_difference(broken, theirs)
-    if difference <= 100 * tolerance:
+    if not difference > 100 * tolerance:
         raise AssertionError(
-            f"{claim}: the broken twin differs by {difference:.2g} only, so the check it "
+            f"✗ {claim}: the broken twin differs by {difference:.2g} only, so the check it "
             "belongs to proves nothing"
         )
-    size = f", by up to {difference:.2g}" if math.isfinite(difference) else ""
-    print(f"✗ {claim}: differs{size}")
+    print(f"≠ {claim}: differs, as it should{_size(difference)}")
+
+
+def _size(difference: float) -> str:
+    return f", by up to {difference:.2g}" if math.isfinite(difference) else ""

@@ -1,4 +1,4 @@
-"""Show in a chapter what is not a figure: a function's code, a poem."""
+"""Show in a chapter what is not a figure: a function's code, a number."""
 
 import ast
 import inspect
@@ -9,13 +9,22 @@ from IPython.display import Markdown
 
 
 def source_without_docstring(function: Callable) -> str:
-    """Return a function's code as it stands in the package, without its docstring."""
-    source = textwrap.dedent(inspect.getsource(function))
-    definition = ast.parse(source).body[0]
+    """Return a function's code as it stands in the package, without its docstring.
+
+    Raises
+    ------
+    TypeError
+        If it is not a function that was defined with ``def`` in a file.
+    """
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+        definition = ast.parse(source).body[0]
+    except (OSError, SyntaxError, TypeError):  # a builtin, a part of an expression
+        definition = None
     if not isinstance(definition, ast.FunctionDef):
         raise TypeError(f"{function!r} is not defined with def: its source cannot be shown")
     lines = source.splitlines()
-    if ast.get_docstring(definition) is not None:
+    if ast.get_docstring(definition) is not None and len(definition.body) > 1:
         docstring = definition.body[0]
         del lines[docstring.lineno - 1 : docstring.end_lineno]
     return "\n".join(lines)
@@ -31,3 +40,8 @@ def show_source(*functions: Callable) -> Markdown:
     """
     code = "\n\n\n".join(source_without_docstring(function) for function in functions)
     return Markdown(f"```python\n{code}\n```")
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Write a number as the book does: a minus is no hyphen, and no zero has one."""
+    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")

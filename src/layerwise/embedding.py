@@ -18,7 +18,7 @@ from layerwise.tokenizing import check_texts, tokenize
 # No bar for work that ends before a reader wonders.
 SECONDS_BEFORE_PROGRESS = 2
 # What two ways to the same number may differ by, as a share of the largest number.
-ROUNDING, ROUNDING_OF_HALF = 1e-5, 0.1
+ROUNDING, ROUNDING_OF_HALF = 1e-5, 0.02
 
 
 def check_encoder(encoder: Encoder) -> None:
@@ -94,7 +94,7 @@ def padding_counts(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> 
     alone = torch.stack(run_every_layer(pad([shortest], encoder), encoder))
     company = pad([shortest, longer[len(longer) // 2]], encoder)
     together = torch.stack(run_every_layer(company, encoder))[:, :1, : alone.shape[2]]
-    tolerance = ROUNDING if alone.dtype == torch.float32 else ROUNDING_OF_HALF
+    tolerance = ROUNDING if alone.dtype.itemsize >= 4 else ROUNDING_OF_HALF
     return bool((alone - together).abs().max() > tolerance * alone.abs().max())
 
 

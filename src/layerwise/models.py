@@ -75,17 +75,18 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     if name == "auto" and os.environ.get("LAYERWISE_DEVICE"):
         name = os.environ["LAYERWISE_DEVICE"]
         asked = f"{name!r}, from the environment variable LAYERWISE_DEVICE,"
-    how_many = {
-        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
-        "mps": int(torch.backends.mps.is_available()),
-        "cpu": 1,
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
     }
     if name == "auto":
-        name = next(device for device, count in how_many.items() if count)
+        name = next(device for device, is_there in available.items() if is_there)
     kind, colon, number = name.partition(":")
-    if kind not in how_many or (colon and not number.isdecimal()):
+    if kind not in available or (colon and not number.isdecimal()):
         raise ValueError(f"unknown device {asked}: use 'auto', 'cpu', 'cuda' or 'mps'")
-    if int(number or 0) >= how_many[kind]:
+    how_many = torch.cuda.device_count() if kind == "cuda" and number else 1
+    if not available[kind] or int(number or 0) >= how_many:
         raise RuntimeError(
             f"device {asked} was asked for, but torch {torch.__version__} finds none on this "
             "machine; use 'cpu', or 'auto' for the best there is"
@@ -144,8 +145,11 @@ def read_folder(folder: Path, dtype: torch.dtype) -> tuple:
     Returns
     -------
     tokenizer, model
-    missing : list of str
-        Weights of the layers that the files do not hold, so that they are random.
+
+    Raises
+    ------
+    ValueError
+        If files and model do not have the same weights: some would be random, or not used.
     """
     config = AutoConfig.from_pretrained(folder)
     options = {"attn_implementation": "eager", "use_safetensors": True, "dtype": dtype}
@@ -157,9 +161,20 @@ def read_folder(folder: Path, dtype: torch.dtype) -> tuple:
     kind = alone if config.architectures == [alone.__name__] else AutoModel
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model, info = kind.from_pretrained(folder, output_loading_info=True, **options)
-    # A pooler comes after the last layer; nobody here asks it.
+    # A pooler comes after the last layer, as does a head, which AutoModel leaves behind.
     missing = [name for name in info["missing_keys"] if "pooler" not in name]
-    return tokenizer, model.eval(), missing
+    inner = {f"{prefix}{name}" for name, _ in model.named_modules() if name
+             for prefix in ("", f"{model.base_model_prefix}.")}  # fmt: skip
+    left = [name for name in info["unexpected_keys"]
+            if name.endswith(".weight") and name.rsplit(".", 2)[0] in inner]  # fmt: skip
+    if missing or left:
+        raise ValueError(
+            f"its weights are those of another kind of model than {type(model).__name__}: "
+            + (f"{len(missing)} are missing, such as {missing[0]}" if missing else "")
+            + (", and " if missing and left else "")
+            + (f"{len(left)} have no place in it, such as {left[0]}" if left else "")
+        )
+    return tokenizer, model.eval()
 
 
 def has_decoder(model: PreTrainedModel) -> bool:
@@ -277,18 +292,12 @@ def load_encoder(
     check_folder(chosen.name, folder)
     with quiet():
         try:
-            tokenizer, model, missing = read_folder(folder, DTYPES[dtype_name])
+            tokenizer, model = read_folder(folder, DTYPES[dtype_name])
         except Exception as error:  # each part of transformers raises its own
             reason = str(error).strip().splitlines()[0]
             raise ValueError(
                 f"checkpoint {chosen.name!r} cannot be loaded from {folder}: {reason}"
             ) from error
-        if missing:
-            raise ValueError(
-                f"the weights of checkpoint {chosen.name!r} lack {len(missing)} of "
-                f"{type(model).__name__}, such as {missing[0]}, which would be random: they "
-                "belong to another kind of model"
-            )
         encoder = Encoder(tokenizer, model.to(torch_device), torch_device)
         check_is_encoder(chosen.name, encoder)
     # A folder of this machine means nothing to a reader.

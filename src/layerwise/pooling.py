@@ -50,7 +50,7 @@ def cls_pool(hidden_states: Tensor, mask: Tensor) -> Tensor:
     """
     hidden_states, counts = check_mask(hidden_states, mask)
     first = counts.squeeze(-1).int().argmax(dim=1)  # (n_texts,)
-    return hidden_states[torch.arange(len(first)), first]
+    return hidden_states[torch.arange(len(first), device=first.device), first]
 
 
 def mean_pool(hidden_states: Tensor, mask: Tensor) -> Tensor:

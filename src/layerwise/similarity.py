@@ -1,5 +1,8 @@
 """Measure how far texts move from layer to layer, beside the baselines that give it meaning.
 
+Inside, numbers are float64. What has no direction has no cosine: a vector of zeros, a nan, or
+what rounding leaves where all texts are the same.
+
 Chapter: *Large Language Models: An Introduction*, "Examining context".
 """
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 
 COMPARISONS = [
     "same poem",
@@ -15,9 +19,73 @@ COMPARISONS = [
     "other poem, centred",
     "random pair",
 ]
+# A difference of so many units in the last place is rounding.
+ROUNDING = 8
 
 
-def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def to_numbers(x, name: str = "vectors") -> np.ndarray:
+    """Turn anything that holds vectors into a float64 array of shape (..., n_dims).
+
+    Parameters
+    ----------
+    x : array, Tensor, DataFrame, or nested list of numbers
+        On any device, in any precision.
+    name : str
+        What an error calls it.
+
+    Raises
+    ------
+    TypeError
+        If it does not hold real numbers, or its rows differ in length.
+    ValueError
+        If it has no dimension, or one of its numbers is nan or infinite.
+    """
+    if isinstance(x, torch.Tensor):
+        x = x.detach().cpu()
+        x = x.double() if x.is_floating_point() else x
+    try:
+        array = np.asarray(x)
+        if array.dtype.kind not in "biufO":  # O: a table of several types of numbers
+            raise TypeError(f"numbers of type {array.dtype}")
+        array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} should be rows of numbers, all of one length, but: {error}"
+        ) from None
+    if array.ndim == 0 or array.shape[-1] == 0:
+        raise ValueError(f"{name} of shape {array.shape} hold no vector")
+    refuse(~np.isfinite(array).all(axis=-1), name, "has a nan or an infinite number in it")
+    return array
+
+
+def refuse(bad: np.ndarray, name: str, what: str) -> None:
+    """Name the vectors that are bad, the first five of them, if there are any."""
+    if not bad.any():
+        return
+    if bad.ndim == 0:
+        raise ValueError(f"{name}: the vector {what}")
+    where = [tuple(map(int, place)) for place in np.argwhere(bad)]
+    shown = ", ".join(str(place[0] if len(place) == 1 else place) for place in where[:5])
+    more = f" and {len(where) - 5} more" if len(where) > 5 else ""
+    raise ValueError(f"{name}: vector {shown}{more} {what}")
+
+
+def directions(x, name: str = "vectors") -> np.ndarray:
+    """Divide vectors by their length, which leaves their direction.
+
+    Raises
+    ------
+    ValueError
+        If a vector is zero, and so has no direction.
+    """
+    array = to_numbers(x, name)
+    largest = np.abs(array).max(axis=-1, keepdims=True)
+    refuse(largest[..., 0] == 0, name, "is zero: it has no direction, so no cosine")
+    array = array / largest  # so that no square is too large or too small for a float64
+    return array / np.linalg.norm(array, axis=-1, keepdims=True)
+
+
+def cosine(a, b) -> np.ndarray:
     """Return the cosine of the angle between vectors, along the last axis.
 
     Parameters
@@ -27,41 +95,52 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    array of shape (...)
+    float64 array of shape (...)
         Between -1 and 1.
 
     Raises
     ------
+    TypeError
+        If they do not hold real numbers.
     ValueError
-        If the vectors differ in length, or one of them is zero and so has no direction.
+        If the shapes do not fit, or a vector has no direction: it is zero or holds a nan.
     """
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = directions(a, "first vectors"), directions(b, "second vectors")
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(
             f"vectors of {a.shape[-1]} and {b.shape[-1]} dimensions have no cosine"
         )
-    norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    if not np.all(norms > 0):
-        raise ValueError("a vector of zeros has no direction, so no cosine")
-    return (a * b).sum(axis=-1) / norms
+    try:
+        np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise ValueError(
+            f"vectors of shapes {a.shape} and {b.shape} cannot be paired with each other"
+        ) from None
+    return np.clip((a * b).sum(axis=-1), -1, 1)
 
 
-def check_layers(layer_embeddings: np.ndarray) -> None:
+def check_layers(layer_embeddings) -> np.ndarray:
     """Check that an array is layer embeddings of at least one layer and two texts.
+
+    Returns
+    -------
+    float64 array of shape (n_layers + 1, n_texts, n_dims)
 
     Raises
     ------
     ValueError
         If it is not.
     """
-    if layer_embeddings.ndim != 3 or min(layer_embeddings.shape[:2]) < 2:
+    layers = to_numbers(layer_embeddings, "layer embeddings")
+    if layers.ndim != 3 or min(layers.shape[:2]) < 2:
         raise ValueError(
             "layer embeddings have shape (n_layers + 1, n_texts, n_dims), with at least one "
-            f"layer and two texts; got {layer_embeddings.shape}"
+            f"layer and two texts; got {layers.shape}"
         )
+    return layers
 
 
-def static_to_layer(layer_embeddings: np.ndarray) -> np.ndarray:
+def static_to_layer(layer_embeddings) -> np.ndarray:
     """Compare each text in each layer with the same text in layer 0.
 
     Parameters
@@ -73,11 +152,11 @@ def static_to_layer(layer_embeddings: np.ndarray) -> np.ndarray:
     array of shape (n_layers, n_texts)
         Row i is layer i + 1.
     """
-    check_layers(layer_embeddings)
-    return cosine(layer_embeddings[:1], layer_embeddings[1:])
+    layers = check_layers(layer_embeddings)
+    return cosine(layers[:1], layers[1:])
 
 
-def layer_to_layer(layer_embeddings: np.ndarray) -> np.ndarray:
+def layer_to_layer(layer_embeddings) -> np.ndarray:
     """Compare each text in each layer with the same text one layer earlier.
 
     Parameters
@@ -89,62 +168,128 @@ def layer_to_layer(layer_embeddings: np.ndarray) -> np.ndarray:
     array of shape (n_layers, n_texts)
         Row i is the step from layer i to layer i + 1.
     """
-    check_layers(layer_embeddings)
-    return cosine(layer_embeddings[:-1], layer_embeddings[1:])
+    layers = check_layers(layer_embeddings)
+    return cosine(layers[:-1], layers[1:])
 
 
-def center(layer_embeddings: np.ndarray) -> np.ndarray:
+def with_others(a, b) -> np.ndarray:
+    """Return the mean cosine of each text in ``a`` with every *other* text in ``b``.
+
+    Parameters
+    ----------
+    a, b : array of shape (..., n_texts, n_dims)
+        Text i of both is the same text. Shapes that broadcast.
+
+    Returns
+    -------
+    array of shape (..., n_texts)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two texts, or a vector has no direction.
+    """
+    a, b = directions(a, "first vectors"), directions(b, "second vectors")
+    n_texts = a.shape[-2] if a.ndim > 1 else 1
+    if n_texts < 2 or b.ndim < 2 or b.shape[-2] != n_texts:
+        raise ValueError(
+            f"shapes {a.shape} and {b.shape} are not those of the same two or more texts"
+        )
+    # a cosine is a sum, so the sum of all cosines is one product with the sum of all directions
+    with_all = (a * b.sum(axis=-2, keepdims=True)).sum(axis=-1)
+    return np.clip((with_all - (a * b).sum(axis=-1)) / (n_texts - 1), -1, 1)
+
+
+def across_texts(token_vectors: Sequence[np.ndarray]) -> float:
+    """Return the mean cosine of two tokens from different texts, over all such pairs.
+
+    Parameters
+    ----------
+    token_vectors : sequence of arrays of shape (n_tokens, n_dims)
+        One for each text, of one layer.
+    """
+    unit = [directions(vectors) for vectors in token_vectors]
+    sums = np.stack([vectors.sum(axis=0) for vectors in unit])  # (n_texts, n_dims)
+    lengths = np.array([len(vectors) for vectors in unit])
+    # as in with_others: the product of two sums is the sum of all cosines
+    cosines = (sums.sum(axis=0) ** 2).sum() - (sums**2).sum()
+    return float(cosines / (lengths.sum() ** 2 - (lengths**2).sum()))
+
+
+def center(layer_embeddings) -> np.ndarray:
     """Subtract from each layer what all texts share in it.
+
+    A vector of which only rounding is left becomes zero, and so has no cosine.
 
     Source: Timkey & van Schijndel (2021), "All Bark and No Bite".
 
     Parameters
     ----------
-    layer_embeddings : array of shape (n_layers + 1, n_texts, n_dims)
-    """
-    return layer_embeddings - layer_embeddings.mean(axis=1, keepdims=True)
-
-
-def other_texts(n_texts: int, seed: int = 0) -> np.ndarray:
-    """Pair each text with another one: a random permutation that leaves none in its place.
+    layer_embeddings : array of shape (..., n_texts, n_dims)
 
     Returns
     -------
-    int array of shape (n_texts,)
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two texts.
+    float64 array of the same shape
     """
-    if n_texts < 2:
-        raise ValueError(f"a text needs another text to be paired with; got {n_texts}")
-    circle = np.random.default_rng(seed).permutation(n_texts)
-    others = np.empty(n_texts, dtype=int)
-    others[circle] = np.roll(circle, 1)
-    return others
+    vectors = to_numbers(layer_embeddings)
+    centred = vectors - vectors.mean(axis=-2, keepdims=True)
+    left = np.linalg.norm(centred, axis=-1) / np.linalg.norm(vectors, axis=-1).clip(1e-300)
+    centred[left <= ROUNDING * precision(layer_embeddings)] = 0
+    return centred
 
 
-def drift_table(
-    layer_embeddings: np.ndarray, titles: Sequence[str], seed: int = 0
-) -> pd.DataFrame:
+def precision(x) -> float:
+    """Return the distance from 1 to the next number in the precision that x came in."""
+    if isinstance(x, torch.Tensor):
+        return torch.finfo(x.dtype).eps if x.is_floating_point() else np.finfo(float).eps
+    dtype = np.asarray(x).dtype
+    return float(np.finfo(dtype).eps if dtype.kind == "f" else np.finfo(float).eps)
+
+
+def center_or_say_why(layer_embeddings) -> np.ndarray:
+    """Center layers, and refuse those in which texts have nothing of their own."""
+    centred = center(layer_embeddings)
+    same = (centred == 0).all(axis=-1).sum(axis=-1)  # how many, in each layer
+    if same.any():
+        layer = int(np.flatnonzero(same)[0])
+        raise ValueError(
+            f"in layer {layer}, {same[layer]} of {centred.shape[1]} texts equal the mean of "
+            "all texts, but for rounding, and have no vector of their own to compare: [CLS], "
+            "for one, is the same everywhere in layer 0. Pool with the mean."
+        )
+    return centred
+
+
+def as_table(cosines: dict[str, np.ndarray], titles: Sequence[str]) -> pd.DataFrame:
+    """Write cosines, each array (n_layers, n_texts), as rows: comparison, layer, title."""
+    n_layers, n_texts = next(iter(cosines.values())).shape
+    if len(titles) != n_texts:
+        raise ValueError(f"{n_texts} texts, but {len(titles)} titles")
+    index = pd.MultiIndex.from_product(
+        [list(cosines), range(1, n_layers + 1), list(titles)],
+        names=["comparison", "layer", "title"],
+    )
+    values = np.stack(list(cosines.values())).ravel()
+    return pd.DataFrame({"cosine": values}, index=index).reset_index()
+
+
+def drift_table(layer_embeddings, titles: Sequence[str]) -> pd.DataFrame:
     """Measure the drift from layer 0, and the baselines it must be read against.
 
     The comparisons, each a cosine:
 
     - ``same poem``: a text in layer l with itself in layer 0.
-    - ``other poem``: a text in layer l with another text in layer 0.
+    - ``other poem``: a text in layer l with the other texts in layer 0, the mean of all.
     - ``same poem, centred`` and ``other poem, centred``: the same two, after subtracting from
       each layer the mean of all texts in it.
-    - ``random pair``: two texts in the same layer l (Ethayarajh 2019, section 3.2).
+    - ``random pair``: a text with the other texts in the same layer l, the mean of all. These
+      are texts, pooled; the pairs in Ethayarajh (2019), section 3.2, are of words.
 
     Parameters
     ----------
     layer_embeddings : array of shape (n_layers + 1, n_texts, n_dims)
     titles : sequence of str
         A name for each text.
-    seed : int
-        Decides which other text a text is paired with.
 
     Returns
     -------
@@ -155,28 +300,21 @@ def drift_table(
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not fit, or a vector has no direction, centred or not.
     """
-    check_layers(layer_embeddings)
-    n_layers, n_texts = layer_embeddings.shape[0] - 1, layer_embeddings.shape[1]
-    if len(titles) != n_texts:
-        raise ValueError(f"{n_texts} texts, but {len(titles)} titles")
-    others = other_texts(n_texts, seed)
-    centred = center(layer_embeddings)
-    cosines = [  # each (n_layers, n_texts)
-        static_to_layer(layer_embeddings),
-        cosine(layer_embeddings[:1, others], layer_embeddings[1:]),
+    layers = check_layers(layer_embeddings)
+    centred = center_or_say_why(layer_embeddings)
+    cosines = [
+        static_to_layer(layers),
+        with_others(layers[1:], layers[:1]),
         static_to_layer(centred),
-        cosine(centred[:1, others], centred[1:]),
-        cosine(layer_embeddings[1:, others], layer_embeddings[1:]),
+        with_others(centred[1:], centred[:1]),
+        with_others(layers[1:], layers[1:]),
     ]
-    index = pd.MultiIndex.from_product(
-        [COMPARISONS, range(1, n_layers + 1), titles], names=["comparison", "layer", "title"]
-    )
-    return pd.DataFrame({"cosine": np.stack(cosines).ravel()}, index=index).reset_index()
+    return as_table(dict(zip(COMPARISONS, cosines, strict=True)), titles)
 
 
-def nearest(vectors: np.ndarray) -> np.ndarray:
+def nearest(vectors) -> np.ndarray:
     """Order, for each vector, all the others from the nearest by cosine to the farthest.
 
     Parameters
@@ -191,45 +329,11 @@ def nearest(vectors: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If one of the vectors is zero and so has no direction.
+        If there are fewer than two vectors, or one is zero or holds a nan.
     """
-    vectors = np.asarray(vectors)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.all(norms > 0):
-        raise ValueError("a vector of zeros has no direction, so no neighbours")
-    unit = vectors / norms
+    unit = directions(vectors)
+    if unit.ndim != 2 or len(unit) < 2:
+        raise ValueError(f"neighbours need two vectors or more, in rows; got {unit.shape}")
     similarities = unit @ unit.T  # cosines, (n_texts, n_texts)
     np.fill_diagonal(similarities, -np.inf)
     return np.argsort(-similarities, axis=1, kind="stable")[:, :-1]
-
-
-def neighbour_agreement(
-    neighbours: np.ndarray, labels: Sequence[str] | np.ndarray
-) -> float:
-    """Return the share of texts whose nearest neighbour has the same label.
-
-    Parameters
-    ----------
-    neighbours : int array of shape (n_texts, n_texts - 1)
-        From :func:`nearest`.
-    labels : sequence of str, one for each text
-    """
-    own = np.asarray(labels)
-    if len(own) != len(neighbours):
-        raise ValueError(f"{len(neighbours)} texts, but {len(own)} labels")
-    return float((own[neighbours[:, 0]] == own).mean())
-
-
-def shuffled_agreement(
-    neighbours: np.ndarray, labels: Sequence[str], n_shuffles: int = 1000, seed: int = 0
-) -> np.ndarray:
-    """Return the same share for labels dealt out at random: what chance gives.
-
-    Returns
-    -------
-    array of shape (n_shuffles,)
-    """
-    rng = np.random.default_rng(seed)
-    return np.array(
-        [neighbour_agreement(neighbours, rng.permutation(labels)) for _ in range(n_shuffles)]
-    )

@@ -7,6 +7,17 @@ import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from explorer_pages import (
+    ELEMENTS,
+    FALLBACK,
+    caption,
+    open_page,
+    place,
+    run_own,
+    set_slider,
+    status,
+    text_of,
+)
 
 from layerwise.models import load_encoder
 from layerwise.similarity import drift_table
@@ -14,57 +25,6 @@ from tools.explorers.drift import COMPARISONS
 from tools.explorers.make import build
 
 pytest_plugins = ("explorer_fixtures",)
-
-ELEMENTS = ["token-explorer", "attention-explorer", "drift-explorer"]
-FALLBACK = "This figure shows the line as it was when the page was built."
-CUT = "A line of poetry, cut up: "
-
-
-def place(element, attributes="", module="/explorer"):
-    return (
-        f"<p>{CUT}</p><{element} {attributes}><p class='fallback'>{FALLBACK}</p></{element}>"
-        f"<p id='below'>And the text goes on.</p>"
-        f"<script type='module' src='{module}/{element}.mjs'></script>"
-    )
-
-
-@pytest.fixture(scope="module")
-def pages(explorer_site):
-    """Addresses of pages with one explorer each, and of one with missing data."""
-    addresses = {name: explorer_site.page(f"{name}.html", place(name)) for name in ELEMENTS}
-    addresses |= {
-        f"{name} without data": explorer_site.page(
-            f"{name}-alone.html", place(name, "assets='/nowhere/'")
-        )
-        for name in ELEMENTS
-    }
-    return addresses
-
-
-@pytest.fixture
-def context(explorer_browser, explorer_site):
-    explorer_site.server.faults.clear()
-    explorer_site.server.asked.clear()
-    context = explorer_browser.new_context(viewport={"width": 1280, "height": 900})
-    yield context
-    context.close()
-    explorer_site.server.faults.clear()
-
-
-def open_page(context, address, element, state="ready"):
-    page = context.new_page()
-    page.problems = []
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.goto(address)
-    page.wait_for_selector(f"{element}[state='{state}']")
-    return page
-
-
-@pytest.fixture
-def attention(context, pages):
-    page = open_page(context, pages["attention-explorer"], "attention-explorer")
-    yield page
-    assert page.problems == []
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +39,6 @@ def attention_in_torch(encoder, line):
     return encoder.tokenizer.convert_ids_to_tokens(batch["input_ids"][0]), torch.cat(attentions)
 
 
-def set_slider(page, name, value):
-    page.locator(f"#{name}").evaluate(
-        "(slider, value) => { slider.value = value;"
-        " slider.dispatchEvent(new Event('input', { bubbles: true })); }",
-        value,
-    )
-
-
 def read_table(page):
     """Return column names, row names and numbers of the table of attention weights."""
     if not page.locator("attention-explorer details").evaluate("d => d.open"):
@@ -99,23 +51,6 @@ def read_table(page):
             [...row.cells].slice(1).map((cell) => Number(cell.textContent))),
         })"""
     )
-
-
-def status(page):
-    return page.locator("attention-explorer .status")
-
-
-def text_of(page, selector):
-    return page.locator(f"attention-explorer {selector}").text_content()
-
-
-def run_own(page, line):
-    page.locator("#own").fill(line)
-    page.locator("#own").press("Enter")
-
-
-def caption(page):
-    return page.locator("attention-explorer figcaption").text_content()
 
 
 def assert_true_picture(page, encoder, line, layer, head, tolerance):
@@ -514,7 +449,7 @@ def test_nearest_poems_and_pairs(drift, hidden_states):
 
 def test_a_dot_leads_to_its_poem(drift):
     drift.locator("drift-explorer .plot > svg").scroll_into_view_if_needed()
-    place = drift.locator("drift-explorer").evaluate("(e) => e.position(2, 4)")
+    place = drift.locator("drift-explorer").evaluate("(e) => e.plot.position(2, 4)")
     drift.locator("drift-explorer .plot > svg").click(position=place)
     assert drift.get_by_label("Poem", exact=True).input_value() == "4"
     assert drift.locator("#layer").input_value() == "2"

@@ -18,17 +18,14 @@ def mask_ignored_by_hand(patch):
 
 
 def mask_ignored_by_the_model(patch):
-    right = embedding.pool_every_layer
+    right = embedding.run_every_layer
 
-    def wrong(batch, encoder, pool):
-        mask = batch["attention_mask"]
-        return right(
-            {**batch, "attention_mask": torch.ones_like(mask)},
-            encoder,
-            lambda hidden_states, _: pool(hidden_states, mask),
-        )
+    def wrong(batch, encoder):
+        mask = torch.ones_like(batch["attention_mask"])
+        return right({**batch, "attention_mask": mask}, encoder)
 
-    patch.setattr(embedding, "pool_every_layer", wrong)
+    patch.setattr(embedding, "run_every_layer", wrong)
+    patch.setattr(embedding, "padding_counts", lambda *_: False)  # or it would be made good
 
 
 def scaling_dropped(patch):
@@ -98,7 +95,10 @@ def steps_off_by_one(patch):
 
 def order_not_restored(patch):
     right = embedding.tokenize
-    patch.setattr(embedding, "tokenize", lambda *args: sorted(right(*args), key=len))
+    patch.setattr(
+        embedding, "tokenize",
+        lambda *args: sorted(right(*args), key=lambda text: len(text["input_ids"])),
+    )  # fmt: skip
 
 
 def padding_counted_in_the_mean(patch):

@@ -1,10 +1,14 @@
 """The encoder by hand is the model, layer by layer."""
 
+import copy
+
 import claims
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
+from transformers import BertConfig, BertForMaskedLM, BertModel
 
 from layerwise.by_hand import bert
 from layerwise.models import Encoder
@@ -79,5 +83,102 @@ def test_a_text_of_nothing_but_padding_is_refused(tiny_encoder, lines):
 
 def test_a_model_that_is_no_bert_is_refused(tiny_encoder, lines, monkeypatch):
     monkeypatch.setattr(type(tiny_encoder.model.config), "model_type", "gpt2")
-    with pytest.raises(TypeError, match="not a 'gpt2' model"):
+    with pytest.raises(TypeError, match="not a BertModel of type 'gpt2'"):
         bert.encode(claims.padded_batch(tiny_encoder, lines), tiny_encoder.model)
+
+
+def test_a_bert_with_a_head_is_refused(tiny_encoder, lines):
+    whole = BertForMaskedLM(tiny_encoder.model.config).eval()
+    with pytest.raises(TypeError, match=r"a BERT \(BertModel\), not a BertForMaskedLM"):
+        bert.encode(claims.padded_batch(tiny_encoder, lines), whole)
+
+
+SMALL = {
+    "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,
+}  # fmt: skip
+OTHER_BERTS = {
+    "hidden_act": ({"hidden_act": "gelu_new"}, "hidden_act is 'gelu_new', not 'gelu'"),
+    "relu": ({"hidden_act": "relu"}, "hidden_act is 'relu', not 'gelu'"),
+    "decoder": ({"is_decoder": True}, "is_decoder is True, not False"),
+    "cross": (
+        {"is_decoder": True, "add_cross_attention": True},
+        "is_decoder is True, not False; add_cross_attention is True, .*BertCrossAttention",
+    ),
+    "positions": (
+        {"position_embedding_type": "relative_key"},
+        "position_embedding_type is 'relative_key', not 'absolute'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "message"), OTHER_BERTS.values(), ids=OTHER_BERTS)
+def test_a_bert_that_computes_something_else_is_refused(
+    tiny_encoder, lines, settings, message
+):
+    other = BertModel(BertConfig(**SMALL, **settings)).eval()
+    batch = claims.padded_batch(tiny_encoder, lines)
+    with pytest.raises(TypeError, match=f"not the one rebuilt here: .*{message}"):
+        bert.encode(batch, other)
+    bert.encode(batch, BertModel(BertConfig(**SMALL)).eval())
+
+
+def test_a_part_put_in_by_hand_is_refused(tiny_encoder, lines):
+    class Adapter(nn.Linear):
+        pass
+
+    model = BertModel(BertConfig(**SMALL)).eval()
+    model.encoder.layer[1].output.dense = Adapter(16, 8)
+    with pytest.raises(TypeError, match="has parts of another kind: Adapter"):
+        bert.encode(claims.padded_batch(tiny_encoder, lines), model)
+
+
+def test_training_mode_is_refused(tiny_encoder, lines):
+    model = BertModel(BertConfig(**SMALL)).eval()
+    model.encoder.layer[0].train()  # a part of it is enough
+    with pytest.raises(TypeError, match=r"training mode: call model.eval\(\)"):
+        bert.encode(claims.padded_batch(tiny_encoder, lines), model)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_refused(tiny_encoder, lines, dtype):
+    model = BertModel(BertConfig(**SMALL)).eval().to(dtype)
+    with pytest.raises(TypeError, match=rf"computes in {dtype}: call model.float\(\)"):
+        bert.encode(claims.padded_batch(tiny_encoder, lines), model)
+
+
+def test_two_precisions_in_one_model_are_refused(tiny_encoder, lines):
+    model = BertModel(BertConfig(**SMALL)).eval()
+    model.pooler.double()
+    with pytest.raises(TypeError, match=r"computes in torch\.float32, torch\.float64"):
+        bert.encode(claims.padded_batch(tiny_encoder, lines), model)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize(
+    ("dtype", "to"), [(torch.float32, 1e-5), (torch.float64, 1e-12)], ids=str
+)
+def test_it_holds_in_the_precision_it_says_for_padding_on_either_side(
+    tiny_encoder, lines, dtype, to, side
+):
+    model = copy.deepcopy(tiny_encoder.model).to(dtype)
+    batch = tiny_encoder.tokenizer(
+        lines, padding=True, padding_side=side, return_tensors="pt"
+    )
+    tokens = batch["attention_mask"].bool()
+    with torch.inference_mode():
+        expected = model(**batch, output_hidden_states=True).hidden_states
+        ours, _ = bert.encode(batch, model)
+    for layer, (our, their) in enumerate(zip(ours, expected, strict=True)):
+        assert our.dtype == dtype
+        difference = (our - their)[tokens].abs().max()
+        assert difference < to, (layer, difference)
+
+
+def test_a_batch_that_is_none_is_refused(tiny_encoder, lines):
+    batch = claims.padded_batch(tiny_encoder, lines)
+    del batch["token_type_ids"]
+    with pytest.raises(TypeError, match=r"no tensor for token_type_ids: call tokenizer\("):
+        bert.encode(batch, tiny_encoder.model)
+    of_lists = tiny_encoder.tokenizer(lines)
+    with pytest.raises(TypeError, match="for input_ids, token_type_ids, attention_mask:"):
+        bert.encode(of_lists, tiny_encoder.model)

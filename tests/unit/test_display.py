@@ -2,12 +2,13 @@
 
 import ast
 import inspect
+from functools import cache
 
 import pytest
 
 from layerwise import pooling
 from layerwise.by_hand import attention, bert
-from layerwise.display import show_source, source_without_docstring
+from layerwise.display import number, show_source, source_without_docstring
 
 
 def documented(x):
@@ -24,6 +25,23 @@ def bare(x):
     return x
 
 
+def said_only(x):
+    """Say what it would do."""
+
+
+@cache
+def kept(x):
+    """Say what is kept."""
+    # why
+    return x
+
+
+class Holder:
+    def method(self):
+        """Say what it does."""
+        return self
+
+
 FUNCTIONS = [attention.scaled_dot_product_attention, bert.encoder_layer, pooling.mean_pool]
 
 
@@ -35,6 +53,16 @@ def test_the_docstring_is_left_out_and_all_else_stays():
 
 def test_without_a_docstring_everything_stays():
     assert source_without_docstring(bare) == "def bare(x):\n    return x"
+
+
+def test_a_docstring_that_is_all_there_is_stays():
+    assert source_without_docstring(said_only).endswith('"""Say what it would do."""')
+    ast.parse(source_without_docstring(said_only))
+
+
+def test_a_decorator_and_a_comment_stay_and_a_methods_indent_goes():
+    assert source_without_docstring(kept) == "@cache\ndef kept(x):\n    # why\n    return x"
+    assert source_without_docstring(Holder.method) == "def method(self):\n    return self"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
@@ -53,7 +81,20 @@ def test_functions_stand_in_one_block_in_the_order_given():
     assert shown.count("```") == 2
 
 
-def test_what_is_not_defined_with_def_is_refused():
-    nameless = lambda x: x  # noqa: E731
+typed = eval("lambda x: x")
+HIDDEN = {"nameless": lambda x: x, "builtin": len, "class": Holder, "typed": typed, "number": 3}
+
+
+@pytest.mark.parametrize("thing", HIDDEN.values(), ids=HIDDEN)
+def test_what_is_not_defined_with_def_is_refused(thing):
     with pytest.raises(TypeError, match="is not defined with def: its source cannot be shown"):
-        show_source(nameless)
+        show_source(thing)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "expected"),
+    [(-0.024, 2, "\N{MINUS SIGN}0.02"), (0.166, 2, "0.17"), (-0.001, 2, "0.00"),
+     (0.0083, 3, "0.008"), (-12.5, 0, "\N{MINUS SIGN}12")],
+)  # fmt: skip
+def test_a_number_is_written_with_a_minus_sign_and_no_negative_zero(value, digits, expected):
+    assert number(value, digits) == expected

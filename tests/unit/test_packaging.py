@@ -41,8 +41,8 @@ def copy_clean(source: Path, target: Path) -> None:
 def test_the_wheel_holds_every_module_and_the_poems(wheel):
     archive = zipfile.ZipFile(wheel)
     names = set(archive.namelist())
-    modules = {f"layerwise/{path.name}" for path in (ROOT / "src/layerwise").glob("*.py")}
-    assert modules <= names
+    modules = {path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("*.py")}
+    assert {module.as_posix() for module in modules} <= names
     poems = archive.read(f"layerwise/datasets/{PARQUET}")
     assert poems == (ROOT / DATA / PARQUET).read_bytes()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"layerwise"}

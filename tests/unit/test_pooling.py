@@ -16,12 +16,12 @@ CLOSE = {"atol": 1e-3, "rtol": 1e-5}
 
 @st.composite
 def hidden_states_and_masks(draw):
-    """Draw hidden states of some texts, and masks of tokens first, then padding."""
+    """Draw hidden states of some texts, and masks with padding on either side or within."""
     n_texts, n_tokens, n_dims = draw(st.tuples(*[st.integers(1, 5)] * 3))
     shape = (n_texts, n_tokens, n_dims)
     hidden_states = draw(arrays.arrays("f4", shape, elements=NUMBERS))
-    lengths = draw(st.lists(st.integers(1, n_tokens), min_size=n_texts, max_size=n_texts))
-    mask = np.arange(n_tokens) < np.array(lengths)[:, None]
+    mask = draw(arrays.arrays(bool, (n_texts, n_tokens)))
+    mask[:, draw(st.integers(0, n_tokens - 1))] = True
     return torch.from_numpy(hidden_states), torch.from_numpy(mask).long()
 
 
@@ -45,7 +45,10 @@ def test_mean_and_max_equal_a_plain_loop(case):
     assert torch.equal(max_pool(hidden_states, mask), torch.tensor(maxima))
 
 
-@given(hidden_states_and_masks(), NUMBERS, st.sampled_from(sorted(POOLINGS)))
+ANYTHING = st.floats(width=32)  # nan and infinities, too
+
+
+@given(hidden_states_and_masks(), ANYTHING, st.sampled_from(sorted(POOLINGS)))
 def test_what_stands_in_padded_positions_does_not_matter(case, anything, pooling):
     hidden_states, mask = case
     changed = hidden_states.masked_fill(mask.unsqueeze(-1) == 0, anything)
@@ -72,9 +75,46 @@ def test_mean_and_max_do_not_depend_on_the_order_of_tokens(case, data):
 
 
 @given(hidden_states_and_masks())
-def test_cls_is_the_first_token(case):
+def test_cls_is_the_first_token_that_counts(case):
     hidden_states, mask = case
-    assert torch.equal(cls_pool(hidden_states, mask), hidden_states[:, 0])
+    first = [row.index(1) for row in mask.tolist()]
+    expected = torch.stack([text[i] for text, i in zip(hidden_states, first, strict=True)])
+    assert torch.equal(cls_pool(hidden_states, mask), expected)
+
+
+PADDED = torch.tensor([[[7.0, -7], [1, -2], [2, -6]], [[-3, 5], [0, -1], [4, 9]]])
+MASK = torch.tensor([[0, 1, 1], [1, 1, 0]])
+POOLED = {
+    "cls": [[1, -2], [-3, 5]], "max": [[2, -2], [0, 5]], "mean": [[1.5, -4], [-1.5, 2]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pooling", sorted(POOLINGS))
+@pytest.mark.parametrize("kind", [torch.int32, torch.int64, torch.float16, torch.bfloat16,
+                                  torch.float32, torch.float64], ids=str)
+def test_hidden_states_of_any_kind_are_pooled(pooling, kind):
+    pooled = POOLINGS[pooling](PADDED.to(kind), MASK)
+    assert pooled.tolist() == POOLED[pooling]
+    assert pooled.dtype == (torch.float64 if kind == torch.float64 else torch.float32)
+
+
+@pytest.mark.parametrize("pooling", sorted(POOLINGS))
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int32, torch.float32,
+                                  torch.bfloat16], ids=str)
+def test_masks_of_any_kind_count_the_same(pooling, kind):
+    assert POOLINGS[pooling](PADDED, MASK.to(kind)).tolist() == POOLED[pooling]
+
+
+def test_the_mean_of_large_half_precision_numbers_does_not_overflow():
+    large = torch.full((1, 600, 2), 1000, dtype=torch.float16)
+    assert mean_pool(large, torch.ones(1, 600)).tolist() == [[1000, 1000]]
+
+
+@pytest.mark.parametrize("pooling", sorted(POOLINGS))
+def test_a_nan_in_a_token_that_counts_is_not_hidden(pooling):
+    damaged = PADDED.clone()
+    damaged[0, 1] = torch.nan
+    assert POOLINGS[pooling](damaged, MASK).isnan().any(dim=1).tolist() == [True, False]
 
 
 LAYERS = np.arange(5 * 3 * 2, dtype=np.float32).reshape(5, 3, 2)

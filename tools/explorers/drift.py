@@ -11,15 +11,15 @@ from tools.explorers.examples import packed, run
 COMPARISONS = {
     "same poem": {
         "label": "the poem itself",
-        "explained": "Cosine of a poem in this layer with the same poem in layer 0. Read it beside "
-        "“the other poems”: most of the fall is common to all.",
+        "explained": "Cosine of a poem in this layer with the same poem in layer 0. Read it "
+        "beside “another poem”: most of the fall is common to all.",
         "group": "plain",
         "dash": "solid",
     },
     "other poem": {
         "label": "another poem",
-        "explained": "Cosine of a poem in this layer with another poem in layer 0: what any text "
-        "of this kind would show.",
+        "explained": "Cosine of a poem in this layer with another poem in layer 0: what any "
+        "text of this kind would show.",
         "group": "plain",
         "dash": "dashed",
     },

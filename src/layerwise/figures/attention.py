@@ -2,16 +2,25 @@
 
 from collections.abc import Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from layerwise.figures.layers import layer_colors
-from layerwise.figures.page import INK, new_figure
+from layerwise.checks import to_array
+from layerwise.figures.page import (
+    INK,
+    SHADES,
+    label_tokens,
+    label_width,
+    new_figure,
+    shares,
+    style,
+)
 
-ATTENTION_PALETTE = "crest"
 
-
-def attention_heatmap(weights: np.ndarray, tokens: Sequence[str], title: str = "") -> Figure:
+@style()
+def attention_heatmap(weights, tokens: Sequence[str], title: str = "") -> Figure:
     """Draw one head's attention: a row for each token that looks, a column for each seen.
 
     Parameters
@@ -27,52 +36,75 @@ def attention_heatmap(weights: np.ndarray, tokens: Sequence[str], title: str = "
     ValueError
         If there is not a row and a column for each token.
     """
-    weights = np.asarray(weights)
-    if weights.shape != (len(tokens), len(tokens)):
+    n_tokens, shape = len(tokens), tuple(np.shape(weights))
+    if shape != (n_tokens, n_tokens) or not n_tokens:
         raise ValueError(
-            f"{len(tokens)} tokens need weights of shape {(len(tokens), len(tokens))}, got "
-            f"{weights.shape}: pick one text, one layer and one head"
+            f"{n_tokens} tokens need weights of shape {(n_tokens, n_tokens)}, got "
+            f"{shape}: pick one text, one layer and one head"
         )
-    side = 1.6 + 0.28 * len(tokens)
-    figure, axes = new_figure(width=min(side + 0.9, 6.2), height=min(side, 5.3))
-    image = axes.imshow(weights, cmap=ATTENTION_PALETTE, vmin=0, interpolation="nearest")
-    axes.set_xticks(range(len(tokens)), tokens, rotation=90)
-    axes.set_yticks(range(len(tokens)), tokens)
+    side = min(max(0.26 * n_tokens, 1.2), 4.2)
+    labels = max(label_width(token) for token in tokens)
+    figure, axes = new_figure(width=side + labels + 1.3, height=side + labels + 0.7)
+    _draw_shares(figure, axes, to_array(weights), largest=None)
+    label_tokens(axes.xaxis, tokens, range(n_tokens), room=side)
+    label_tokens(axes.yaxis, tokens, range(n_tokens), room=side)
     axes.set(xlabel="is seen", ylabel="looks", title=title)
-    axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="share of attention")
     return figure
 
 
-def attention_grid(attentions: Sequence[np.ndarray]) -> Figure:
+@style()
+def attention_grid(attentions: Sequence) -> Figure:
     """Draw every head of every layer small: a row for each layer, a column for each head.
 
     Parameters
     ----------
     attentions : sequence of n_layers arrays of shape (n_heads, n_tokens, n_tokens)
         One text's attention weights.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of one text.
     """
-    n_layers, (n_heads, n_tokens, _) = len(attentions), attentions[0].shape
+    maps = np.array([to_array(of_layer) for of_layer in attentions])
+    if maps.ndim != 4:
+        raise ValueError(
+            "a grid needs weights of shape (n_layers, n_heads, n_tokens, n_tokens), got "
+            f"{maps.shape}: pick one text"
+        )
+    n_layers, n_heads, n_tokens, _ = maps.shape
     side = n_tokens + 1  # one empty row and column between the maps
-    mosaic = np.full((n_layers * side - 1, n_heads * side - 1), np.nan)
-    for layer, of_layer in enumerate(attentions):
-        for head, weights in enumerate(of_layer):
-            top, left = layer * side, head * side
-            mosaic[top : top + n_tokens, left : left + n_tokens] = weights
-    figure, axes = new_figure(width=6.4, height=1.0 + 5.2 * n_layers / n_heads)
-    image = axes.imshow(mosaic, cmap=ATTENTION_PALETTE, vmin=0, vmax=1, interpolation="nearest")
+    mosaic = np.zeros((n_layers * side - 1, n_heads * side - 1))
+    for layer, head in np.ndindex(n_layers, n_heads):
+        top, left = layer * side, head * side
+        mosaic[top : top + n_tokens, left : left + n_tokens] = maps[layer, head]
+    cell = min(5.2 / n_heads, 8 / n_layers)  # inches
+    figure, axes = new_figure(1.4 + cell * n_heads, 0.7 + cell * n_layers)
+    _draw_shares(figure, axes, mosaic, largest=1)
     middle = (n_tokens - 1) / 2
     heads, layers = np.arange(n_heads), np.arange(n_layers)
     axes.set_xticks(heads * side + middle, [str(head + 1) for head in heads])
     axes.set_yticks(layers * side + middle, [str(layer + 1) for layer in layers])
     axes.set(xlabel="head", ylabel="layer")
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="share of attention")
+    edges = np.arange(1, max(n_layers, n_heads)) * side - 1
+    axes.hlines(edges[: n_layers - 1], -0.5, n_heads * side - 1.5, color=INK, linewidth=0.3)
+    axes.vlines(edges[: n_heads - 1], -0.5, n_layers * side - 1.5, color=INK, linewidth=0.3)
     return figure
 
 
-def dots_by_layer(values: np.ndarray, label: str, reference: float | None = None) -> Figure:
+def _draw_shares(figure: Figure, axes: Axes, weights: np.ndarray, largest) -> None:
+    """Draw weights as shades, in a frame, with the scale beside it."""
+    shares(weights)  # refuses what has no shade
+    image = axes.imshow(weights, cmap=SHADES, vmin=0, vmax=largest, interpolation="none")
+    axes.spines[:].set(visible=True, linewidth=0.5)  # where all is paper, it still ends
+    axes.tick_params(length=0)
+    scale = figure.colorbar(image, ax=axes, shrink=0.7, label="share of attention")
+    plt.setp(scale.solids, rasterized=True)  # as an image, it has no seams
+    plt.setp(scale.outline, linewidth=0.5)
+
+
+@style()
+def dots_by_layer(values, label: str, reference: float | None = None) -> Figure:
     """Draw one dot for each head in each layer, and the layer's mean as a bar.
 
     Parameters
@@ -82,21 +114,28 @@ def dots_by_layer(values: np.ndarray, label: str, reference: float | None = None
         The label of the vertical axis.
     reference : float, optional
         What chance or evenness would give: a dashed line.
+
+    Raises
+    ------
+    ValueError
+        If there is not a row for each layer.
     """
-    values = np.asarray(values)
+    values = to_array(values)
+    if values.ndim != 2:
+        raise ValueError(f"dots need values of shape (n_layers, n_heads), got {values.shape}")
     n_layers, n_heads = values.shape
     figure, axes = new_figure(height=3.2)
-    offsets = np.linspace(-0.25, 0.25, n_heads)
-    colors = layer_colors(n_layers)
-    for layer in range(n_layers):
+    offsets = (np.arange(n_heads) - (n_heads - 1) / 2) * 0.5 / n_heads
+    for layer in range(1, n_layers + 1):
+        of_layer = values[layer - 1]
         axes.scatter(
-            layer + 1 + offsets, values[layer], color=colors[layer + 1], edgecolor=INK,
+            layer + offsets, of_layer, color=SHADES(layer / n_layers), edgecolor=INK,
             linewidth=0.6, s=30, zorder=2,
-        )
-        axes.hlines(values[layer].mean(), layer + 0.65, layer + 1.35, color=INK, linewidth=2)
+        )  # fmt: skip
+        axes.hlines(of_layer.mean(), layer - 0.35, layer + 0.35, color=INK, linewidth=2)
     if reference is not None:
         axes.axhline(reference, color=INK, linestyle="--", linewidth=1)
-    axes.set(xlabel="layer", ylabel=label, xticks=range(1, n_layers + 1))
+    axes.set(xlabel="layer", ylabel=label, xticks=range(1, n_layers + 1, 1 + n_layers // 16))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     return figure

@@ -1,4 +1,4 @@
-"""Figures of layers: each layer in its colour, the deeper, the darker."""
+"""Figures of layers: the deeper, the darker; and of tokens: the more, the darker."""
 
 import html
 from collections.abc import Sequence
@@ -7,23 +7,26 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from IPython.display import HTML
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from layerwise.figures.page import INK, new_figure
+from layerwise.checks import to_array
+from layerwise.figures.page import (
+    BEHIND_TEXT,
+    COMPARISON_COLORS,
+    INK,
+    PAGE_COLORS,
+    SHADE,
+    SHADES,
+    drawn,
+    label_tokens,
+    new_figure,
+    shares,
+    style,
+)
 
-# Mid-tones: each stands out from white and from near-black paper (WCAG 1.4.11, 3:1).
-COMPARISON_COLORS = ["#1f7fc0", "#c2602a", "#24896c", "#b05c9a", "#857428"]
-# Light to dark with depth, also in greyscale and for every kind of colour vision.
-LAYER_PALETTE = "crest"
 
-
-def layer_colors(n_layers: int) -> list:
-    """Return a colour for each layer from 0 to n_layers: the deeper, the darker."""
-    return sns.color_palette(LAYER_PALETTE, n_layers + 1)
-
-
+@style()
 def violins_by_layer(table: pd.DataFrame, label: str, x: str = "layer") -> Figure:
     """Draw one violin of cosines for each layer, or each step between layers.
 
@@ -36,18 +39,23 @@ def violins_by_layer(table: pd.DataFrame, label: str, x: str = "layer") -> Figur
     x : str
         The column that says which layer.
     """
-    n_layers = table[x].nunique()
     figure, axes = new_figure()
     sns.violinplot(
-        table, x=x, y="cosine", hue=x, palette=layer_colors(n_layers)[1:], legend=False,
-        inner="quart", cut=0, density_norm="width", linewidth=1.0, linecolor=INK, ax=axes,
-    )
+        table, x=x, y="cosine", color=SHADE, saturation=1, inner="quart", cut=0,
+        density_norm="width", linewidth=1.0, linecolor=INK, ax=axes,
+    )  # fmt: skip
+    n_layers = table[x].nunique()
+    for layer, violin in enumerate(axes.collections, start=1):
+        violin.set_facecolor(SHADES(layer / n_layers))
+    names = [text.get_text() for text in axes.get_xticklabels()]
+    label_tokens(axes.xaxis, names, range(n_layers), room=4.0)
     axes.set(xlabel=x, ylabel=label)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     return figure
 
 
+@style()
 def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
     """Draw, for each comparison of a drift table, its median by layer and its middle half.
 
@@ -59,49 +67,71 @@ def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
         From :func:`layerwise.similarity.drift_table`.
     label : str
         The label of the vertical axis.
+
+    Raises
+    ------
+    ValueError
+        If there are more comparisons than can be told apart.
     """
-    figure, axes = new_figure(height=4.0)
     comparisons = list(table["comparison"].unique())
+    if len(comparisons) > len(COMPARISON_COLORS):
+        raise ValueError(
+            f"{len(comparisons)} comparisons cannot be told apart in one figure: draw at most "
+            f"{len(COMPARISON_COLORS)}"
+        )
+    figure, axes = new_figure(height=3.2 + 0.27 * ((len(comparisons) + 1) // 2))
     quartiles = table.groupby(["comparison", "layer"])["cosine"].quantile([0.25, 0.5, 0.75])
-    dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
+    dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3))]
     for comparison, color, marker, dash in zip(
-        comparisons, COMPARISON_COLORS, "osD^v", dashes, strict=False
+        comparisons, COMPARISON_COLORS, "osD^vP*", dashes, strict=False
     ):
         by_layer = quartiles[comparison].unstack()
         axes.plot(
             by_layer.index, by_layer[0.5], color=color, marker=marker, linestyle=dash,
             markeredgecolor=INK, label=comparison,
-        )
+        )  # fmt: skip
         axes.fill_between(
             by_layer.index, by_layer[0.25], by_layer[0.75], color=color, alpha=0.2
         )
-    axes.set(xlabel="layer", ylabel=label, xticks=sorted(table["layer"].unique()))
+    layers = sorted(table["layer"].unique())
+    axes.set(xlabel="layer", ylabel=label, xticks=layers[:: 1 + len(layers) // 16])
     axes.grid(axis="y")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
-def layer_picture(tokens: Sequence[str], moved: np.ndarray) -> Figure:
+@style()
+def layer_picture(tokens: Sequence[str], moved) -> Figure:
     """Draw a text through all layers: a column for each token, a row for each layer.
 
     Parameters
     ----------
     tokens : sequence of str
     moved : array of shape (n_layers + 1, n_tokens)
-        How far each token is, in each layer, from where it began: the darker, the farther.
+        How far each token is, in each layer, from where it began: 0 is paper, the largest
+        is darkest. Layer 0 is at the bottom.
+
+    Raises
+    ------
+    ValueError
+        If there is not a column for each token, or a distance is negative.
     """
-    n_rows, n_tokens = np.shape(moved)
+    of_tile = shares(moved)
+    n_tokens = len(tokens)
+    if of_tile.ndim != 2 or of_tile.shape[1] != n_tokens or not n_tokens:
+        raise ValueError(
+            f"{n_tokens} tokens need distances of shape (n_layers + 1, {n_tokens}), got "
+            f"{of_tile.shape}"
+        )
+    n_rows = len(of_tile)
     figure, axes = new_figure(height=1.1 + 0.27 * n_rows)
-    shades = np.asarray(moved) / (np.max(moved) or 1.0)
-    palette = sns.color_palette(LAYER_PALETTE, as_cmap=True)
     for layer, token in np.ndindex(n_rows, n_tokens):
         # the paper shows between the tiles, whatever its colour
         tile = Rectangle((token + 0.03, layer + 0.06), 0.94, 0.88)
-        tile.set(facecolor=palette(shades[layer, token]), linewidth=0)
+        tile.set(facecolor=SHADES(of_tile[layer, token]), edgecolor=INK, linewidth=0.3)
         axes.add_patch(tile)
     axes.set(xlim=(0, n_tokens), ylim=(0, n_rows), ylabel="layer")
-    few = n_tokens <= 8  # then the words can stand upright
-    axes.set_xticks(np.arange(n_tokens) + 0.5, tokens, rotation=0 if few else 90)
+    label_tokens(axes.xaxis, tokens, np.arange(n_tokens) + 0.5, room=4.2)
     layers = np.arange(0, n_rows, max(1, n_rows // 6))
     axes.set_yticks(layers + 0.5, [str(layer) for layer in layers])
     axes.spines[:].set_visible(False)
@@ -116,32 +146,26 @@ def token_strip(tokens: Sequence[str], values: Sequence[float], label: str) -> H
     ----------
     tokens : sequence of str
     values : sequence of float, one for each token
-        The darker the shade, the larger the value.
+        0 is paper, the largest is darkest.
     label : str
         What the values are.
 
     Raises
     ------
     ValueError
-        If there is not a value for each token.
+        If there is not a value for each token, or one is negative.
     """
     if len(tokens) != len(values):
         raise ValueError(f"{len(tokens)} tokens, but {len(values)} values")
-    numbers = np.asarray(values, dtype=float)
-    spread = np.ptp(numbers) or 1.0
-    shades = (numbers - numbers.min()) / spread  # 0 to 1
-    palette = ListedColormap(sns.color_palette(LAYER_PALETTE, 256))
     pieces = []
-    for token, value, shade in zip(tokens, numbers, shades, strict=True):
-        r, g, b, _ = palette(float(shade))
-        luminance = 0.2126 * r**2.2 + 0.7152 * g**2.2 + 0.0722 * b**2.2
-        ink = "#fff" if luminance < 0.18 else "#000"  # either way a contrast above 4.5 to 1
-        color = f"rgb({255 * r:.0f} {255 * g:.0f} {255 * b:.0f})"
+    for token, value, share in zip(tokens, to_array(values), shares(values), strict=True):
+        percent = f"{100 * BEHIND_TEXT * share:.0f}%"
+        color = f"color-mix(in srgb, {PAGE_COLORS[SHADE]} {percent}, transparent)"
         pieces.append(
-            f'<li style="background: {color}; color: {ink}">{html.escape(token)} '
-            f"<small>{value:.2f}</small></li>"
+            f'<li style="background: {color}; overflow-wrap: anywhere">'
+            f"<bdi>{html.escape(drawn(token))}</bdi> <small>{value:z.2f}</small></li>"
         )
     return HTML(
-        f'<figure class="token-strip"><figcaption>{html.escape(label)}</figcaption>'
+        f'<figure class="token-strip"><figcaption>{html.escape(drawn(label))}</figcaption>'
         f"<ol>{''.join(pieces)}</ol></figure>"
     )

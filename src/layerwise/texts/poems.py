@@ -1,10 +1,8 @@
-"""The 59 poems.
-
-Chapter: *Large Language Models: An Introduction*, "What this chapter does".
-"""
+"""The 59 poems, and how verse is set."""
 
 import html
 import re
+import textwrap
 from importlib.resources import files
 
 import pandas as pd
@@ -31,27 +29,49 @@ def poem_html(text: str, title: str = "", source: str = "", name: str = "") -> s
     Parameters
     ----------
     text : str
-        Lines, with an empty line between stanzas.
+        Lines, with empty lines between stanzas. Line ends are those of any system, and what
+        a line is indented by, more than the others, is kept.
     title, source : str
         Above and below the poem.
     name : str
         Makes each line an address to link to: ``name-line-3``.
+
+    Raises
+    ------
+    ValueError
+        If there is no line.
     """
-    text = re.sub(r'(?<![^\s—(])"', "“", text).replace('"', "”")  # as in print
-    text = text.replace("'", "’")
     number, stanzas = 0, []
-    for stanza in text.strip().split("\n\n"):
+    for stanza in split_stanzas(text):
         lines = []
-        for line in stanza.strip().split("\n"):
+        for line in stanza:
             number += 1
             address = f' id="{html.escape(name)}-line-{number}"' if name else ""
             shown = f' data-line="{number}"' if number % 5 == 0 else ""
             # the line break is for places that have no style sheet
-            lines.append(f'<span class="line"{address}{shown}>{html.escape(line)}<br></span>')
+            lines.append(f'<span class="line"{address}{shown}>{as_printed(line)}<br></span>')
         stanzas.append('<p class="stanza">' + "\n".join(lines) + "</p>")
-    title = f'<p class="poem-title">{html.escape(title)}</p>\n' if title else ""
-    source = f"\n<figcaption>{html.escape(source)}</figcaption>" if source else ""
+    title, source = (html.escape(words.strip()) for words in (title, source))
+    title = f'<p class="poem-title">{title}</p>\n' if title else ""
+    source = f"\n<figcaption>{source}</figcaption>" if source else ""
     return f'<figure class="poem">\n{title}{"".join(stanzas)}{source}\n</figure>'
+
+
+def split_stanzas(text: str) -> list[list[str]]:
+    """Split verse into stanzas of lines, without blank lines and the margin all lines share."""
+    lines = [line.expandtabs(4).rstrip() for line in text.splitlines()]
+    text = textwrap.dedent("\n".join(lines)).strip("\n")
+    if not text:
+        raise ValueError("a poem without a line cannot be set: the text is empty")
+    return [stanza.split("\n") for stanza in re.split("\n{2,}", text)]
+
+
+def as_printed(line: str) -> str:
+    """Return a line as HTML, with the quotation marks and apostrophes of print."""
+    line = re.sub(r'(?<![^\s—(\[‘“])"(?=\S)', "“", line).replace('"', "”")
+    line = line.replace("'", "’")
+    verse = line.lstrip(" ")
+    return "\xa0" * (len(line) - len(verse)) + html.escape(verse)  # HTML drops plain spaces
 
 
 def show_poem(poem: pd.Series) -> HTML:

@@ -1,0 +1,99 @@
+"""`layerwise report`: its options, and the order in which it does things."""
+
+import argparse
+import shlex
+import time
+from pathlib import Path
+
+from layerwise.report.folder import check_target, written_whole
+from layerwise.report.progress import say
+from layerwise.texts.own import load_texts
+from layerwise.texts.passages import UNITS
+
+EPILOG = """\
+TEXTS is a table (CSV, TSV, JSON, JSON lines, Excel, parquet), one text file, or a folder of
+text files, whose sub-folders are the labels. Nothing leaves this machine but the name of a
+model that is not on it yet.
+
+  layerwise report poems.csv --text text --label theme
+  layerwise report novel.txt --passages paragraph
+  layerwise report speeches/ --model sentence-transformers/all-MiniLM-L6-v2 ../my-model
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the options."""
+    parser = argparse.ArgumentParser(
+        prog="layerwise report", epilog=EPILOG,
+        description="Measure what each layer of a model does to your texts, beside the "
+        "baselines that give the numbers meaning, and write a folder to open in a browser.",
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    add = parser.add_argument
+    add("texts", metavar="TEXTS", help="a table or a folder of texts", type=Path)
+    columns = parser.add_argument_group("columns of the table")
+    for name, meaning in [
+        ("--text", "the texts; else the longest are read"),
+        ("--label", "what kind of text each is"),
+        ("--title", "what to call each; else its first words"),
+    ]:
+        columns.add_argument(name, metavar="COLUMN", help=meaning)
+    reading = parser.add_argument_group("reading")
+    reading.add_argument("--encoding", help="of the file, such as cp1252; else it is found")
+    reading.add_argument(
+        "--as-is", action="store_true", help="keep markup and invisible characters in texts"
+    )
+    reading.add_argument("--passages", choices=UNITS, help="cut texts into whole ones of these")
+    reading.add_argument(
+        "--size", type=int, metavar="TOKENS", help="the most tokens in a passage (120)"
+    )
+    reading.add_argument(
+        "--overlap", type=int, metavar="N", help="how many units passages have in common (0)"
+    )
+    add(
+        "--model", nargs="+", metavar="NAME|FOLDER", default=[],
+        help="models on the hub or on this machine; the first is the main one",
+    )  # fmt: skip
+    add("--device", default="auto", help="cpu, cuda, mps; else the best there is")
+    add("--out", metavar="FOLDER", type=Path, help="else NAME-report, here")
+    add("--replace", action="store_true", help="replace a report that is there already")
+    return parser
+
+
+def run(options: argparse.Namespace) -> None:
+    """Read the texts, measure each model, and write the folder."""
+    if options.passages is None and (options.size or options.overlap):
+        raise ValueError("--size and --overlap are of passages: name a unit with --passages")
+    out = (options.out or Path(f"{options.texts.resolve().stem}-report")).resolve()
+    check_target(out, options.replace)
+    say(f"reading {options.texts}")
+    texts = load_texts(
+        options.texts, options.text, options.label, options.title, options.encoding,
+        options.as_is,
+    )  # fmt: skip
+    say("loading the model")
+    from layerwise.report.write import make_report  # imports torch: what is wrong is said first
+
+    with written_whole(out) as draft:
+        facts = make_report(draft, texts, options, facts_of_run(options))
+    print(summary(facts, out))
+
+
+def summary(facts: dict, out: Path) -> str:
+    """Say what came out, what cannot be said, and where the rest is."""
+    lines = []
+    for claim in facts["claims"]:
+        verdicts = [x for name, x in claim.items() if name.endswith("holds")]
+        lines.append(f"{' / '.join(verdicts):>15}  {claim['claim']}")
+    for limits in facts["limits"].values():
+        lines += [f"{'beware':>15}  {limit}" for limit in limits]
+    return "\n".join([*lines, "", f"open {out / 'index.html'}"])
+
+
+def facts_of_run(options: argparse.Namespace) -> dict:
+    """Return what a reader must know to run the same again."""
+    return {
+        "title": f"{options.texts.resolve().name}, layer by layer",
+        "date": time.strftime("%Y-%m-%d"),
+        "command": "layerwise report " + shlex.join(options.arguments),
+    }

@@ -1,0 +1,136 @@
+"""The figures of a report, each with its words, as SVG and as PNG."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from layerwise.figures.layers import COMPARISON_COLORS, compare_by_layer, violins_by_layer
+from layerwise.figures.page import INK, new_figure
+from layerwise.report.agreement import COUNTED, Agreement
+from layerwise.report.measure import Measured
+from layerwise.report.words import number, percent
+
+DOTS_PER_INCH = 200
+
+
+class Picture(NamedTuple):
+    """A figure and its words."""
+
+    name: str  # of its files
+    figure: Figure
+    alt: str
+    caption: str
+
+
+def draw(measured: Measured) -> list[Picture]:
+    """Draw all figures of one model."""
+    drift = measured.drift
+    same = drift[drift["comparison"] == "same text"]
+    is_centred = drift["comparison"].str.contains("centred")
+    rotated = (
+        " Rotated: layer 0 may first be rotated, all texts in the same way, by a rotation "
+        "fitted on other texts."
+        if "same text, rotated" in measured.numbers["drift"] else ""
+    )  # fmt: skip
+    pictures = [
+        Picture(
+            "drift", violins_by_layer(same, "cosine with static layer"),
+            f"Violins of the cosine between each text in layer 0 and in each later layer. "
+            f"Medians: {by_layer(measured.numbers['drift']['same text'])}.",
+            "Each text with itself in layer 0, the static layer. Read it with the next figure "
+            "only.",
+        ),
+        Picture(
+            "baselines", compare_by_layer(drift[~is_centred], "cosine, median and middle half"),
+            f"Lines by layer, medians in the first and the last: {ends(measured, False)}.",
+            "The drift beside its baselines. Other text: the other texts in layer 0. Random "
+            "pair: two texts in the same layer." + rotated,
+        ),
+        Picture(
+            "baselines-centred",
+            compare_by_layer(drift[is_centred], "cosine, median and middle half"),
+            f"Lines by layer, medians in the first and the last: {ends(measured, True)}.",
+            "The same once the mean of all texts is subtracted from each layer: what is left "
+            "is each text's own.",
+        ),
+        Picture(
+            "steps",
+            violins_by_layer(measured.steps, "cosine with layer before", x="step"),
+            "Violins of the cosine between each text in one layer and in the next. Medians: "
+            + ", ".join(f"{x} {number(y)}" for x, y in measured.numbers["steps"].items()) + ".",
+            "Each text with itself one layer before. Lower is a larger step.",
+        ),
+    ]  # fmt: skip
+    if measured.agreement:
+        pictures.append(agreement_picture(measured.agreement))
+    return pictures
+
+
+def by_layer(values: list[float]) -> str:
+    """Write a value for each layer."""
+    return ", ".join(f"layer {i}: {number(x)}" for i, x in enumerate(values, start=1))
+
+
+def ends(measured: Measured, centred: bool) -> str:
+    """Write the first and the last median of each comparison."""
+    return "; ".join(
+        f"{name}, {number(values[0])} and {number(values[-1])}"
+        for name, values in measured.numbers["drift"].items()
+        if ("centred" in name) == centred
+    )
+
+
+def agreement_picture(agreement: Agreement) -> Picture:
+    """Draw the share of neighbours with the same label in each layer, beside its controls."""
+    table = agreement.table.set_index("option")
+    layers = table.drop(index=COUNTED)
+    x = range(len(layers))
+    figure, axes = new_figure()
+    axes.fill_between(
+        x, layers["chance"], layers["chance_95"], color=COMPARISON_COLORS[4], alpha=0.3,
+        linewidth=0, label="chance, mean to top 5%",
+    )  # fmt: skip
+    axes.plot(
+        x, layers["agreement"], color=COMPARISON_COLORS[0], marker="o", markeredgecolor=INK,
+        label="nearest in this layer",
+    )  # fmt: skip
+    axes.axhline(
+        table.loc[COUNTED, "agreement"], color=COMPARISON_COLORS[1], linestyle="--",
+        label=COUNTED,
+    )  # fmt: skip
+    axes.set(xlabel="layer", ylabel="share with the same label", xticks=x)
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    values = ", ".join(f"layer {i}: {percent(y)}" for i, y in enumerate(layers["agreement"]))
+    return Picture(
+        "labels", figure,
+        f"A line of the share of texts whose nearest neighbour has their label. {values}. "
+        f"Counted words: {percent(table.loc[COUNTED, 'agreement'])}; chance: "
+        f"{percent(layers['chance'].iloc[-1])}.",
+        "How often a text's nearest neighbour has its label, by layer. The last layer was "
+        "chosen beforehand as the one to be tested; the highest of several would need a "
+        "stricter test.",
+    )  # fmt: skip
+
+
+def save(picture: Picture, folder: Path) -> None:
+    """Write a figure as SVG and as PNG, on white, so that it can stand anywhere."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for ending in ["svg", "png"]:
+        metadata = {"Date": None} if ending == "svg" else None
+        picture.figure.savefig(
+            folder / f"{picture.name}.{ending}", facecolor="white", dpi=DOTS_PER_INCH,
+            metadata=metadata,
+        )  # fmt: skip
+    plt.close(picture.figure)
+
+
+def medians_table(drift: pd.DataFrame) -> pd.DataFrame:
+    """Return the median cosine of each comparison by layer, a row for each comparison."""
+    table = drift.groupby(["comparison", "layer"], sort=False)["cosine"].median().unstack()
+    table.columns = [f"layer {layer}" for layer in table.columns]
+    return table.reset_index()

@@ -1,0 +1,140 @@
+"""What the report cannot say of these texts with this model, and what would help."""
+
+import pandas as pd
+
+from layerwise.models import Encoder, context_window
+from layerwise.report.measure import FEW_TEXTS, MOSTLY_UNKNOWN, Measured
+from layerwise.report.tokens import count_tokens, pieces_per_word
+from layerwise.report.words import count, number, percent
+from layerwise.texts.poems import load_poems
+
+FEW_OF_A_LABEL = 5
+MUCH_UNKNOWN = 0.05  # share of tokens
+# Against the poems of the book, cut by the same tokenizer: English that it knows well.
+MANY_PIECES = 1.4
+
+
+def limits_of(table: pd.DataFrame, encoder: Encoder, measured: Measured) -> list[str]:
+    """List what cannot be said, in sentences, for one model.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The texts measured, with their counts of words and tokens.
+    encoder : Encoder
+    measured : Measured
+    """
+    return [
+        *limits_of_size(table),
+        *limits_of_labels(table),
+        *limits_of_language(table, encoder),
+        *limits_of_length(table, encoder),
+        *limits_of_drawing(table, measured),
+    ]
+
+
+def limits_of_size(table: pd.DataFrame) -> list[str]:
+    """Say whether the texts are too few."""
+    if len(table) >= FEW_TEXTS:
+        return []
+    return [
+        f"There are {count(len(table), 'text')}. With fewer than {FEW_TEXTS}, an interval or a "
+        "test says little, and a figure is a set of anecdotes: read tables, not medians. No "
+        "claim is said to hold."
+    ]
+
+
+def limits_of_labels(table: pd.DataFrame) -> list[str]:
+    """Say whether labels are missing, all the same, or of too few texts."""
+    labels = table["label"].dropna()
+    if labels.empty:
+        return ["Without a column of labels, nothing is said about how well neighbours agree."]
+    if labels.nunique() == 1:
+        return [
+            f"All texts have the label {labels.iloc[0]!r}, so neighbours cannot but agree: "
+            "nothing is said about labels."
+        ]
+    limits = []
+    sizes = labels.value_counts()
+    if len(labels) < len(table):
+        limits.append(
+            f"{count(len(table) - len(labels), 'text')} of {len(table):,} without a label are "
+            "left out of what is said about labels."
+        )
+    small = sizes[sizes < FEW_OF_A_LABEL]
+    if len(small) > len(sizes) / 2 and len(sizes) > 10:
+        limits.append(
+            f"{len(small)} of {len(sizes)} labels stand for fewer than {FEW_OF_A_LABEL} texts: "
+            "is this a column of labels, or of names? With so few texts a label, agreement "
+            "says little."
+        )
+    elif len(small):
+        named = ", ".join(f"{name!r} ({n})" for name, n in small.items())
+        limits.append(
+            f"Too few texts to say anything about these labels: {named}. A text whose label no "
+            "other has can never agree with its neighbour."
+        )
+    if sizes.iloc[0] > 0.8 * len(labels):
+        limits.append(
+            f"{percent(sizes.iloc[0] / len(labels))} of the texts have the label "
+            f"{sizes.index[0]!r}: agreement is high by chance already; compare it with chance "
+            "only."
+        )
+    return limits
+
+
+def limits_of_language(table: pd.DataFrame, encoder: Encoder) -> list[str]:
+    """Say whether the tokenizer knows the texts' words and characters."""
+    limits = []
+    unknown = table["n_unknown"].sum() / max(1, table["n_tokens"].sum())
+    if unknown > MUCH_UNKNOWN:
+        limits.append(
+            f"{percent(unknown)} of the tokens are unknown to the model, which reads them all "
+            f"as the same sign, {encoder.tokenizer.unk_token}. "
+            + ("What is measured here is mostly that sign, so no claim is said to hold: name a "
+               "model for this script with --model."
+               if unknown > MOSTLY_UNKNOWN else "What stands in them it cannot see.")
+        )
+    pieces = pieces_per_word(table)
+    usual = pieces_per_word(count_tokens(load_poems()["text"], encoder))
+    if pieces > MANY_PIECES * usual:
+        limits.append(
+            f"The tokenizer cuts a word of these texts into {number(pieces, 1)} pieces, "
+            f"punctuation counted; of English verse it makes {number(usual, 1)}. So they are "
+            "probably in a language, a spelling or a notation that this model was not trained "
+            "on, and their vectors say more of letters than of words. A model for the language "
+            "can be named with --model."
+        )
+    return limits
+
+
+def limits_of_length(table: pd.DataFrame, encoder: Encoder) -> list[str]:
+    """Say whether texts are longer than the model reads, or much differ in length."""
+    n_cut = int(table["is_cut"].sum())
+    if not n_cut:
+        return []
+    n_all, window = int(table["n_tokens"].sum()), int(context_window(encoder))
+    n_read = int(table["n_tokens"].clip(upper=window).sum())
+    return [
+        f"{count(n_cut, 'text')} of {len(table):,} are longer than the {window:,} tokens that "
+        f"the model reads at once: only their beginnings were read, {percent(n_read / n_all)} "
+        "of all tokens. To read everything, cut texts into passages: --passages paragraph."
+    ]
+
+
+def limits_of_drawing(table: pd.DataFrame, measured: Measured) -> list[str]:
+    """Say whether rotation and words rest on some of the texts only."""
+    limits = []
+    words = measured.numbers["words"]
+    if words["n_texts"] < len(table):
+        limits.append(
+            f"The rotation and the words that move most were measured on {words['n_texts']:,} "
+            f"texts drawn at random ({words['n_tokens']:,} tokens): to keep every token of all "
+            "texts would need more memory than many machines have."
+        )
+    if "same text, rotated" not in measured.numbers["drift"]:
+        limits.append(
+            "The texts are too few to fit a rotation on some and test it on others, so that "
+            "baseline is missing: nothing can be said of how much of the drift is one rotation."
+        )
+    return limits

@@ -1,0 +1,186 @@
+"""The paragraph on methods that a paper needs: numbers, versions, digests, sources."""
+
+import hashlib
+import math
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from layerwise.checkpoints import digests, fetch_checkpoint, find_checkpoint, sha256_of_file
+from layerwise.models import Encoder, context_window
+from layerwise.report.agreement import N_SHUFFLES
+from layerwise.report.findings import LEVEL
+from layerwise.report.measure import Measured
+from layerwise.report.words import count, interval, number, p_value, percent
+
+LIBRARIES = ["layerwise", "torch", "transformers", "tokenizers", "numpy", "scipy",
+             "scikit-learn", "pandas"]  # fmt: skip
+SOURCES = {
+    "mean": "Reimers, N., and Gurevych, I. (2019). Sentence-BERT: Sentence embeddings using "
+    "Siamese BERT-networks. EMNLP-IJCNLP 2019.",
+    "pairs": "Ethayarajh, K. (2019). How contextual are contextualized word representations? "
+    "EMNLP-IJCNLP 2019.",
+    "centred": "Timkey, W., and van Schijndel, M. (2021). All bark and no bite: Rogue "
+    "dimensions in transformer language models obscure representational quality. EMNLP 2021.",
+    "rotated": "Schönemann, P. H. (1966). A generalized solution of the orthogonal Procrustes "
+    "problem. Psychometrika 31(1).",
+    "interval": "Efron, B., and Tibshirani, R. J. (1993). An introduction to the bootstrap. "
+    "Chapman & Hall.",
+    "test": "McNemar, Q. (1947). Note on the sampling error of the difference between "
+    "correlated proportions or percentages. Psychometrika 12(2).",
+}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that decide on a number."""
+    return {"Python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def digest_of_path(path: Path) -> str:
+    """Return the SHA-256 of a file; of a folder, that of its files' names and digests."""
+    if path.is_file():
+        return sha256_of_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(x for x in path.rglob("*") if x.is_file()):
+        digest.update(f"{file.relative_to(path).as_posix()} {sha256_of_file(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def digest_of_texts(table: pd.DataFrame) -> str:
+    """Return the SHA-256 of the texts as they were measured, in their order."""
+    return hashlib.sha256("\0".join(table["text"]).encode()).hexdigest()
+
+
+def describe_model(name: str | None, encoder: Encoder, measured: Measured) -> dict:
+    """Return what a reader must know of a model to use the same one.
+
+    Parameters
+    ----------
+    name : str, optional
+        What :func:`layerwise.models.load_encoder` was given.
+    """
+    checkpoint = find_checkpoint(name)
+    window = context_window(encoder)
+    return {
+        "type": encoder.model.config.model_type,
+        "n_layers": measured.numbers["n_layers"],
+        "n_dims": measured.numbers["n_dims"],
+        "window": int(window) if window < math.inf else None,
+        "device": torch.device(encoder.device).type,
+        "dtype": str(encoder.model.dtype).removeprefix("torch."),
+        "revision": checkpoint.revision,
+        "is_pinned": bool(checkpoint.files),
+        "sha256": digests(fetch_checkpoint(checkpoint)),
+    }
+
+
+def methods_paragraphs(facts: dict, models: Sequence[Measured]) -> list[str]:
+    """Write the methods as paragraphs of plain text.
+
+    Parameters
+    ----------
+    facts : dict
+        What stands in ``numbers.json``: ``texts``, ``models``, ``versions``.
+    models : sequence of Measured
+    """
+    return [
+        about_texts(facts["texts"]),
+        *(about_model(model, facts["models"][model.model]) for model in models),
+        about_measures(models[0]),
+        *(about_labels(model) for model in models if model.agreement),
+        about_software(facts),
+    ]
+
+
+def about_texts(texts: dict) -> str:
+    """Say which texts were measured."""
+    labels = f" with {count(texts['n_labels'], 'label')}" if texts["n_labels"] else ""
+    cut = f", cut into passages by {texts['passages']}" if texts["passages"] else ""
+    drawn = f", drawn at random from {texts['n_usable']:,}" if texts["is_sample"] else ""
+    return (
+        f"Texts. From {texts['file']} (SHA-256 {texts['file_sha256']}), which holds "
+        f"{count(texts['n_rows'], 'row')}, {count(texts['n_texts'], 'text')} were "
+        f"measured{cut}{drawn}{labels}; {texts['n_words']:,} words in all, a median of "
+        f"{number(texts['median_words'], 0)} a text. Rows left out and changes made to texts "
+        f"are listed in tables/found.csv. SHA-256 of the texts as measured: {texts['sha256']}."
+    )
+
+
+def about_model(measured: Measured, model: dict) -> str:
+    """Say which model was used, and how."""
+    revision = f", revision {model['revision']}" if model["revision"] else ""
+    reading = f", reading at most {model['window']:,} tokens" if model["window"] else ""
+    weights = "; ".join(
+        f"{name} {digest}" for name, digest in model["sha256"].items()
+        if name.endswith(".safetensors")
+    )  # fmt: skip
+    return (
+        f"Model. {measured.model} ({model['type']}, {model['n_layers']} layers, "
+        f"{model['n_dims']} dimensions{revision}; SHA-256: {weights}; of its other files: "
+        f"numbers.json), in {model['dtype']} on {model['device']}{reading}. A text's vector in "
+        "a layer is the mean over its tokens, special ones counted, padding not (Reimers and "
+        "Gurevych 2019). Layer 0 is what the embeddings give, before any attention."
+    )
+
+
+def about_measures(measured: Measured) -> str:
+    """Say how drift and its baselines were measured."""
+    drift, n_layers = measured.numbers["drift"], measured.numbers["n_layers"]
+    last = {name: number(values[-1]) for name, values in drift.items()}
+    rotated = (
+        "Rotated: layer 0 is first multiplied by one orthogonal matrix, fitted on the tokens "
+        "of every second text and tested on the texts between, and the other way round "
+        f"(orthogonal Procrustes, Schönemann 1966), which gives {last['same text, rotated']}; "
+        if "same text, rotated" in drift else ""
+    )  # fmt: skip
+    return (
+        "Measures. Drift is the cosine of a text's vector in a layer with its vector in layer "
+        f"0; in layer {n_layers} its median is {last['same text']}. Baselines: the mean cosine "
+        f"with all other texts in layer 0, {last['other text']}; the mean cosine with all "
+        f"other texts in the same layer (after Ethayarajh 2019, of pooled texts), "
+        f"{last['random pair']}. Centred, the mean of all texts subtracted from each layer "
+        f"(Timkey and van Schijndel 2021): {last['same text, centred']}, with other texts "
+        f"{last['other text, centred']}. {rotated}all in layer {n_layers}, medians over texts. "
+        "Intervals are 95% percentile bootstrap intervals over texts (2,000 draws; Efron and "
+        f"Tibshirani 1993). The level of tests is {number(LEVEL)}, without correction for "
+        "their number."
+    )
+
+
+def about_labels(measured: Measured) -> str:
+    """Say how the agreement of labels was measured, and what came out."""
+    x = measured.agreement.numbers if measured.agreement else {}
+    static, counted = x["against_static"], x["against_counted_words"]
+    return (
+        f"Labels ({measured.model}). For {x['n_texts']:,} texts with {x['n_labels']} labels, "
+        f"the nearest neighbour by cosine in the last layer has the same label in "
+        f"{percent(x['agreement'])} of cases (95% interval "
+        f"{interval(x['interval'], percent)}); with labels dealt out at random {N_SHUFFLES:,} "
+        f"times, {percent(x['chance'])} on average and {percent(x['chance_95'])} once in "
+        f"twenty ({p_value(x['p_chance'])}; the best of all layers: "
+        f"{percent(x['best_of_layers_by_chance_95'])} once in twenty). In the static layer it "
+        f"is {percent(x['static'])} (exact McNemar test, {static['only_first']} against "
+        f"{static['only_second']}, {p_value(static['p'])}); with TF-IDF weights of words, no "
+        f"model, {percent(x['counted_words'])} ({counted['only_first']} against "
+        f"{counted['only_second']}, {p_value(counted['p'])}; McNemar 1947)."
+    )
+
+
+def about_software(facts: dict) -> str:
+    """Say which versions were used."""
+    named = ", ".join(f"{name} {x}" for name, x in facts["versions"].items())
+    return f"Software. {named}. Command: {facts['command']}. Random draws have the seed 0."
+
+
+def methods_markdown(title: str, paragraphs: Sequence[str]) -> str:
+    """Set the methods as a Markdown file, sources below."""
+    text = [f"# Methods: {title}"]
+    for paragraph in paragraphs:
+        head, _, rest = paragraph.partition(". ")
+        text.append(f"**{head}.** {rest}")
+    sources = "\n".join(f"- {source}" for source in SOURCES.values())
+    return "\n\n".join([*text, "## Sources", sources]) + "\n"

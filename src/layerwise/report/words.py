@@ -1,0 +1,42 @@
+"""How numbers and lists are written in the report."""
+
+from collections.abc import Sequence
+
+
+def number(x: float, digits: int = 2) -> str:
+    """Write a number with a true minus sign, and no sign before zero."""
+    text = f"{x:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def percent(x: float) -> str:
+    """Write a share as a whole percentage."""
+    return f"{x:.0%}"
+
+
+def p_value(p: float) -> str:
+    """Write a p value as papers do."""
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
+
+
+def interval(low_and_high: Sequence[float], write=number) -> str:
+    """Write an interval."""
+    low, high = low_and_high
+    return f"{write(low)} to {write(high)}"
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """Write how many there are of something: 1 text, 1,200 texts."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def row_ranges(rows: Sequence[int], most: int = 12) -> str:
+    """Write numbers of rows, neighbours as a range: 3–7, 9."""
+    ranges: list[list[int]] = []
+    for row in sorted(rows):
+        if ranges and row == ranges[-1][1] + 1:
+            ranges[-1][1] = row
+        else:
+            ranges.append([row, row])
+    shown = [f"{a}" if a == b else f"{a}–{b}" for a, b in ranges[:most]]
+    return ", ".join(shown) + (" …" if len(ranges) > most else "")

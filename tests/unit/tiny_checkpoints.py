@@ -1,0 +1,76 @@
+"""Tiny checkpoints with random weights, saved to a folder as a reader's own would be."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    CONFIG_MAPPING,
+    MODEL_FOR_TEXT_ENCODING_MAPPING,
+    AutoModel,
+    PreTrainedTokenizerFast,
+    logging,
+)
+
+WORDS = "hope is the thing with feathers that perches in soul wild nights".split()
+LETTERS = list("abcdefghijklmnopqrstuvwxyz!.")
+# What each kind of tokenizer adds to a text, and the numbers of its special tokens.
+STYLES = {
+    "bert": "[CLS] $A [SEP]",
+    "roberta": "<s> $A </s>",
+    "xlnet": "$A </s> <s>",
+    "t5": "$A </s>",
+}
+SPECIAL = {
+    "bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],  # padding is 0
+    "roberta": ["<s>", "<pad>", "</s>", "<unk>", "<mask>"],  # padding is 1
+}
+
+
+def tiny_tokenizer(style: str) -> PreTrainedTokenizerFast:
+    """Make a tokenizer of a few words, and of letters for all others."""
+    specials = SPECIAL["bert" if style == "bert" else "roberta"]
+    cls, sep, pad, unk = (
+        ("[CLS]", "[SEP]", "[PAD]", "[UNK]")
+        if style == "bert"
+        else ("<s>", "</s>", "<pad>", "<unk>")
+    )
+    pieces = [*specials, *WORDS, *LETTERS, *(f"##{letter}" for letter in LETTERS)]
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
+    backend = Tokenizer(models.WordPiece(vocabulary, unk_token=unk))
+    backend.normalizer = normalizers.BertNormalizer()
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.post_processor = processors.TemplateProcessing(
+        single=STYLES[style],
+        special_tokens=[(token, vocabulary[token]) for token in (cls, sep)],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, sep_token=sep, pad_token=pad, unk_token=unk,
+        cls_token=None if style == "t5" else cls,
+    )  # fmt: skip
+
+
+def save_tiny(folder: Path, model_type: str, style: str, **settings) -> Path:
+    """Save a model of a kind, no number of it trivial, and its tokenizer."""
+    logging.disable_progress_bar()
+    tokenizer = tiny_tokenizer(style)
+    config = CONFIG_MAPPING[model_type](vocab_size=len(tokenizer), **settings)
+    encoder_alone = model_type in ("t5", "umt5")
+    torch.manual_seed(1)
+    model = (
+        MODEL_FOR_TEXT_ENCODING_MAPPING[type(config)](config)
+        if encoder_alone
+        else AutoModel.from_config(config)
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+BERT = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "intermediate_size": 32, "max_position_embeddings": 66,
+}  # fmt: skip
