@@ -5,6 +5,7 @@
     python3 -m nox -s lab             open the chapters as notebooks in JupyterLab
     python3 -m nox -s serve           serve the built site on 127.0.0.1
     python3 -m nox -s site_archive    pack the site into one .zip
+    python3 -m nox -s pdf             print the site into one PDF, through Chromium
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
@@ -89,6 +90,12 @@ def serve(session: nox.Session) -> None:
 def site_archive(session: nox.Session) -> None:
     """Pack the site, with its notebooks, into _build/layer-by-layer.zip: --to FILE."""
     python(session, "-m", "tools.site.archive", *session.posargs)
+
+
+@nox.session
+def pdf(session: nox.Session) -> None:
+    """Print the site into _build/layer-by-layer.pdf: --solutions open|left-out, --to FILE."""
+    python(session, "-m", "tools.site.pdf", *session.posargs)
 
 
 @nox.session

@@ -1,6 +1,6 @@
 """Sphinx extension: each glossary term on a page carries its definition.
 
-For screen readers, and for ``site.mjs``, which shows it on hover, focus or tap.
+For screen readers, and for ``site.js``, which shows it on hover, focus or tap.
 """
 
 import re

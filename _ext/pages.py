@@ -49,8 +49,10 @@ def add_context(app: Sphinx, pagename: str, templatename: str, context: dict, do
     # A page that is re-opened after an update must not be styled by a cached older file.
     static = Path(app.srcdir) / "_static"
     context["style_version"] = short_digest(static / "style.css")
-    context["script_version"] = short_digest(static / "site.mjs")
+    context["script_version"] = short_digest(static / "site.js")
     context["html_baseurl"] = app.config.html_baseurl
+    number = r'<span class="section-number">.*?</span>'  # no part of what a page is called
+    context["plain_title"] = re.sub(number, "", context.get("title") or "")
     if doctree is not None:
         first = next(doctree.findall(nodes.paragraph), None)
         context["page_description"] = first.astext().replace("\n", " ")[:200] if first else ""

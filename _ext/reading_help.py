@@ -11,23 +11,8 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from _ext.minutes import count
 from _ext.notebooks import is_notebook, launch_links
-
-WORDS_PER_MINUTE = 200
-SECONDS_PER_CODE_LINE = 4
-
-
-def reading_minutes(doctree: nodes.document) -> int:
-    """Estimate how long a page takes to read: prose, and code line by line."""
-    words = sum(
-        len(paragraph.astext().split()) for paragraph in doctree.findall(nodes.paragraph)
-    )
-    code_lines = sum(
-        block.astext().count("\n") + 1
-        for block in doctree.findall(nodes.literal_block)
-        if "output" not in block.parent.get("classes", [])
-    )
-    return max(1, round(words / WORDS_PER_MINUTE + code_lines * SECONDS_PER_CODE_LINE / 60))
 
 
 def running_time(seconds: float) -> str:
@@ -47,7 +32,11 @@ def seconds_to_run(app: Sphinx, pagename: str) -> float | None:
 
 def reading_line(app: Sphinx, pagename: str, context: dict, doctree: nodes.document) -> str:
     """Write the line below a chapter's title."""
-    parts = [f"<span>{reading_minutes(doctree)} min to read</span>"]
+    reading = count(doctree)
+    parts = [
+        f"<span>{max(1, round(reading.prose_minutes))} min of prose, "
+        f"{round(reading.code_minutes)} min of code</span>"
+    ]
     if seconds := seconds_to_run(app, pagename):
         parts.append(f"<span>{running_time(seconds)} to run</span>")
     pathto = context["pathto"]

@@ -2,9 +2,9 @@
 
     python -m benchmarks.explorer [--out FILE] [--assets DIR] [--chromium PATH]
 
-DIR is what tools/explorers/make.py made; left out, it is that of the built book. Prints, and
-adds to FILE, a JSON object: seconds (medians), and each time as a ratio to torch's for the same
-tokens. Measure on a quiet machine.
+DIR is what the build made for the explorers; left out, it is that of the built book. The model
+runs by its kernel, by its plain loops, and in torch, in turns; a ratio is the median of the
+turns'. Prints, and adds to FILE, a JSON object. Measure on a quiet machine.
 """
 
 import argparse
@@ -29,32 +29,26 @@ ROOT = Path(__file__).resolve().parents[1]
 SECTION = "explorer"
 ASSETS = ROOT / "_build" / "html" / "_static" / "explorer" / "assets"
 N_TOKENS = [16, 64, 512]
-REPEATS = 7
+ROUNDS = 7
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Benchmark</title>
 <link rel="stylesheet" href="explorer/explorer.css">
-<attention-explorer></attention-explorer>
+<attention-explorer assets="{assets}"></attention-explorer>
 <script type="module" src="explorer/attention-explorer.mjs"></script></html>"""
-TIME_MODEL = """
-async ({ sizes, repeats }) => {
-  const { model } = document.querySelector("attention-explorer");
+LOAD = """
+async () => {
+  const { model } = document.querySelector("attention-explorer").own;
   const start = performance.now();
   await model.load(() => {});
-  const found = { load: (performance.now() - start) / 1000 };
-  for (const n of sizes) {
-    const batch = { input_ids: [], token_type_ids: [], attention_mask: [] };
-    for (let i = 0; i < n; i++) {
-      batch.input_ids.push(1996 + i);
-      batch.token_type_ids.push(0);
-      batch.attention_mask.push(1);
-    }
-    found[n] = [];
-    for (let i = 0; i <= repeats; i++) {
-      const start = performance.now();
-      await model.run(batch);
-      if (i > 0) found[n].push((performance.now() - start) / 1000);
-    }
-  }
-  return found;
+  return (performance.now() - start) / 1000;
+}
+"""
+RUN = """
+async (input_ids) => {
+  const { model } = document.querySelector("attention-explorer").own;
+  const [zeros, ones] = [input_ids.map(() => 0), input_ids.map(() => 1)];
+  const start = performance.now();
+  await model.run({ input_ids, token_type_ids: zeros, attention_mask: ones });
+  return (performance.now() - start) / 1000;
 }
 """
 
@@ -71,11 +65,15 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 def serve(assets: Path, folder: Path) -> ThreadingHTTPServer:
-    """Serve a page with one explorer, the modules and the assets, from a folder."""
+    """Serve two pages with one explorer each, one with the kernel and one without."""
     ours = shutil.ignore_patterns("assets")
     shutil.copytree(ROOT / "_static" / "explorer", folder / "explorer", ignore=ours)
-    shutil.copytree(assets, folder / "explorer" / "assets")
-    (folder / "index.html").write_text(PAGE, "utf-8")
+    manifest = json.loads((assets / "manifest.json").read_text("utf-8"))
+    for way, kernel in [("kernel", manifest["kernel"]), ("loops", "")]:
+        shutil.copytree(assets, folder / way)
+        changed = json.dumps(manifest | {"kernel": kernel})  # without one, the loops run
+        (folder / way / "manifest.json").write_text(changed, "utf-8")
+        (folder / f"{way}.html").write_text(PAGE.format(assets=f"{way}/"), "utf-8")
     server = ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
     )
@@ -83,54 +81,71 @@ def serve(assets: Path, folder: Path) -> ThreadingHTTPServer:
     return server
 
 
-def time_page(address: str, chromium: str) -> dict:
-    """Time opening the page, loading the model, and running it, in a fresh browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
-        page = browser.new_page()
-        page.goto(address)
-        page.wait_for_selector("attention-explorer[state='ready']")
-        opened = page.evaluate("performance.now()") / 1000
-        found = page.evaluate(TIME_MODEL, {"sizes": N_TOKENS, "repeats": REPEATS})
-        browser.close()
-    seconds = {"open": opened, "load": found["load"]}
-    return seconds | {f"{n} tokens": statistics.median(found[str(n)]) for n in N_TOKENS}
+def open_pages(browser, address: str) -> tuple[dict, dict]:
+    """Open a page for each way to run the model; return the pages, and seconds of the first."""
+    pages, seconds = {}, {}
+    for way in ["kernel", "loops"]:
+        pages[way] = browser.new_context().new_page()
+        pages[way].goto(f"{address}{way}.html")
+        pages[way].wait_for_selector("attention-explorer[state='ready']")
+        seconds[way] = {"open": pages[way].evaluate("performance.now()") / 1000}
+        seconds[way]["load"] = pages[way].evaluate(LOAD)
+    return pages, seconds["kernel"]
 
 
-def time_torch() -> dict:
-    """Time the full-precision model on one thread, on the same tokens."""
+def time_torch(model, input_ids: list[int]) -> float:
+    """Time the full-precision model."""
+    start = time.perf_counter()
+    with torch.inference_mode():
+        model(torch.tensor([input_ids]), output_hidden_states=True, output_attentions=True)
+    return time.perf_counter() - start
+
+
+def time_in_turns(pages: dict) -> dict:
+    """Run the same tokens each way, in turns: seconds by number of tokens and way."""
     model = load_encoder(device="cpu").model
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    seconds = {}
+    ways = {way: functools.partial(page.evaluate, RUN) for way, page in pages.items()}
+    ways["torch"] = functools.partial(time_torch, model)
+    times: dict = {n: {way: [] for way in ways} for n in N_TOKENS}
     for n in N_TOKENS:
-        batch = {"input_ids": torch.arange(1996, 1996 + n)[None]}
-        times = []
-        for _ in range(REPEATS + 1):
-            start = time.perf_counter()
-            with torch.inference_mode():
-                model(**batch, output_hidden_states=True, output_attentions=True)
-            times.append(time.perf_counter() - start)
-        seconds[f"{n} tokens"] = statistics.median(times[1:])
-    torch.set_num_threads(threads)
-    return seconds
+        for round_number in range(ROUNDS + 1):
+            for way, run in ways.items():
+                seconds = run(list(range(1996, 1996 + n)))
+                if round_number > 0:  # the first warms up
+                    times[n][way].append(seconds)
+    return times
+
+
+def ratio(times: dict, way: str, other: str) -> float:
+    """Return how many times as long one way takes as another: the median of all turns."""
+    pairs = zip(times[way], times[other], strict=True)
+    return round(statistics.median(one / two for one, two in pairs), 2)
 
 
 def measure(assets: Path, chromium: str = CHROMIUM) -> dict:
     """Measure everything and return it as one object."""
-    with tempfile.TemporaryDirectory() as folder:
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = serve(assets, Path(folder))
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
         try:
-            in_page = time_page(f"http://127.0.0.1:{server.server_port}/", chromium)
+            pages, seconds = open_pages(browser, f"http://127.0.0.1:{server.server_port}/")
+            times = time_in_turns(pages)
         finally:
+            browser.close()
             server.shutdown()
             server.server_close()
-    in_torch = time_torch()
-    ratios = {name: round(in_page[name] / in_torch[name], 2) for name in in_torch}
     return {
-        "explorer_seconds": {name: round(value, 4) for name, value in in_page.items()},
-        "torch_one_thread_seconds": {name: round(value, 4) for name, value in in_torch.items()},
-        "explorer_to_torch": ratios,
+        "explorer_seconds": {name: round(value, 4) for name, value in seconds.items()},
+        "tokens": {
+            n: {way: round(statistics.median(found), 4) for way, found in times[n].items()}
+            | {
+                "loops_to_kernel": ratio(times[n], "loops", "kernel"),
+                "kernel_to_torch": ratio(times[n], "kernel", "torch"),
+                "loops_to_torch": ratio(times[n], "loops", "torch"),
+            }
+            for n in N_TOKENS
+        },
     }
 
 

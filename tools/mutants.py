@@ -147,10 +147,10 @@ def instead(node: ast.expr, text, other) -> Iterator[str]:
             yield f"({text(orelse)}) if ({text(test)}) else ({text(body)})"
         case ast.Constant(value=bool()):
             yield str(not node.value)
-        case ast.Constant(value=int()):
-            yield str(node.value + 1)
-        case ast.Constant(value=float()):
-            yield repr(node.value * 2 or 1.0)
+        case ast.Constant(value=int(number)):
+            yield str(number + 1)
+        case ast.Constant(value=float(number)):
+            yield repr(number * 2 or 1.0)
         case ast.Attribute(attr="T"):
             yield text(node.value)
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in SYMMETRIC:
@@ -250,7 +250,7 @@ def start(fault: Fault | None, tests: list[str], folder: Path) -> int:
 
 def run_all(jobs: list) -> Iterator[tuple]:
     """Run each fault with its tests, a few side by side; yield fault, exit code and output."""
-    waiting, running = jobs[::-1], {}
+    waiting, running = jobs[::-1], {}  # type: ignore[var-annotated]
     with tempfile.TemporaryDirectory() as scratch:
         while waiting or running:
             while waiting and len(running) < PROCESSES:

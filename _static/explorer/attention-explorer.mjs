@@ -2,42 +2,40 @@
 // Opens on lines computed beforehand by the full-precision model; runs the model on the reader's
 // own line when asked to. Attributes: layer, head (from 1), line (from 0), assets.
 
-import { drawHeatMap, cellAt } from "./heat-map.mjs";
-import { modelFor } from "./model.mjs";
-import { isCached } from "./weights.mjs";
-import { WordPiece } from "./wordpiece.mjs";
+import { ARCS_STYLE, Arcs, ROW, ROWS } from "./arcs.mjs";
+import { fetchText, unpack } from "./assets.mjs";
+import { cellAt, drawHeatMap, revealRow } from "./heat-map.mjs";
+import { OwnLine } from "./own-line.mjs";
 import {
-  Explorer, count, fetchPart, h, megabytes, modelName, onThemeChange, percent, share,
-  shorten, unpack, walkWithArrows,
+  Explorer, count, define, depthColour, h, modelName, onThemeChange, percent, piece, share, shorten, verse,
+  within,
 } from "./shared.mjs";
 
 const LARGEST_TABLE = 40; // tokens; a larger table is of one row, the chosen token's
-const PAUSE_IN_TYPING = 250; // milliseconds
-const ROW = 28; // pixels from one token to the next
 
 class AttentionExplorer extends Explorer {
   async fetchData(manifest) {
-    const { n_layers, n_heads, examples } = JSON.parse(await fetchPart(manifest, this.base, "examples"));
+    const { n_layers, n_heads, examples } = JSON.parse(await fetchText(manifest, this.base, "examples"));
     this.n_layers = n_layers;
     this.n_heads = n_heads;
     this.examples = examples;
-    this.model = modelFor(manifest, this.base);
-    this.kept = manifest.weights !== null && (await isCached(manifest, this.base));
+    this.own = new OwnLine(this);
+    await this.own.prepare();
   }
 
   build(root) {
-    this.layer = Math.min(Number(this.getAttribute("layer") ?? 2), this.n_layers);
-    this.head = Math.min(Number(this.getAttribute("head") ?? 9), this.n_heads);
+    this.layer = within(this.getAttribute("layer"), this.n_layers, Math.min(2, this.n_layers));
+    this.head = within(this.getAttribute("head"), this.n_heads, Math.min(9, this.n_heads));
     this.showSpecial = true;
-    this.asked = 0; // counts requests: an answer to an older one is not shown
     root.append(
-      h("style", {}, ATTENTION_STYLE),
+      h("style", {}, ARCS_STYLE + ATTENTION_STYLE),
       h("section", { class: "explorer", "aria-label": "Attention explorer" },
         this.buildControls(), this.buildStage(), this.buildFigures(),
-        this.buildOwnLine(), this.buildTable(), this.buildProvenance()),
+        this.own.build(), this.buildTable(), this.buildProvenance()),
     );
     onThemeChange(() => this.drawMap());
     new ResizeObserver(() => this.drawMap()).observe(this.mapBox);
+    this.mapBox.addEventListener("scroll", () => this.drawMap());
     this.showExample(Number(this.getAttribute("line") ?? 0));
   }
 
@@ -50,47 +48,46 @@ class AttentionExplorer extends Explorer {
     return h("div", { class: "controls" },
       h("div", { class: "field wide" }, h("label", { for: "line" }, "Line"), this.lineSelect),
       this.buildSlider("layer", this.n_layers), this.buildSlider("head", this.n_heads),
-      h("label", { class: "check" },
-        h("input", { type: "checkbox", checked: true, onchange: (event) => {
-          this.showSpecial = event.target.checked;
-          this.draw();
-        } }),
-        "show [CLS] and [SEP]"));
+      h("label", { class: "check" }, this.buildSpecial(), "show [CLS] and [SEP]"));
+  }
+
+  buildSpecial() {
+    this.specialBox = h("input", { type: "checkbox", checked: true, onchange: () => {
+      this.showSpecial = this.specialBox.checked;
+      this.draw();
+    } });
+    return this.specialBox;
   }
 
   buildSlider(name, largest) {
-    const output = h("output", { for: name }, this[name]);
+    const output = h("output", { for: name });
     const swatch = name === "layer" ? h("span", { class: "swatch", "aria-hidden": "true" }) : "";
     if (swatch) this.swatch = swatch;
     const slider = h("input", { type: "range", id: name, min: 1, max: largest, value: this[name],
       oninput: () => {
         this[name] = Number(slider.value);
-        output.textContent = slider.value;
         this.draw();
       } });
+    this.sliders ??= {};
+    this.sliders[name] = { slider, output };
     return h("div", { class: "field slider" },
       h("label", { for: name }, swatch, `${name[0].toUpperCase()}${name.slice(1)} `, output, ` of ${largest}`), slider);
   }
 
   buildStage() {
-    this.fromList = h("ul", { class: "from", "aria-label": "Attention from" });
-    this.toList = h("ol", { class: "to", "aria-hidden": "true" });
-    this.lines = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    this.lines.setAttribute("aria-hidden", "true");
-    this.lines.setAttribute("preserveAspectRatio", "none");
-    walkWithArrows(this.fromList, (i) => this.chooseToken(this.shown[i]));
+    this.arcs = new Arcs(this);
     this.canvas = h("canvas", { role: "img" });
     this.canvas.addEventListener("pointermove", (event) => this.readCell(event));
     this.canvas.addEventListener("pointerleave", () => this.sayRow());
     this.canvas.addEventListener("click", (event) => this.chooseCell(event));
-    this.mapBox = h("div", { class: "map" }, this.canvas);
+    this.mapBox = h("div", { class: "map", tabindex: 0, role: "region", "aria-label": "Heat map" },
+      h("div", {}, this.canvas));
     this.caption = h("figcaption");
+    this.hint = h("span"); // says so when the map is seen through a window
     this.reading = h("p", { class: "reading numbers", role: "status", "aria-live": "polite" });
     this.noPicture = h("p", { class: "no-picture", hidden: true });
     this.picture = h("div", { class: "picture fades" },
-      h("div", { class: "side" },
-        h("p", { class: "label sides", "aria-hidden": "true" }, "from → to"),
-        h("div", { class: "arcs scroll" }, this.fromList, this.lines, this.toList)),
+      this.arcs.element,
       this.mapBox);
     return h("figure", { class: "stage" }, this.caption, this.picture, this.noPicture, this.reading);
   }
@@ -106,36 +103,6 @@ class AttentionExplorer extends Explorer {
       figure("top", "largest weight"));
   }
 
-  buildOwnLine() {
-    const { weights, weights_left_out } = this.manifest;
-    if (!weights)
-      return h("p", { class: "note" },
-        `A line of your own cannot be run here: ${weights_left_out}. The lines above were computed beforehand.`);
-    this.input = h("input", { type: "text", id: "own", maxlength: 6000, autocomplete: "off",
-      placeholder: "The brain is wider than the sky", oninput: () => this.typed(), onfocus: () => this.labelButton() });
-    this.button = h("button", { class: "action" });
-    this.cancelButton = h("button", { class: "plain", type: "button", hidden: true,
-      onclick: () => this.cancel() }, "Cancel");
-    this.progress = h("progress", { max: weights.bytes, value: 0, hidden: true, "aria-label": "weights loaded" });
-    this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
-    this.labelButton();
-    return h("form", { class: "own", onsubmit: (event) => {
-      event.preventDefault();
-      this.runOwn();
-    } },
-      h("div", { class: "field wide" }, h("label", { for: "own" }, "Run it on your own line"), this.input),
-      this.button, this.cancelButton, h("div", { class: "progress" }, this.progress, this.status));
-  }
-
-  labelButton() {
-    const size = megabytes(this.manifest.weights.bytes);
-    this.button.textContent = this.model.ready ? "Run" : this.kept ? "Load the model and run" : `Load the model (${size}) and run`;
-    if (!this.status.textContent)
-      this.say(this.model.ready ? "" : this.kept
-        ? "Your browser kept the model from an earlier visit: nothing is fetched."
-        : `The model is fetched once, ${size}, and kept by your browser. Your line stays in this page.`);
-  }
-
   buildTable() {
     this.table = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Attention weights" });
     this.tableDetails = h("details", { ontoggle: () => this.drawTable() },
@@ -144,8 +111,8 @@ class AttentionExplorer extends Explorer {
   }
 
   buildProvenance() {
-    this.source = h("p", { class: "provenance" });
-    return this.source;
+    this.source = h("span");
+    return h("p", { class: "provenance" }, this.source, " ", this.link);
   }
 
   // ---------------------------------------------------------------- what is shown
@@ -158,6 +125,8 @@ class AttentionExplorer extends Explorer {
     this.isSpecial = tokens.map((token) => token === "[CLS]" || token === "[SEP]");
     this.noPicture.hidden = true;
     this.picture.hidden = false;
+    this.lineSelect.value = current.own ? "-1" : String(this.examples.findIndex(({ text }) => text === current.text));
+    this.arcs.window.scrollTop = this.mapBox.scrollTop = this.mapBox.scrollLeft = 0;
     this.draw();
     this.describeSource();
   }
@@ -165,6 +134,7 @@ class AttentionExplorer extends Explorer {
   // There is nothing true to show: say why instead of showing something else.
   showNothing(reason) {
     this.current = null;
+    this.lineSelect.value = "-1";
     this.picture.hidden = true;
     this.noPicture.hidden = false;
     this.noPicture.textContent = reason;
@@ -177,13 +147,11 @@ class AttentionExplorer extends Explorer {
 
   showExample(index) {
     const example = this.examples[index] ?? this.examples[0];
-    this.asked++;
-    clearTimeout(this.timer);
+    this.own.leave();
     const n = example.tokens.length;
     const all = unpack(example.attentions, Uint16Array);
     const size = this.n_heads * n * n;
     const attentions = Array.from({ length: this.n_layers }, (_, l) => all.subarray(l * size, (l + 1) * size));
-    this.lineSelect.value = String(Math.max(0, this.examples.indexOf(example)));
     this.markPending(false);
     this.show({ text: example.text, tokens: example.tokens, attentions, own: false });
   }
@@ -199,71 +167,63 @@ class AttentionExplorer extends Explorer {
     return this.current.attentions[this.layer - 1][((this.head - 1) * n + i) * n + j];
   }
 
+  state() {
+    const { text } = this.current ?? {};
+    return { ...(text && { line: text }), layer: this.layer, head: this.head, ...(!this.showSpecial && { special: "hidden" }) };
+  }
+
+  // A line that was computed beforehand is shown; another is the reader's to run.
+  restore({ line, layer, head, special }) {
+    this.layer = within(layer, this.n_layers, this.layer);
+    this.head = within(head, this.n_heads, this.head);
+    this.showSpecial = this.specialBox.checked = special !== "hidden";
+    const example = this.examples.findIndex(({ text }) => text === line);
+    if (example >= 0) this.showExample(example);
+    else if (line) this.own.offer(line);
+    this.draw();
+  }
+
   draw() {
-    this.swatch.style.background = `var(--ex-layer-${Math.round((this.layer / this.n_layers) * 6)})`;
+    for (const [name, { slider, output }] of Object.entries(this.sliders)) slider.value = output.textContent = this[name];
+    this.updateLink();
+    this.swatch.style.background = depthColour(this.layer / this.n_layers);
     if (!this.current) return;
     const { tokens, text } = this.current;
     this.shown = tokens.map((_, i) => i).filter((i) => this.showSpecial || !this.isSpecial[i]);
     if (!this.shown.includes(this.chosen)) this.chosen = this.shown[0];
-    this.caption.replaceChildren(`Layer ${this.layer}, head ${this.head}: `, h("span", { class: "verse" }, shorten(text, 90)));
-    this.drawTokens();
+    this.caption.replaceChildren(`Layer ${this.layer}, head ${this.head}: `, verse(shorten(text, 90)), this.hint);
+    this.largest = this.largestShown();
+    this.arcs.draw();
     this.drawFigures();
     this.drawMap();
     this.drawTable();
   }
 
+  largestShown() {
+    let largest = 1e-9;
+    for (const i of this.shown) for (const j of this.shown) largest = Math.max(largest, this.weight(i, j));
+    return largest;
+  }
+
   chooseToken(i) {
     this.chosen = i;
-    this.drawTokens();
+    const row = this.shown.indexOf(i);
+    revealRow(this.arcs.window, row, ROW, ROWS * ROW);
+    if (this.map) revealRow(this.mapBox, row, this.map.cell, this.map.width);
+    this.arcs.draw();
     this.drawMap();
     if (this.current.tokens.length > LARGEST_TABLE) this.drawTable();
-  }
-
-  // The tokens twice, side by side, and lines from the chosen one to all others.
-  drawTokens() {
-    const { tokens } = this.current;
-    const hadFocus = this.fromList.contains(this.shadowRoot.activeElement);
-    this.fromList.replaceChildren(...this.shown.map((i) => h("li", {},
-      h("button", { type: "button", class: "piece", "aria-pressed": String(i === this.chosen),
-        tabindex: i === this.chosen ? 0 : -1, onclick: () => this.chooseToken(i),
-        onpointerenter: (event) => event.pointerType === "mouse" && this.drawLines(i),
-        onpointerleave: () => this.drawLines(this.chosen) }, tokens[i]))));
-    if (hadFocus) this.fromList.querySelector("[tabindex='0']")?.focus();
-    this.toList.replaceChildren(...this.shown.map((i) => h("li", {},
-      h("span", { class: "piece" }, tokens[i]), h("span", { class: "numbers weight" }))));
-    this.drawLines(this.chosen);
-  }
-
-  drawLines(from) {
-    if (from === undefined) return;
-    const { shown } = this;
-    const height = shown.length * ROW;
-    this.lines.setAttribute("viewBox", `0 0 100 ${height}`);
-    this.lines.style.height = `${height}px`;
-    const y0 = (shown.indexOf(from) + 0.5) * ROW;
-    this.lines.replaceChildren(...shown.map((to, row) => {
-      const weight = this.weight(from, to);
-      const y1 = (row + 0.5) * ROW;
-      const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-      path.setAttribute("d", `M0 ${y0} C 50 ${y0}, 50 ${y1}, 100 ${y1}`);
-      path.style.strokeWidth = `${(0.5 + 9 * weight).toFixed(2)}px`;
-      path.style.strokeOpacity = weight < 0.005 ? "0" : String(Math.min(1, 0.12 + 1.2 * weight));
-      return path;
-    }));
-    shown.forEach((to, row) => {
-      const item = this.toList.children[row];
-      item.lastChild.textContent = share(this.weight(from, to));
-      item.style.setProperty("--weight", this.weight(from, to));
-    });
-    [...this.fromList.children].forEach((item, row) => item.classList.toggle("active", shown[row] === from));
-    this.sayRow(from);
   }
 
   drawMap() {
     if (!this.current) return;
     const labels = this.shown.map((i) => this.current.tokens[i]);
-    const weights = this.shown.map((i) => this.shown.map((j) => this.weight(i, j)));
-    this.map = drawHeatMap(this.canvas, labels, weights, this.shown.indexOf(this.chosen));
+    this.map = drawHeatMap(this.mapBox, {
+      labels, largest: this.largest, chosen: this.shown.indexOf(this.chosen),
+      weight: (row, column) => this.weight(this.shown[row], this.shown[column]),
+    });
+    const isWindow = this.map && this.map.width < this.map.n * this.map.cell - 1;
+    this.hint.textContent = isWindow ? ` (${count(labels.length, "token")}: scroll the map)` : "";
     this.canvas.setAttribute("aria-label",
       `Heat map of attention, layer ${this.layer}, head ${this.head}, ${count(labels.length, "token")}; ` +
       "rows attend to columns. The same numbers stand in the table below.");
@@ -296,8 +256,8 @@ class AttentionExplorer extends Explorer {
     const { tokens } = this.current;
     const rows = this.shown.length <= LARGEST_TABLE ? this.shown : [this.chosen];
     const head = h("tr", {}, h("th", { scope: "col", class: "text" }, "from \\ to"),
-      ...this.shown.map((j) => h("th", { scope: "col", class: "piece" }, tokens[j])));
-    const body = rows.map((i) => h("tr", {}, h("th", { scope: "row", class: "piece" }, tokens[i]),
+      ...this.shown.map((j) => h("th", { scope: "col" }, piece(tokens[j]))));
+    const body = rows.map((i) => h("tr", {}, h("th", { scope: "row" }, piece(tokens[i])),
       ...this.shown.map((j) => h("td", {}, share(this.weight(i, j), 3)))));
     this.table.replaceChildren(h("table", {},
       h("caption", { class: "note" }, rows.length < this.shown.length
@@ -312,9 +272,14 @@ class AttentionExplorer extends Explorer {
     if (!this.current || from === undefined) return;
     const { tokens } = this.current;
     const strongest = [...this.shown].sort((a, b) => this.weight(from, b) - this.weight(from, a)).slice(0, 3);
-    const text = `${tokens[from]} attends to ` +
-      strongest.map((to) => `${tokens[to]} ${share(this.weight(from, to))}`).join(", ");
-    if (this.reading.textContent !== text) this.reading.textContent = text;
+    this.read(piece(tokens[from]), " attends to ", ...strongest.flatMap((to, i) =>
+      [i ? ", " : "", piece(tokens[to]), ` ${share(this.weight(from, to))}`]));
+  }
+
+  // Say something about single values; the same thing is not announced twice.
+  read(...parts) {
+    const text = parts.map((part) => part.textContent ?? part).join("");
+    if (this.reading.textContent !== text) this.reading.replaceChildren(...parts);
   }
 
   readCell(event) {
@@ -322,97 +287,12 @@ class AttentionExplorer extends Explorer {
     if (!cell) return this.sayRow();
     const [from, to] = [this.shown[cell.row], this.shown[cell.column]];
     const { tokens } = this.current;
-    this.reading.textContent = `${tokens[from]} → ${tokens[to]}: ${share(this.weight(from, to), 3)}`;
+    this.read(piece(tokens[from]), " → ", piece(tokens[to]), `: ${share(this.weight(from, to), 3)}`);
   }
 
   chooseCell(event) {
     const cell = this.map && cellAt(this.map, event);
     if (cell) this.chooseToken(this.shown[cell.row]);
-  }
-
-  // ---------------------------------------------------------------- the reader's own line
-
-  say(text, isError = false) {
-    this.status.textContent = text;
-    this.status.classList.toggle("error", isError);
-  }
-
-  typed() {
-    clearTimeout(this.timer);
-    if (this.model.ready) this.timer = setTimeout(() => this.runOwn(), PAUSE_IN_TYPING);
-  }
-
-  async runOwn() {
-    clearTimeout(this.timer);
-    const asked = ++this.asked;
-    try {
-      await this.loadModel();
-      if (asked !== this.asked) return; // another line was chosen meanwhile
-      await this.runLine(this.input.value, asked);
-    } catch (error) {
-      this.loadEnded();
-      if ((error.kind ?? error.name) === "AbortError") return this.say("Cancelled. Nothing was kept.");
-      this.say(error.message, true);
-    }
-  }
-
-  // A second click while the model loads joins the first.
-  async loadModel() {
-    if (this.model.ready) return this.loadEnded();
-    this.cancelled = false;
-    this.button.disabled = true;
-    this.cancelButton.hidden = this.progress.hidden = false;
-    this.progress.value = 0;
-    this.say("Loading the model …");
-    const { bytes } = this.manifest.weights;
-    this.tokenizer ??= new WordPiece(await fetchPart(this.manifest, this.base, "vocab"));
-    if (this.cancelled) throw new DOMException("cancelled", "AbortError");
-    await this.model.load((n) => {
-      this.progress.value = n;
-      const text = n < bytes ? `${megabytes(n)} of ${megabytes(bytes)}` : "Checking and unpacking …";
-      if (n === bytes || n - (this.lastSaid ?? -Infinity) > bytes / 10 || n < this.lastSaid) {
-        this.lastSaid = n; // ten announcements, not a thousand
-        this.say(text);
-      }
-    });
-    this.say("");
-    this.loadEnded();
-  }
-
-  cancel() {
-    this.cancelled = true;
-    this.model.cancel();
-  }
-
-  loadEnded() {
-    this.button.disabled = false;
-    this.cancelButton.hidden = this.progress.hidden = true;
-    this.labelButton();
-  }
-
-  async runLine(text, asked) {
-    this.tokenizer ??= new WordPiece(await fetchPart(this.manifest, this.base, "vocab"));
-    const batch = this.tokenizer.encode(text);
-    const n_tokens = batch.tokens.length;
-    const { n_positions } = this.manifest.config;
-    this.lineSelect.value = "-1";
-    if (n_tokens === 2) {
-      this.say("");
-      return this.showNothing("The line is empty: there is nothing to run.");
-    }
-    if (n_tokens > n_positions) {
-      this.say("");
-      return this.showNothing(
-        `This line has ${n_tokens} tokens with [CLS] and [SEP]; the model reads at most ${n_positions}. ` +
-        "Make it shorter: nothing is cut off silently here.");
-    }
-    this.markPending(true);
-    const start = performance.now();
-    const answer = await this.model.run(batch);
-    if (answer === null || asked !== this.asked) return; // a newer line is on its way
-    this.markPending(false);
-    this.say(`${count(n_tokens, "token")} in ${Math.round(performance.now() - start)} ms, in this page.`);
-    this.show({ text, tokens: batch.tokens, attentions: answer.attentions, own: true });
   }
 
   describeSource() {
@@ -434,18 +314,9 @@ const ATTENTION_STYLE = `
 .picture { display: grid; grid-template-columns: minmax(0, 20rem) minmax(0, 25rem); gap: 2rem; justify-content: space-between; align-items: start; }
 .no-picture { display: grid; place-content: center; text-align: center; max-width: 34rem; margin-inline: auto; padding: 1rem; }
 input::placeholder { color: var(--ex-muted); opacity: 1; }
-.arcs { display: grid; grid-template-columns: auto minmax(3rem, 1fr) auto; max-height: 23.5rem; position: relative; }
-.arcs li { height: ${ROW}px; display: flex; align-items: center; }
-.arcs button { background: none; border: 0; border-inline-end: 3px solid transparent; height: ${ROW - 2}px; min-width: 2.5rem; padding: 0 0.4rem; text-align: right; width: 100%; cursor: pointer; white-space: nowrap; }
-.arcs :focus-visible { outline-offset: -2px; }
-.arcs button[aria-pressed="true"] { border-color: var(--ex-accent); font-weight: 700; }
-.arcs li.active button { color: var(--ex-accent); }
-.arcs svg { width: 100%; display: block; }
-.arcs path { fill: none; stroke: var(--ex-accent); vector-effect: non-scaling-stroke; }
-.to li { gap: 0.5rem; justify-content: space-between; padding-inline: 0.4rem; }
-.to .weight { font-size: 0.75rem; color: var(--ex-muted); }
-.map { min-width: 0; }
-canvas { display: block; width: 100%; aspect-ratio: 1; cursor: crosshair; touch-action: pan-y; }
+.map { min-width: 0; aspect-ratio: 1; overflow: auto; }
+.map:focus-visible { outline-offset: -2px; }
+canvas { display: block; position: sticky; top: 0; left: 0; cursor: crosshair; }
 .reading { min-height: 1.5em; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 0.5rem 1.5rem; min-height: 3rem; }
 .own { display: flex; flex-wrap: wrap; gap: 0.5rem 0.75rem; align-items: end; }
@@ -457,8 +328,6 @@ canvas { display: block; width: 100%; aspect-ratio: 1; cursor: crosshair; touch-
   .picture { grid-template-columns: minmax(0, 1fr); gap: 0.5rem; min-height: 0; }
   .no-picture { min-height: 44rem; }
   .side, .map { width: 100%; max-width: 23rem; }
-  .side { height: 20rem; }
-  .arcs { max-height: 18.5rem; }
   .slider { flex: 1 1 8rem; }
   input[type="range"] { min-width: 8rem; }
   .figures { grid-template-columns: minmax(0, 1fr); min-height: 9.5rem; }
@@ -469,4 +338,4 @@ canvas { display: block; width: 100%; aspect-ratio: 1; cursor: crosshair; touch-
 }
 `;
 
-customElements.define("attention-explorer", AttentionExplorer);
+define("attention-explorer", AttentionExplorer);

@@ -5,6 +5,15 @@
 // A weight is asked for by the name it has in the model: weights.get("embeddings.LayerNorm.bias").
 // Chapter: "Large Language Models: An Introduction", "Components of the Transformer".
 
+// The three steps that take nearly all the time. The loops below say what they do; where the
+// browser can, kernel.mjs does the same on four numbers at once.
+const loops = { linear, gelu, scaled_dot_product_attention };
+let steps = loops;
+
+export function useSteps(faster) {
+  steps = faster ?? loops;
+}
+
 // Multiply every row of a with every row of b: what Python writes a @ b.T.
 // a (n, k), b (m, k) -> (n, m). Most of the time is spent here, so eight products are made at
 // once: four rows of a with two of b, each number read once and used several times.
@@ -40,7 +49,8 @@ function matmul_transposed(a, b, n, m, k) {
   return product;
 }
 
-// x (n_tokens, n_in), weight (n_out, n_in), bias (n_out) -> (n_tokens, n_out)
+// A linear layer: x Wᵀ + b, by the weight (n_out, n_in) and the bias (n_out) of that name.
+// x (n_tokens, n_in) -> (n_tokens, n_out)
 function linear(x, name, weights) {
   const weight = weights.get(name + ".weight");
   const bias = weights.get(name + ".bias");
@@ -48,7 +58,8 @@ function linear(x, name, weights) {
   const n_in = weight.length / n_out;
   const n_tokens = x.length / n_in;
   const y = matmul_transposed(x, weight, n_tokens, n_out, n_in);
-  for (let i = 0; i < y.length; i++) y[i] += bias[i % n_out];
+  for (let start = 0; start < y.length; start += n_out)
+    for (let d = 0; d < n_out; d++) y[start + d] += bias[d];
   return y;
 }
 
@@ -154,13 +165,13 @@ function multi_head_self_attention(hidden_states, name, attention_mask, weights,
   const { n_heads, n_dims } = config;
   const n_tokens = attention_mask.length;
   const d_k = n_dims / n_heads;
-  const query = linear(hidden_states, name + ".query", weights); // (n_tokens, n_dims)
-  const key = linear(hidden_states, name + ".key", weights); // (n_tokens, n_dims)
-  const value = linear(hidden_states, name + ".value", weights); // (n_tokens, n_dims)
+  const query = steps.linear(hidden_states, name + ".query", weights); // (n_tokens, n_dims)
+  const key = steps.linear(hidden_states, name + ".key", weights); // (n_tokens, n_dims)
+  const value = steps.linear(hidden_states, name + ".value", weights); // (n_tokens, n_dims)
   const merged = new Float32Array(n_tokens * n_dims);
   const attentions = new Float32Array(n_heads * n_tokens * n_tokens);
   for (let head = 0; head < n_heads; head++) {
-    const { context, attention } = scaled_dot_product_attention(
+    const { context, attention } = steps.scaled_dot_product_attention(
       take_head(query, head, n_tokens, d_k),
       take_head(key, head, n_tokens, d_k),
       take_head(value, head, n_tokens, d_k, true),
@@ -176,8 +187,8 @@ function multi_head_self_attention(hidden_states, name, attention_mask, weights,
 // Expand each token's vector four times, bend it with GELU, contract it again.
 // x (n_tokens, n_dims) -> (n_tokens, n_dims)
 function feed_forward(x, name, weights) {
-  const expanded = gelu(linear(x, name + ".intermediate.dense", weights)); // (n_tokens, 4 n_dims)
-  return linear(expanded, name + ".output.dense", weights);
+  const expanded = steps.gelu(steps.linear(x, name + ".intermediate.dense", weights)); // (n_tokens, 4 n_dims)
+  return steps.linear(expanded, name + ".output.dense", weights);
 }
 
 // One layer: attention and feed-forward, each added to its input and normalized.
@@ -187,7 +198,7 @@ function encoder_layer(hidden_states, name, attention_mask, weights, config) {
   const { context, attentions } = multi_head_self_attention(
     hidden_states, name + ".attention.self", attention_mask, weights, config,
   );
-  const projected = linear(context, name + ".attention.output.dense", weights);
+  const projected = steps.linear(context, name + ".attention.output.dense", weights);
   const attended = layer_norm(
     add(hidden_states, projected), name + ".attention.output.LayerNorm", weights, eps,
   );
@@ -198,9 +209,10 @@ function encoder_layer(hidden_states, name, attention_mask, weights, config) {
 
 // Run the whole encoder on one text, keeping every layer.
 // batch: { input_ids, token_type_ids, attention_mask }, each a list of n_tokens numbers
+// afterLayer(n_done): called after each layer; if it throws, the rest is not run
 // -> hidden_states: n_layers + 1 arrays (n_tokens, n_dims)
 //    attentions: n_layers arrays (n_heads, n_tokens, n_tokens)
-export function encode(batch, weights, config) {
+export async function encode(batch, weights, config, afterLayer = () => {}) {
   const hidden_states = [embed_tokens(batch, weights, config)];
   const attentions = [];
   for (let i = 0; i < config.n_layers; i++) {
@@ -209,6 +221,7 @@ export function encode(batch, weights, config) {
     );
     hidden_states.push(layer.hidden_states);
     attentions.push(layer.attentions);
+    await afterLayer(i + 1);
   }
   return { hidden_states, attentions };
 }

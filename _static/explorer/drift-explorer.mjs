@@ -3,57 +3,39 @@
 // that layer; compare it with another poem; see which poems are nearest to it in any layer.
 // Needs no model: all of it was computed when the book was built. Attributes: poem, layer, assets.
 
-import { Explorer, count, fetchPart, h, modelName, share, unpack, walkWithArrows } from "./shared.mjs";
+import { fetchText, unpack } from "./assets.mjs";
+import { DriftPlot, PLOT_STYLE } from "./drift-plot.mjs";
+import { Explorer, count, define, h, modelName, share, walkWithArrows, within } from "./shared.mjs";
 
-const SVG = "http://www.w3.org/2000/svg";
 const N_NEAREST = 5;
-const MEASURES = {
-  same: "the poem itself",
-  other: "the other poems (mean)",
-  centred: "the poem itself, centred",
-  other_centred: "the other poems (mean), centred",
-};
-const EXPLAINED = {
-  same: "Cosine of a poem in this layer with the same poem in layer 0. Read it beside “the other poems”: most of the fall is common to all.",
-  other: "Cosine of a poem in this layer with the other poems in layer 0, on average: what any text of this kind would show.",
-  centred: "The same after subtracting from each layer what all poems share in it: what is left belongs to this poem.",
-  other_centred: "The baseline of the centred measure: near zero, since nothing is shared any more.",
-};
-const HEIGHT = 300; // of the plot, in pixels, at every width
-const MARGIN = { left: 34, right: 6, top: 12, bottom: 34 };
 
 class DriftExplorer extends Explorer {
   async fetchData(manifest) {
     if (!manifest.drift) throw new Error("this build has no poems");
-    const data = JSON.parse(await fetchPart(manifest, this.base, "drift"));
+    const data = JSON.parse(await fetchText(manifest, this.base, "drift"));
     this.n_layers = data.n_layers;
     this.poems = data.poems;
-    this.values = {}; // each (n_layers, n_poems)
-    for (const name of Object.keys(MEASURES)) this.values[name] = unpack(data[name], Uint16Array, -1, 1);
+    // What layer 0 is compared with: { name, label, explained, group, dash, values }, where values
+    // (n_layers, n_poems). A list, since the build decides which comparisons there are.
+    this.comparisons = data.comparisons.map((comparison) =>
+      ({ ...comparison, values: unpack(comparison.values, Uint16Array, -1, 1) }));
     this.pairs = unpack(data.pairs, Uint16Array, -1, 1); // (n_layers + 1, n_poems, n_poems)
     for (const poem of this.poems) poem.moved = unpack(poem.moved, Uint8Array); // (n_layers, n_tokens)
   }
 
   build(root) {
-    this.measure = "same";
-    this.layer = Math.min(Number(this.getAttribute("layer") ?? this.n_layers), this.n_layers);
+    this.measure = this.comparisons[0];
+    this.layer = within(this.getAttribute("layer"), this.n_layers, this.n_layers);
     this.chosen = Number(this.getAttribute("poem") ?? 0) % this.poems.length;
     this.other = -1;
     root.append(
-      h("style", {}, DRIFT_STYLE),
+      h("style", {}, PLOT_STYLE + DRIFT_STYLE),
       h("section", { class: "explorer", "aria-label": "Drift explorer" },
         this.buildControls(), this.buildPlot(), this.buildReading(), this.buildTable(),
         h("p", { class: "provenance" },
-          `Computed beforehand by ${modelName(this.manifest)} in full precision, mean over tokens, ${count(this.poems.length, "poem")}.`)),
+          `Computed beforehand by ${modelName(this.manifest)} in full precision, mean over tokens, ${count(this.poems.length, "poem")}. `, this.link)),
     );
-    // One scale for all measures, so that they can be compared.
-    const all = Object.values(this.values).flatMap((values) => [...values]);
-    this.range = [Math.min(0, ...all) - 0.03, Math.min(1, Math.max(...all) + 0.05)];
-    this.width = 640;
     this.draw();
-    new ResizeObserver(() => {
-      if (this.plot.clientWidth && this.plot.clientWidth !== this.width) this.drawPlot();
-    }).observe(this.plot);
   }
 
   // ---------------------------------------------------------------- building
@@ -67,28 +49,30 @@ class DriftExplorer extends Explorer {
       this.draw();
     } }, h("option", { value: -1 }, "no other poem"), ...this.poems.map(name));
     this.measureSelect = h("select", { id: "measure", onchange: () => {
-      this.measure = this.measureSelect.value;
+      this.measure = this.comparisons[this.measureSelect.selectedIndex];
       this.draw();
-    } }, ...Object.entries(MEASURES).map(([value, label]) => h("option", { value }, label)));
+    } }, ...this.comparisons.map(({ name, label }) => h("option", { value: name }, label)));
     this.slider = h("input", { type: "range", id: "layer", min: 1, max: this.n_layers, value: this.layer,
       oninput: () => this.choose(this.chosen, Number(this.slider.value)) });
     this.layerOutput = h("output", { for: "layer" });
     const field = (id, label, control) => h("div", { class: "field wide" }, h("label", { for: id }, label), control);
     return h("div", { class: "controls pairs" },
-      field("measure", "Layer 0 compared with", this.measureSelect),
+      field("measure", "What is compared", this.measureSelect),
       h("div", { class: "field slider" }, h("label", { for: "layer" }, "Layer ", this.layerOutput, ` of ${this.n_layers}`), this.slider),
       field("poem", "Poem", this.poemSelect), field("other", "Compare with", this.otherSelect));
   }
 
   buildPlot() {
-    this.plot = document.createElementNS(SVG, "svg");
-    this.plot.setAttribute("role", "img");
-    this.plot.addEventListener("click", (event) => this.chooseNearestDot(event));
-    this.plot.addEventListener("pointermove", (event) => this.nameNearestDot(event));
-    this.plot.addEventListener("pointerleave", () => this.describe());
+    // One scale for all measures, so that they can be compared.
+    const all = this.comparisons.flatMap(({ values }) => [...values]);
+    this.plot = new DriftPlot(this, [Math.min(0, ...all) - 0.03, Math.min(1, Math.max(...all) + 0.05)]);
+    const { svg, legend } = this.plot;
+    svg.addEventListener("click", (event) => this.chooseNearestDot(event));
+    svg.addEventListener("pointermove", (event) => this.nameNearestDot(event));
+    svg.addEventListener("pointerleave", () => this.describe());
     this.explained = h("figcaption", { class: "explained" });
     this.reading = h("p", { class: "reading numbers", role: "status", "aria-live": "polite" });
-    return h("figure", { class: "plot" }, this.explained, this.plot, this.reading);
+    return h("figure", { class: "plot" }, this.explained, svg, legend, this.reading);
   }
 
   buildReading() {
@@ -111,8 +95,19 @@ class DriftExplorer extends Explorer {
 
   // ---------------------------------------------------------------- numbers
 
-  value(layer, poem) {
-    return this.values[this.measure][(layer - 1) * this.poems.length + poem];
+  value(layer, poem, { values } = this.measure) {
+    return values[(layer - 1) * this.poems.length + poem];
+  }
+
+  // The comparisons to read the chosen one beside: those of its group, itself among them.
+  beside() {
+    return this.comparisons.filter(({ group }) => group === this.measure.group);
+  }
+
+  median(layer, { values } = this.measure) {
+    const n = this.poems.length;
+    const sorted = values.slice((layer - 1) * n, layer * n).sort();
+    return (sorted[Math.floor((n - 1) / 2)] + sorted[Math.ceil((n - 1) / 2)]) / 2;
   }
 
   pairCosine(layer, a, b) {
@@ -134,12 +129,27 @@ class DriftExplorer extends Explorer {
     this.draw();
   }
 
+  state() {
+    const { chosen, other, poems, layer, measure } = this;
+    return { poem: poems[chosen].first_line, ...(other >= 0 && { with: poems[other].first_line }), layer, measure: measure.name };
+  }
+
+  restore({ poem, with: other, layer, measure }) {
+    const find = (line) => this.poems.findIndex(({ first_line }) => first_line === line);
+    this.measure = this.comparisons.find(({ name }) => name === measure) ?? this.measure;
+    this.other = find(other);
+    this.choose(find(poem) >= 0 ? find(poem) : this.chosen, within(layer, this.n_layers, this.layer));
+  }
+
   draw() {
+    this.updateLink();
+    this.measureSelect.value = this.measure.name;
+    this.otherSelect.value = String(this.other);
     this.poemSelect.value = String(this.chosen);
     this.slider.value = String(this.layer);
     this.layerOutput.textContent = this.layer;
-    this.explained.textContent = EXPLAINED[this.measure];
-    this.drawPlot();
+    this.explained.textContent = this.measure.explained;
+    this.plot.draw();
     this.drawPoem(this.poemText, this.chosen);
     this.otherText.hidden = this.other < 0;
     this.side.hidden = this.other >= 0;
@@ -147,80 +157,6 @@ class DriftExplorer extends Explorer {
     this.drawNearest();
     this.drawTable();
     this.describe();
-  }
-
-  // Where a poem's dot stands in a layer: sideways as the dots near it leave room.
-  position(layer, poem) {
-    const spread = ((poem * 0.618034) % 1) - 0.5; // even, and always the same
-    return { x: this.x(layer + spread * 0.62), y: this.y(this.value(layer, poem)) };
-  }
-
-  x(layer) {
-    const { left, right } = MARGIN;
-    return left + ((layer - 0.5) / this.n_layers) * (this.width - left - right);
-  }
-
-  y(value) {
-    const { top, bottom } = MARGIN;
-    const [low, high] = this.range;
-    return top + ((high - value) / (high - low)) * (HEIGHT - top - bottom);
-  }
-
-  drawPlot() {
-    this.width = this.plot.clientWidth || this.width;
-    this.plot.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
-    this.plot.replaceChildren(...this.axes());
-    for (let layer = 1; layer <= this.n_layers; layer++) {
-      this.poems.forEach((_, poem) => this.plot.append(this.dot(layer, poem)));
-      this.plot.append(this.median(layer));
-    }
-    for (const poem of [this.other, this.chosen]) if (poem >= 0) this.plot.append(...this.path(poem));
-    this.plot.setAttribute("aria-label",
-      `${count(this.poems.length, "poem")} in ${this.n_layers} layers, cosine of layer 0 with ${MEASURES[this.measure]}. ` +
-      "Choose a poem and a layer above; the numbers stand in the table below.");
-  }
-
-  axes() {
-    const [low, high] = this.range;
-    const parts = [];
-    for (let fifth = Math.ceil(low * 5); fifth <= high * 5; fifth++) {
-      const y = this.y(fifth / 5);
-      parts.push(svg("line", { class: fifth ? "grid" : "grid zero", x1: MARGIN.left, x2: this.width - MARGIN.right, y1: y, y2: y }));
-      parts.push(svg("text", { x: MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, fifth ? share(fifth / 5, 1) : "0"));
-    }
-    for (let layer = 1; layer <= this.n_layers; layer++)
-      parts.push(svg("text", { class: layer === this.layer ? "now" : "", x: this.x(layer), y: HEIGHT - 12, "text-anchor": "middle" },
-        this.width < 500 && layer > 1 ? layer : `layer ${layer}`));
-    return parts;
-  }
-
-  dot(layer, poem) {
-    const { x, y } = this.position(layer, poem);
-    const dot = svg("circle", { cx: x, cy: y, r: 3.4 });
-    dot.style.fill = this.layerColour(layer);
-    return dot;
-  }
-
-  layerColour(layer) {
-    return `var(--ex-layer-${Math.round((layer / this.n_layers) * 6)})`;
-  }
-
-  median(layer) {
-    const n = this.poems.length;
-    const sorted = this.values[this.measure].slice((layer - 1) * n, layer * n).sort();
-    const middle = (sorted[Math.floor((n - 1) / 2)] + sorted[Math.ceil((n - 1) / 2)]) / 2;
-    const y = this.y(middle);
-    return svg("line", { class: "median", x1: this.x(layer - 0.38), x2: this.x(layer + 0.38), y1: y, y2: y });
-  }
-
-  // The way of one poem through the layers.
-  path(poem) {
-    const points = Array.from({ length: this.n_layers }, (_, i) => this.position(i + 1, poem));
-    const kind = poem === this.chosen ? "chosen" : "other";
-    const line = svg("polyline", { class: `way ${kind}`, points: points.map(({ x, y }) => `${x},${y}`).join(" ") });
-    const rings = points.map(({ x, y }, i) =>
-      svg("circle", { class: `ring ${kind}`, cx: x, cy: y, r: i + 1 === this.layer ? 7.5 : 4.5 }));
-    return [line, ...rings];
   }
 
   // A poem's text, each piece shaded by how far its token moved in this layer.
@@ -271,7 +207,7 @@ class DriftExplorer extends Explorer {
     if (!this.details.open) return;
     const layers = Array.from({ length: this.n_layers }, (_, i) => i + 1);
     this.table.replaceChildren(h("table", {},
-      h("caption", { class: "note" }, `Cosine of layer 0 with ${MEASURES[this.measure]}`),
+      h("caption", { class: "note" }, `Cosine: ${this.measure.label}`),
       h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "poem"),
         ...layers.map((layer) => h("th", { scope: "col" }, `layer ${layer}`)))),
       h("tbody", {}, ...this.poems.map((poem, i) => h("tr", {},
@@ -288,57 +224,25 @@ class DriftExplorer extends Explorer {
     this.reading.textContent = text;
   }
 
-  nearestDot(event) {
-    const box = this.plot.getBoundingClientRect();
-    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
-    let best = null;
-    for (let layer = 1; layer <= this.n_layers; layer++)
-      this.poems.forEach((_, poem) => {
-        const { x, y } = this.position(layer, poem);
-        const distance = Math.hypot(x - px, y - py);
-        if (!best || distance < best.distance) best = { poem, layer, distance };
-      });
-    return best.distance < 24 ? best : null; // a finger's breadth
-  }
-
   chooseNearestDot(event) {
-    const dot = this.nearestDot(event);
+    const dot = this.plot.nearestDot(event);
     if (dot) this.choose(dot.poem, dot.layer);
   }
 
   nameNearestDot(event) {
-    const dot = event.pointerType === "mouse" && this.nearestDot(event);
+    const dot = event.pointerType === "mouse" && this.plot.nearestDot(event);
     if (dot) this.describe(dot.poem, dot.layer);
   }
-}
-
-function svg(tag, attributes, text = "") {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.textContent = text;
-  return element;
 }
 
 const DRIFT_STYLE = `
 .pairs { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .explained { min-height: 2.6em; }
-.plot { display: grid; gap: 0.5rem; }
-.plot svg { width: 100%; height: ${HEIGHT}px; display: block; cursor: pointer; touch-action: pan-y; }
-.plot text { font-size: 12px; fill: var(--ex-muted); }
-.plot text.now { fill: var(--ex-ink); font-weight: 700; }
-.grid { stroke: var(--ex-line); stroke-width: 1; }
-.grid.zero { stroke: var(--ex-muted); }
-.median { stroke: var(--ex-ink); stroke-width: 1.5; }
-.plot circle { fill-opacity: 0.75; }
-.plot .way { fill: none; stroke: var(--ex-accent); stroke-width: 1.5; }
-.plot .ring { fill: var(--ex-accent); fill-opacity: 1; stroke: var(--ex-paper); stroke-width: 1; }
-.plot .other { stroke-dasharray: 5 3; }
-.plot .ring.other { fill: var(--ex-paper); stroke: var(--ex-accent); stroke-width: 2; stroke-dasharray: none; }
 .reading { min-height: 3em; }
 .columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 2rem; height: 17rem; margin-top: 0.5rem; }
 .poem { max-height: 17rem; white-space: pre-line; }
 .poem .label { white-space: normal; margin-top: 0.5rem; font-family: inherit; font-style: italic; }
-.poem span { background: color-mix(in srgb, var(--ex-accent) calc(var(--moved) * 38%), transparent); box-decoration-break: clone; }
+.poem span { background: color-mix(in srgb, var(--ex-most) calc(var(--moved) * var(--ex-most-behind-text)), transparent); box-decoration-break: clone; }
 .nearest { display: grid; gap: 0.15rem; margin-top: 0.25rem; }
 .nearest li { display: flex; justify-content: space-between; gap: 0.75rem; align-items: baseline; border-bottom: 1px solid var(--ex-line); }
 .nearest button { background: none; border: 0; padding: 0.3rem 0; min-height: 2rem; text-align: left; cursor: pointer; text-decoration: underline; text-decoration-color: var(--ex-line); text-underline-offset: 0.2em; }
@@ -347,6 +251,7 @@ const DRIFT_STYLE = `
 @container (max-width: 42rem) {
   .provenance { min-height: 4.5em; }
   .pairs { grid-template-columns: minmax(0, 1fr); }
+  .legend { min-height: 4.5em; }
   .explained { min-height: 5.2em; }
   .shade { min-height: 3.9em; }
   .columns { grid-template-columns: minmax(0, 1fr); height: auto; grid-template-rows: 16rem 17rem; gap: 1rem; }
@@ -355,4 +260,4 @@ const DRIFT_STYLE = `
 }
 `;
 
-customElements.define("drift-explorer", DriftExplorer);
+define("drift-explorer", DriftExplorer);

@@ -1,5 +1,7 @@
 // The page's side of worker.mjs: one model a page, shared by every explorer on it.
 
+import { WordPiece } from "./wordpiece.mjs";
+
 export class Model {
   constructor(manifest, base) {
     this.manifest = manifest;
@@ -15,7 +17,8 @@ export class Model {
     this.listeners = new Set(); // who wants to know how far the load is
     this.waiting = new Map(); // questions the worker has not answered yet
     this.next = null; // the newest line, while an older one runs
-    this.running = false;
+    this.running = null; // the worker's number of the line that runs
+    this.tokenizer = null;
   }
 
   start() {
@@ -24,12 +27,15 @@ export class Model {
     this.worker.onerror = (event) => {
       const waiting = [...this.waiting.values()];
       this.reset();
-      const error = new Error(`The model stopped: ${event.message || "out of memory?"}`);
+      const error = new Error(this.heard
+        ? `The model stopped: ${event.message || "out of memory?"}`
+        : "The model’s program cannot be reached. Try again with a network.");
       for (const question of waiting) question.reject(error);
     };
   }
 
   hear({ id, progress, answer, error }) {
+    this.heard = true;
     const question = this.waiting.get(id);
     if (!question) return;
     if (progress !== undefined) return void question.onProgress?.(progress);
@@ -41,53 +47,69 @@ export class Model {
   ask(message, onProgress) {
     if (!this.worker) this.start();
     const id = (this.lastId = (this.lastId ?? 0) + 1);
-    return new Promise((resolve, reject) => {
+    const answered = new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject, onProgress });
       this.worker.postMessage({ id, ...message });
     });
+    return { id, answered };
   }
 
   // Asked twice, it loads once. After a failure or a cancel it can be asked again.
   load(onProgress) {
     this.listeners.add(onProgress);
     const tell = (n_bytes) => this.listeners.forEach((listener) => listener(n_bytes));
-    this.loading ??= this.ask({ ask: "load", manifest: this.manifest, base: this.base }, tell)
-      .then(() => {
-        this.ready = true;
-      })
-      .catch((error) => {
-        this.loading = null;
-        throw error;
-      })
-      .finally(() => this.listeners.clear());
+    this.loading ??= this.askToLoad(tell).finally(() => this.listeners.clear());
     return this.loading;
   }
 
-  cancel() {
-    this.worker?.postMessage({ id: 0, ask: "cancel" });
+  async askToLoad(tell) {
+    try {
+      const { id, answered } = this.ask({ ask: "load", manifest: this.manifest, base: this.base }, tell);
+      this.loadId = id;
+      const { vocabulary, fast } = await answered;
+      this.tokenizer = new WordPiece(vocabulary);
+      this.fast = fast;
+      this.ready = true;
+    } catch (error) {
+      this.loading = null;
+      throw error;
+    }
   }
 
-  // Run one text. Only the newest question matters: one that a newer one overtakes
-  // while it waits gets null.
-  run(batch) {
-    this.next?.resolve(null);
+  cancelLoad() {
+    this.worker?.postMessage({ ask: "cancel", id: this.loadId });
+  }
+
+  // Run one text; onProgress(n_layers_done). Only the newest question matters: one that a newer
+  // one overtakes, or that is stopped, gets null.
+  run(batch, onProgress = () => {}) {
+    this.stop();
     return new Promise((resolve, reject) => {
-      this.next = { batch, resolve, reject };
+      this.next = { batch, onProgress, resolve, reject };
       this.runNext();
     });
   }
 
-  async runNext() {
-    if (this.running || !this.next) return;
-    const { batch, resolve, reject } = this.next;
+  // Drop the line that waits, and the one that runs.
+  stop() {
+    this.next?.resolve(null);
     this.next = null;
-    this.running = true;
+    if (this.running !== null) this.worker.postMessage({ ask: "cancel", id: this.running });
+  }
+
+  async runNext() {
+    if (this.running !== null || !this.next) return;
+    const { batch, onProgress, resolve, reject } = this.next;
+    this.next = null;
     try {
-      resolve(await this.ask({ ask: "run", batch }));
+      const { id, answered } = this.ask({ ask: "run", batch }, onProgress);
+      this.running = id;
+      resolve(await answered);
     } catch (error) {
-      reject(error);
+      if (error.kind === "AbortError") resolve(null);
+      else reject(error);
     }
-    this.running = false;
+    this.running = null;
     this.runNext();
   }
 }

@@ -1,8 +1,7 @@
-// What the explorers share: how an element starts, how assets are fetched, how they look.
+// What the explorers share: how an element starts, how its state becomes a link, how it looks.
 
-import { sha256 } from "./sha256.mjs";
+import { fetchManifest } from "./assets.mjs";
 
-const FORMAT = 1; // of manifest.json; another number means files of another build
 export const SPECIAL = new Set(["[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"]);
 
 // Make an element: h("p", { class: "note", onclick: f }, "text", other)
@@ -18,55 +17,61 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-// ------------------------------------------------------------------ assets
-
-export async function fetchManifest(base) {
-  const response = await fetch(new URL("manifest.json", base), { cache: "no-cache" });
-  if (!response.ok) throw new Error("the explorers' data is not part of this site");
-  const manifest = await response.json();
-  if (manifest.format !== FORMAT) throw new Error("the explorers' data is of another version");
-  return manifest;
+// A text of the reader's in the middle of ours: one that runs from right to left stays by itself.
+export function piece(text, properties = {}) {
+  return h("bdi", { class: "piece", ...properties }, text);
 }
 
-// Fetch a part that the manifest describes. Its digest must be the manifest's.
-export async function fetchPart(manifest, base, part) {
-  const { file, sha256: expected } = manifest[part];
-  const response = await fetch(`${new URL(file, base)}?sha256=${expected}`);
-  if (!response.ok) throw new Error(`${file} is missing`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if ((await sha256(bytes)) !== expected) throw new Error(`${file} is damaged or of another version`);
-  return new TextDecoder().decode(bytes);
-}
-
-// Numbers from low to high that were packed as unsigned integers in base64.
-export function unpack(base64, Integers, low = 0, high = 1) {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  const limit = 2 ** (8 * Integers.BYTES_PER_ELEMENT) - 1;
-  return Float32Array.from(new Integers(bytes.buffer), (n) => low + (n / limit) * (high - low));
+export function verse(text) {
+  return h("bdi", { class: "verse" }, text);
 }
 
 // ------------------------------------------------------------------ elements
 
 // An explorer shows the children it was given until its data is there, and for good if it never
-// comes. A subclass has fetchData(manifest) and build(root), which fills the shadow root.
+// comes. A subclass has fetchData(manifest); build(root), which fills the shadow root; state(),
+// what is shown as names and texts; and restore(state), which shows it again.
 export class Explorer extends HTMLElement {
   async connectedCallback() {
-    if (this.state) return;
-    this.state = "starting";
+    if (this.phase) return;
+    this.phase = "starting";
     this.base = new URL(this.getAttribute("assets") ?? new URL("assets/", import.meta.url), document.baseURI);
     try {
       this.manifest = await fetchManifest(this.base);
       await this.fetchData(this.manifest);
       const root = this.attachShadow({ mode: "open" });
       root.append(h("style", {}, STYLE));
+      this.link = h("a", {}, "Link to what is shown here");
       this.build(root);
-      this.state = "ready";
+      this.phase = "ready";
     } catch (error) {
       console.error(error);
-      this.state = "unavailable";
+      this.phase = "unavailable";
       this.showFallback(error);
     }
-    this.setAttribute("state", this.state);
+    this.setAttribute("state", this.phase);
+    if (this.phase === "ready") this.followLinks();
+  }
+
+  // ---- #drift-explorer:poem=…&layer=3: a fragment, since what stands there is sent to no server
+
+  followLinks() {
+    const follow = () => {
+      const [name, state] = location.hash.slice(1).split(/:(.*)/s);
+      if (state === undefined || name !== this.linkName()) return;
+      this.restore(Object.fromEntries(new URLSearchParams(state)));
+      this.scrollIntoView();
+    };
+    window.addEventListener("hashchange", follow);
+    follow();
+  }
+
+  linkName() {
+    return this.id || this.localName;
+  }
+
+  updateLink() {
+    this.link.href = `#${this.linkName()}:${new URLSearchParams(this.state())}`;
   }
 
   showFallback(error) {
@@ -74,6 +79,11 @@ export class Explorer extends HTMLElement {
     const note = h("p", { class: "note" }, `The interactive form of this figure could not start: ${error.message}.`);
     root.replaceChildren(h("style", {}, STYLE), h("slot"), note);
   }
+}
+
+// The colour of a layer: its depth, from 0 to 1, as a share of what is darkest.
+export function depthColour(depth) {
+  return `color-mix(in srgb, var(--ex-most) ${Math.round(100 * depth)}%, transparent)`;
 }
 
 // Call back when the reader's theme changes, since what is drawn on a canvas keeps its colours.
@@ -101,9 +111,20 @@ export function walkWithArrows(list, choose) {
 
 // ------------------------------------------------------------------ words and numbers
 
-// .417, as the book writes shares
+// 0.42 and −0.02, as the book writes numbers; what rounds to nothing has no sign
 export function share(number, digits = 2) {
-  return number.toFixed(digits).replace(/^(-?)0/, "$1").replace("-", "−");
+  return number.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+}
+
+// A whole number from 1 to largest, or what stands otherwise.
+export function within(text, largest, otherwise) {
+  const number = Number(text);
+  return Number.isInteger(number) && number >= 1 && number <= largest ? number : otherwise;
+}
+
+// customElements.define, for a page on which the other form of the script has done it already.
+export function define(name, element) {
+  if (!customElements.get(name)) customElements.define(name, element);
 }
 
 export function percent(number) {
@@ -112,10 +133,6 @@ export function percent(number) {
 
 export function count(n, noun) {
   return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
-}
-
-export function megabytes(n_bytes) {
-  return `${(n_bytes / 1e6).toFixed(1)} MB`;
 }
 
 export function shorten(text, n = 60) {
@@ -142,6 +159,7 @@ h3 { margin: 0; font: inherit; font-weight: 600; }
 .note, .provenance, figcaption, .label, dt, label, .status { font-size: 0.875rem; }
 code, .piece, output { font-family: var(--lw-mono, ui-monospace, "SFMono-Regular", Menlo, Consolas, monospace); }
 code, .piece { font-size: 0.875em; }
+.piece, .verse { unicode-bidi: isolate; }
 .verse { font-family: var(--lw-serif, Georgia, "Iowan Old Style", "Palatino Linotype", serif); }
 .numbers, td, output, dd { font-variant-numeric: tabular-nums; }
 
@@ -162,7 +180,8 @@ button.action {
   border: 1px solid var(--ex-accent); border-radius: 2px; cursor: pointer;
 }
 button.plain { min-height: 2.25rem; padding: 0.25rem 0.9rem; background: none; border: 1px solid var(--ex-muted); border-radius: 2px; cursor: pointer; }
-button:disabled { opacity: 0.55; cursor: default; }
+button:disabled, button[aria-disabled="true"] { opacity: 0.55; cursor: default; }
+a { color: var(--ex-accent); }
 :focus-visible { outline: 2px solid var(--ex-accent); outline-offset: 2px; }
 progress { width: 100%; height: 0.5rem; accent-color: var(--ex-accent); }
 details > summary { cursor: pointer; font-size: 0.875rem; min-height: 1.75rem; }

@@ -1,15 +1,16 @@
 // <token-explorer>: what the tokenizer makes of a line, or of a pair of lines.
 // Needs the vocabulary only. Attributes: text, pair, max_length, assets.
 
+import { fetchText } from "./assets.mjs";
+import { Explorer, SPECIAL, count, define, h, modelName, piece, shorten, verse } from "./shared.mjs";
 import { WordPiece } from "./wordpiece.mjs";
-import { Explorer, SPECIAL, count, fetchPart, h, modelName, shorten } from "./shared.mjs";
 
 const MOST_ROWS = 600; // of the table; a page of text is read as far as that
 const MOST_NOTES = 6; // words explained one by one
 
 class TokenExplorer extends Explorer {
   async fetchData(manifest) {
-    this.tokenizer = new WordPiece(await fetchPart(manifest, this.base, "vocab"));
+    this.tokenizer = new WordPiece(await fetchText(manifest, this.base, "vocab"));
     this.window = manifest.config.n_positions;
   }
 
@@ -29,16 +30,16 @@ class TokenExplorer extends Explorer {
         h("div", { class: "columns" }, this.table, this.notes),
         h("p", { class: "provenance" },
           `Cut in this page with the vocabulary of ${modelName(this.manifest)}, ` +
-          `${count(this.tokenizer.pieces.length, "piece")}; the ids are those of the transformers tokenizer.`)),
+          `${count(this.tokenizer.pieces.length, "piece")}; the ids are those of the transformers tokenizer. `, this.link)),
     );
     this.show();
   }
 
   buildControls() {
     const show = () => this.show();
-    this.text = h("input", { type: "text", id: "text", maxlength: 6000, autocomplete: "off", spellcheck: "false",
+    this.text = h("input", { type: "text", id: "text", maxlength: 6000, autocomplete: "off", spellcheck: "false", dir: "auto",
       oninput: show, value: this.getAttribute("text") ?? "The gossamer’s a filament of light" });
-    this.pair = h("input", { type: "text", id: "pair", maxlength: 6000, autocomplete: "off", spellcheck: "false",
+    this.pair = h("input", { type: "text", id: "pair", maxlength: 6000, autocomplete: "off", spellcheck: "false", dir: "auto",
       oninput: show, value: this.getAttribute("pair") ?? "" });
     this.padding = h("input", { type: "checkbox", checked: this.hasAttribute("max_length"), onchange: show });
     this.truncation = h("input", { type: "checkbox", onchange: show });
@@ -50,6 +51,22 @@ class TokenExplorer extends Explorer {
       h("div", { class: "field wide whole" }, h("label", { for: "pair" }, "Second text of a pair, if there is one"), this.pair),
       check(this.padding, "pad"), check(this.truncation, "truncate"),
       h("div", { class: "field" }, h("label", { for: "length" }, "to max_length"), this.length));
+  }
+
+  state() {
+    const { text, pair, padding, truncation } = this;
+    const cut = padding.checked || truncation.checked;
+    return { text: text.value, ...(pair.value && { pair: pair.value }), ...(padding.checked && { pad: "yes" }),
+      ...(truncation.checked && { truncate: "yes" }), ...(cut && { max_length: this.readLength() }) };
+  }
+
+  restore({ text, pair, pad, truncate, max_length }) {
+    this.text.value = text ?? "";
+    this.pair.value = pair ?? "";
+    this.padding.checked = pad === "yes";
+    this.truncation.checked = truncate === "yes";
+    if (max_length) this.length.value = max_length;
+    this.show();
   }
 
   // ---------------------------------------------------------------- showing
@@ -64,6 +81,7 @@ class TokenExplorer extends Explorer {
     };
     this.length.disabled = !options.padding && !options.truncation;
     const batch = this.tokenizer.encode(text, pair, options);
+    this.updateLink();
     this.showCall(text, pair, options);
     this.showPieces(batch);
     this.showTable(batch);
@@ -89,8 +107,8 @@ class TokenExplorer extends Explorer {
 
   showPieces({ tokens, token_type_ids, attention_mask }) {
     this.piecesList.replaceChildren(...tokens.slice(0, MOST_ROWS).map((token, i) =>
-      h("li", { class: ["piece", attention_mask[i] ? `type-${token_type_ids[i]}` : "padding",
-        SPECIAL.has(token) ? "special" : "", token.startsWith("##") ? "inside" : ""].join(" ") }, token)));
+      h("li", { class: [attention_mask[i] ? `type-${token_type_ids[i]}` : "padding",
+        SPECIAL.has(token) ? "special" : "", token.startsWith("##") ? "inside" : ""].join(" ") }, piece(token))));
   }
 
   showTable({ tokens, input_ids, token_type_ids, attention_mask }) {
@@ -98,7 +116,7 @@ class TokenExplorer extends Explorer {
       h("th", { scope: "col", class: "piece" }, ...name.split(/(?<=_)/).flatMap((part) => [part, h("wbr")]));
     const rows = tokens.slice(0, MOST_ROWS).map((token, i) =>
       h("tr", { class: attention_mask[i] ? "" : "padding" },
-        h("td", { class: "muted" }, i), h("th", { scope: "row", class: "piece" }, token),
+        h("td", { class: "muted" }, i), h("th", { scope: "row" }, piece(token)),
         h("td", {}, input_ids[i]), h("td", {}, token_type_ids[i]), h("td", {}, attention_mask[i])));
     this.table.replaceChildren(h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "#"), h("th", { scope: "col", class: "text" }, "token"),
@@ -131,7 +149,7 @@ class TokenExplorer extends Explorer {
     notes.push(...unusualWords(words));
     const readBack = this.tokenizer.decode(batch.input_ids);
     if (words.length && readBack !== text && pair === null)
-      notes.push(["Read back, the ids say ", h("q", { class: "verse" }, shorten(readBack, 120)), ": case, accents and white space have left no trace."]);
+      notes.push(["Read back, the ids say ", h("q", {}, verse(shorten(readBack, 120))), ": case, accents and white space have left no trace."]);
     return notes;
   }
 }
@@ -161,8 +179,8 @@ function pythonString(text) {
   return JSON.stringify(short);
 }
 
-const code = (text) => h("code", {}, text);
-const quote = (word) => h("q", { class: "verse" }, shorten(word, 30));
+const code = (text) => h("code", {}, h("bdi", {}, text));
+const quote = (word) => h("q", {}, verse(shorten(word, 30)));
 
 const TOKEN_STYLE = `
 .field.whole { flex: 1 1 45%; }
@@ -171,7 +189,7 @@ const TOKEN_STYLE = `
 .strip { height: 6.6rem; padding-block: 2px; }
 .pieces { display: flex; flex-wrap: wrap; gap: 0.35rem; }
 .pieces li { padding: 0.1rem 0.4rem; border-bottom: 3px solid var(--ex-accent); background: color-mix(in srgb, var(--ex-accent) 9%, transparent); white-space: nowrap; }
-.pieces .type-1 { border-bottom-style: double; border-bottom-width: 5px; background: color-mix(in srgb, var(--ex-layer-3) 18%, transparent); border-color: var(--ex-layer-5); }
+.pieces .type-1 { border-bottom-style: double; border-bottom-width: 5px; background: color-mix(in srgb, var(--ex-muted) 14%, transparent); border-color: var(--ex-muted); }
 .pieces .special { background: none; }
 .pieces .inside { margin-inline-start: -0.3rem; }
 .pieces .padding { border-bottom: 3px dotted var(--ex-line); background: none; color: var(--ex-muted); }
@@ -193,4 +211,4 @@ tr.padding { color: var(--ex-muted); }
 }
 `;
 
-customElements.define("token-explorer", TokenExplorer);
+define("token-explorer", TokenExplorer);

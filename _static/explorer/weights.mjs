@@ -1,17 +1,5 @@
-// The model's weights: fetched, verified, kept by the browser, decoded from whole numbers.
-// tools/explorers/make.py wrote them; manifest.json says what lies where in weights.bin.
-
-import { sha256 } from "./sha256.mjs";
-
-const CACHE = "layerwise-explorer-weights";
-
-// What went wrong, in words for the reader. kind: "network", "damaged" or "missing".
-export class WeightsError extends Error {
-  constructor(kind, message) {
-    super(message);
-    this.kind = kind;
-  }
-}
+// The model's weights, decoded from whole numbers: tools/explorers/make.py wrote them, and
+// manifest.json says what lies where in weights.bin.
 
 // A number of 16 bits: 1 for the sign, 5 for the exponent, 10 for the fraction.
 export function decodeFloat16(bits) {
@@ -34,17 +22,21 @@ export class Weights {
 
   // A whole parameter as a Float32Array, decoded when first asked for.
   get(name) {
-    if (!this.decoded.has(name)) {
-      const { dtype, shape, offset } = this.tensors.get(name);
-      const n_numbers = shape.reduce((product, n) => product * n, 1);
-      this.decoded.set(
-        name,
-        dtype === "float32"
-          ? new Float32Array(this.bytes, offset, n_numbers)
-          : this.decode(name, 0, n_numbers),
-      );
-    }
+    if (!this.decoded.has(name)) this.decoded.set(name, this.read(name));
     return this.decoded.get(name);
+  }
+
+  // The same, without keeping it.
+  read(name) {
+    const { dtype, offset } = this.tensors.get(name);
+    const n_numbers = this.shape(name).reduce((product, n) => product * n, 1);
+    return dtype === "float32"
+      ? new Float32Array(this.bytes, offset, n_numbers)
+      : this.decode(name, 0, n_numbers);
+  }
+
+  shape(name) {
+    return this.tensors.get(name).shape;
   }
 
   // One row of a matrix: an embedding is looked up, the other thirty thousand stay packed.
@@ -76,105 +68,10 @@ export class Weights {
     return numbers;
   }
 
-  // Decode everything that linear layers use, so that the first line is as fast as the next.
-  decodeLayers() {
-    for (const name of this.tensors.keys()) if (name.startsWith("encoder.")) this.get(name);
+  // The names of the linear layers, without ".weight".
+  linearLayers() {
+    return [...this.tensors.keys()]
+      .filter((name) => name.startsWith("encoder.") && this.shape(name).length === 2)
+      .map((name) => name.replace(/\.weight$/, ""));
   }
-}
-
-// The address carries the digest: another version of the weights is another address.
-function addressOf(manifest, base) {
-  return `${new URL(manifest.weights.file, base)}?sha256=${manifest.weights.sha256}`;
-}
-
-// Browsers without a cache (plain http, private windows) work too; they fetch every time.
-async function openCache() {
-  try {
-    return await caches.open(CACHE);
-  } catch {
-    return null;
-  }
-}
-
-export async function isCached(manifest, base) {
-  const cache = await openCache();
-  return Boolean(await cache?.match(addressOf(manifest, base)));
-}
-
-// Fetch and verify the weights. onProgress(n_bytes_so_far); signal cancels.
-export async function loadWeights(manifest, base, { onProgress = () => {}, signal } = {}) {
-  const address = addressOf(manifest, base);
-  const cache = await openCache();
-  const kept = await readKept(cache, address, manifest);
-  if (kept) return new Weights(kept, manifest);
-  const bytes = await download(address, manifest.weights.bytes, onProgress, signal);
-  if ((await sha256(bytes)) !== manifest.weights.sha256)
-    throw new WeightsError(
-      "damaged",
-      "The weights that arrived are not the ones this page was made with. Nothing was run. Reload the page and try again.",
-    );
-  signal?.throwIfAborted();
-  await keep(cache, address, bytes);
-  return new Weights(bytes.buffer, manifest);
-}
-
-// What an earlier visit kept, if it is whole; a damaged copy is thrown away.
-async function readKept(cache, address, manifest) {
-  try {
-    const response = await cache?.match(address);
-    if (!response) return null;
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    if ((await sha256(bytes)) === manifest.weights.sha256) return bytes.buffer;
-    await cache.delete(address);
-  } catch {
-    // An unreadable cache is no cache.
-  }
-  return null;
-}
-
-async function download(address, n_bytes, onProgress, signal) {
-  const lost = (n) =>
-    new WeightsError(
-      "network",
-      `The connection was lost after ${megabytes(n)} of ${megabytes(n_bytes)} MB. Nothing was run or kept. Try again.`,
-    );
-  const bytes = new Uint8Array(n_bytes);
-  let n = 0;
-  try {
-    const response = await fetch(address, { signal });
-    if (!response.ok)
-      throw new WeightsError(
-        "missing",
-        `The weights are not where they should be (the server said ${response.status}).`,
-      );
-    const reader = response.body.getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      bytes.set(value.subarray(0, n_bytes - n), n); // never past the end: the digest will tell
-      n += value.length;
-      onProgress(Math.min(n, n_bytes));
-    }
-  } catch (error) {
-    if (error.name === "AbortError" || error instanceof WeightsError) throw error;
-    throw lost(n);
-  }
-  if (n < n_bytes) throw lost(n);
-  return bytes;
-}
-
-// Keep these weights, and drop older versions of the same file.
-async function keep(cache, address, bytes) {
-  try {
-    await cache?.put(address, new Response(bytes));
-    const path = address.split("?")[0];
-    for (const request of (await cache?.keys()) ?? [])
-      if (request.url.split("?")[0] === path && request.url !== address) await cache.delete(request);
-  } catch {
-    // A full disk costs the reader another download next time, no more.
-  }
-}
-
-export function megabytes(n_bytes) {
-  return (n_bytes / 1e6).toFixed(1);
 }

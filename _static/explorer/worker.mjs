@@ -1,39 +1,60 @@
 // The model runs here, beside the page, so that the page never freezes.
-// Asked:    { id, ask: "load", manifest, base } | { id, ask: "cancel" } | { id, ask: "run", batch }
+// Asked:    { id, ask: "load", manifest, base } | { id, ask: "run", batch } | { ask: "cancel", id }
 // Answered: { id, progress } any number of times, then { id, answer } or { id, error }
+// Progress counts bytes while loading, and layers while running.
 
-import { encode } from "./bert.mjs";
-import { loadWeights } from "./weights.mjs";
+import { fetchPart, fromBase64 } from "./assets.mjs";
+import { encode, useSteps } from "./bert.mjs";
+import { startKernel } from "./kernel.mjs";
+import { Weights } from "./weights.mjs";
 
+const LONGEST_SILENCE = 40; // milliseconds without listening whether to stop
+
+const underWay = new Map(); // the AbortController of each question
 let weights = null;
 let config = null;
-let loading = null; // the AbortController of a load under way
 
-async function load(id, { manifest, base }) {
-  loading = new AbortController();
-  const onProgress = (progress) => self.postMessage({ id, progress });
-  weights = await loadWeights(manifest, base, { onProgress, signal: loading.signal });
+// Returns the vocabulary, and whether the kernel runs.
+async function load({ manifest, base }, onProgress, signal) {
+  const parts = {};
+  let n_before = 0;
+  for (const part of ["vocab", "weights"]) {
+    const counted = (n) => onProgress(n_before + n);
+    parts[part] = await fetchPart(manifest, base, part, { onProgress: counted, signal });
+    n_before += manifest[part].bytes;
+  }
+  weights = new Weights(parts.weights.buffer, manifest);
   config = manifest.config;
-  weights.decodeLayers();
-  return true;
+  const kernel = await startKernel(fromBase64(manifest.kernel));
+  useSteps(kernel);
+  if (kernel) kernel.keep(weights);
+  else weights.linearLayers().forEach((name) => weights.get(name + ".weight"));
+  return { vocabulary: new TextDecoder().decode(parts.vocab), fast: kernel !== null };
 }
 
-function run(batch) {
-  const { hidden_states, attentions } = encode(batch, weights, config);
-  return { hidden_states, attentions };
+async function run({ batch }, onProgress, signal) {
+  let listened = performance.now();
+  return encode(batch, weights, config, async (n_done) => {
+    onProgress(n_done);
+    if (performance.now() - listened < LONGEST_SILENCE) return;
+    await new Promise((resolve) => setTimeout(resolve)); // a cancel can come in here
+    signal.throwIfAborted();
+    listened = performance.now();
+  });
 }
 
 self.onmessage = async ({ data }) => {
   const { id, ask } = data;
+  if (ask === "cancel") return underWay.get(id)?.abort();
+  const controller = new AbortController();
+  underWay.set(id, controller);
+  const onProgress = (progress) => self.postMessage({ id, progress });
   try {
-    if (ask === "cancel") loading?.abort();
-    else if (ask === "load") self.postMessage({ id, answer: await load(id, data) });
-    else {
-      const answer = run(data.batch);
-      const buffers = [...answer.hidden_states, ...answer.attentions].map((array) => array.buffer);
-      self.postMessage({ id, answer }, buffers); // handed over, not copied
-    }
+    const answer = await (ask === "load" ? load : run)(data, onProgress, controller.signal);
+    const arrays = ask === "run" ? [...answer.hidden_states, ...answer.attentions] : [];
+    self.postMessage({ id, answer }, arrays.map((array) => array.buffer)); // handed over, not copied
   } catch (error) {
     self.postMessage({ id, error: { kind: error.kind ?? error.name, message: error.message } });
   }
+  underWay.delete(id);
 };

@@ -1,4 +1,4 @@
-"""Show in a chapter what is not a figure: a function's code, a poem."""
+"""Show in a chapter what is not a figure: a function's code, a number."""
 
 import ast
 import inspect
@@ -40,3 +40,8 @@ def show_source(*functions: Callable) -> Markdown:
     """
     code = "\n\n\n".join(source_without_docstring(function) for function in functions)
     return Markdown(f"```python\n{code}\n```")
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Write a number as the book does: a minus is no hyphen, and no zero has one."""
+    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from layerwise.similarity import cosine
+
 
 def check_labels(labels, n_texts: int) -> np.ndarray:
     """Check that there is a label for each text.
@@ -111,3 +113,28 @@ def paired_test(first, second) -> Paired:
     n_tosses = only_first + only_second
     p = binomtest(only_first, n_tosses).pvalue if n_tosses else 1.0
     return Paired(only_first, only_second, float(p))
+
+
+def triples(vectors, labels: Sequence[str] | np.ndarray) -> pd.DataFrame:
+    """List every vector beside one of its own label and one of another.
+
+    Parameters
+    ----------
+    vectors : array of shape (n_vectors, n_dims)
+    labels : sequence of str, one for each vector
+
+    Returns
+    -------
+    DataFrame
+        Columns ``one``, ``like`` and ``other``, positions, and ``gap``: by how much the
+        cosine with ``like`` is larger than the cosine with ``other``. Smallest gap first.
+    """
+    vectors = np.asarray(vectors)
+    own = check_labels(labels, len(vectors))
+    similarity = cosine(vectors[:, None], vectors[None])  # (n_vectors, n_vectors)
+    is_like = own[:, None] == own[None]
+    np.fill_diagonal(similarity, np.nan)  # no vector is beside itself
+    gaps = similarity[:, :, None] - similarity[:, None, :]  # (one, like, other)
+    kept = is_like[:, :, None] & ~is_like[:, None, :] & ~np.isnan(gaps)
+    table = pd.DataFrame(np.argwhere(kept), columns=["one", "like", "other"])
+    return table.assign(gap=gaps[kept]).sort_values("gap", ignore_index=True)

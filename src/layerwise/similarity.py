@@ -200,6 +200,22 @@ def with_others(a, b) -> np.ndarray:
     return np.clip((with_all - (a * b).sum(axis=-1)) / (n_texts - 1), -1, 1)
 
 
+def across_texts(token_vectors: Sequence[np.ndarray]) -> float:
+    """Return the mean cosine of two tokens from different texts, over all such pairs.
+
+    Parameters
+    ----------
+    token_vectors : sequence of arrays of shape (n_tokens, n_dims)
+        One for each text, of one layer.
+    """
+    unit = [directions(vectors) for vectors in token_vectors]
+    sums = np.stack([vectors.sum(axis=0) for vectors in unit])  # (n_texts, n_dims)
+    lengths = np.array([len(vectors) for vectors in unit])
+    # as in with_others: the product of two sums is the sum of all cosines
+    cosines = (sums.sum(axis=0) ** 2).sum() - (sums**2).sum()
+    return float(cosines / (lengths.sum() ** 2 - (lengths**2).sum()))
+
+
 def center(layer_embeddings) -> np.ndarray:
     """Subtract from each layer what all texts share in it.
 
@@ -238,7 +254,7 @@ def center_or_say_why(layer_embeddings) -> np.ndarray:
         layer = int(np.flatnonzero(same)[0])
         raise ValueError(
             f"in layer {layer}, {same[layer]} of {centred.shape[1]} texts equal the mean of "
-            "all texts, but for rounding, and so have no vector of their own to compare: [CLS], "
+            "all texts, but for rounding, and have no vector of their own to compare: [CLS], "
             "for one, is the same everywhere in layer 0. Pool with the mean."
         )
     return centred

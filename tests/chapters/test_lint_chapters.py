@@ -112,7 +112,7 @@ def test_a_book_without_faults_has_no_findings(book):
 LONG = "x = 1  # " + "x" * 80
 # What is done to a file, and the finding it makes.
 TWINS = {
-    "nothing named": ("layerwise:\n  models: []\n", "", "one.md:1: the models and data are not"),
+    "nothing named": ("layerwise:\n  models: []\n", "", "one.md:1: the models and data are"),
     "no header": ("language: python\n", "", "01_one.md:1: another header"),
     "a header of its own": ("Python 3 (ipykernel)", "Python", "01_one.md:1: another header"),
     "pip": ("%matplotlib inline", "!pip install x", ":49: code that installs packages"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from explorer_pages import ELEMENTS, open_page, place
 
 from tools.explorers.make import build
 
@@ -149,3 +150,35 @@ def explorer_site(explorer_assets, tmp_path_factory):
 def explorer_browser(chromium):
     """Use the browser of all the site's tests: a process can drive only one."""
     return chromium
+
+
+# ---------------------------------------------------------------- pages with explorers
+
+@pytest.fixture(scope="session")
+def pages(explorer_site):
+    """Addresses of pages with one explorer each, and of one with missing data."""
+    addresses = {name: explorer_site.page(f"{name}.html", place(name)) for name in ELEMENTS}
+    addresses |= {
+        f"{name} without data": explorer_site.page(
+            f"{name}-alone.html", place(name, "assets='/nowhere/'")
+        )
+        for name in ELEMENTS
+    }
+    return addresses
+
+
+@pytest.fixture
+def context(explorer_browser, explorer_site):
+    explorer_site.server.faults.clear()
+    explorer_site.server.asked.clear()
+    context = explorer_browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+    explorer_site.server.faults.clear()
+
+
+@pytest.fixture
+def attention(context, pages):
+    page = open_page(context, pages["attention-explorer"], "attention-explorer")
+    yield page
+    assert page.problems == []

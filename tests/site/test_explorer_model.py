@@ -10,6 +10,7 @@ import torch
 
 from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
+from tools.explorers.scripts import SOURCE, compile_kernel
 from tools.explorers.weights import parameters_of, quantize_all, quantized_copy
 
 pytest_plugins = ("explorer_fixtures",)
@@ -67,13 +68,16 @@ PAIR = ("Who are you?", "I'm nobody!")
 PADDED_TO = 20
 
 RUN_IN_PAGE = """
-async ({ requests, manifest, base, name }) => {
-  const { encode } = await import("/explorer/bert.mjs");
+async ({ requests, manifest, base, name, kernel }) => {
+  const { fromBase64 } = await import("/explorer/assets.mjs");
+  const { encode, useSteps } = await import("/explorer/bert.mjs");
+  const { startKernel } = await import("/explorer/kernel.mjs");
   const { Weights } = await import("/explorer/weights.mjs");
+  useSteps(kernel ? await startKernel(fromBase64(kernel)) : null);
   const bytes = await (await fetch(base + manifest.weights.file)).arrayBuffer();
   const weights = new Weights(bytes, manifest);
   for (const [i, batch] of requests.entries()) {
-    const { hidden_states, attentions } = encode(batch, weights, manifest.config);
+    const { hidden_states, attentions } = await encode(batch, weights, manifest.config);
     const body = new Blob([...hidden_states, ...attentions]);
     await fetch(`/${name}/${i}`, { method: "POST", body });
   }
@@ -112,11 +116,16 @@ def batches(encoder):
     yield tokenize(POEM_LINES[0], padding="max_length", max_length=PADDED_TO)
 
 
-def run_in_page(page, site, manifest, requests, base="/explorer/assets/", name="run"):
-    """Return hidden_states and attentions of each request, as the page computed them."""
-    page.evaluate(
-        RUN_IN_PAGE, {"requests": requests, "manifest": manifest, "base": base, "name": name}
-    )
+def run_in_page(
+    page, site, manifest, requests, base="/explorer/assets/", name="run", kernel="the build's"
+):
+    """Return hidden_states and attentions of each request, as the page computed them.
+
+    kernel is a compiled kernel in base64, or None for the plain loops.
+    """
+    kernel = manifest["kernel"] if kernel == "the build's" else kernel
+    arguments = {"requests": requests, "manifest": manifest, "base": base, "name": name}
+    page.evaluate(RUN_IN_PAGE, arguments | {"kernel": kernel})
     config = manifest["config"]
     n_layers, n_heads, n_dims = config["n_layers"], config["n_heads"], config["n_dims"]
     results = []
@@ -215,6 +224,76 @@ def test_every_row_of_attention_sums_to_one_and_padding_gets_none(requests, in_p
         counted = np.array(request["attention_mask"], dtype=bool)
         np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-4)
         assert np.all(attention[..., ~counted] == 0)
+
+
+# ---------------------------------------------------------------- loops and kernel
+
+
+@pytest.fixture(scope="module")
+def some(requests):
+    """Short texts, a pair, a padded line, the whole window; odd and even numbers of tokens."""
+    return [*requests[:4], *requests[-2:], *requests[24:40:5], requests[-3]]
+
+
+@pytest.fixture(scope="module")
+def by_loops(page, explorer_site, manifest, some):
+    return run_in_page(page, explorer_site, manifest, some, name="loops", kernel=None)
+
+
+def farthest_apart(ours, theirs):
+    """Return the largest difference: of attention, and of hidden states to their largest."""
+    attention = max(np.abs(a[1] - b[1]).max() for a, b in zip(ours, theirs, strict=True))
+    hidden = max(
+        np.abs(layer_a - layer_b).max() / np.abs(layer_b).max()
+        for a, b in zip(ours, theirs, strict=True)
+        for layer_a, layer_b in zip(a[0], b[0], strict=True)
+    )
+    return float(attention), float(hidden)
+
+
+def test_kernel_does_what_the_loops_do(page, explorer_site, manifest, some, by_loops):
+    assert {len(request["input_ids"]) % 2 for request in some} == {0, 1}
+    by_kernel = run_in_page(page, explorer_site, manifest, some, name="kernel")
+    attention, hidden = farthest_apart(by_kernel, by_loops)
+    print(f"kernel and loops differ by {attention:.1e} (attention), {hidden:.1e} (hidden)")
+    assert attention < 1e-5
+    assert hidden < 1e-5
+    assert not all(np.array_equal(a[0], b[0]) for a, b in zip(by_kernel, by_loops, strict=True))
+
+
+BROKEN_KERNELS = [
+    ("(v128.load offset=32 (local.get $bias))", "(v128.load offset=16 (local.get $bias))"),
+    ("(local.set $y (v128.load32_splat (local.get $a1)))", "(local.set $y (local.get $x))"),
+    ("v128.const f32x4 0.16666667 0.16666667", "v128.const f32x4 0.16666667 0.16"),
+    ("i8x16.shuffle 8 9 10 11", "i8x16.shuffle 0 1 2 3"),
+    ("1.421413741 1.421413741", "1.421413741 1.42"),
+    ("(f32x4.gt (local.get $x)", "(f32x4.ne (local.get $x)"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong"), BROKEN_KERNELS)
+def test_a_broken_kernel_is_found_out(
+    right, wrong, page, explorer_site, manifest, some, by_loops, tmp_path
+):
+    source = (SOURCE / "kernel.wat").read_text("utf-8")
+    assert right in source
+    (tmp_path / "broken.wat").write_text(source.replace(right, wrong, 1), "utf-8")
+    broken = compile_kernel(tmp_path / "broken.wat")
+    short = slice(0, 6)
+    ours = run_in_page(page, explorer_site, manifest, some[short], name="broken", kernel=broken)
+    attention, hidden = farthest_apart(ours, by_loops[short])
+    assert not (attention < 1e-5 and hidden < 1e-5)
+
+
+def test_without_simd_the_loops_run(page):
+    """A browser that does not know these instructions refuses the bytes; so it does others."""
+    found = page.evaluate(
+        """async () => {
+          const { startKernel } = await import("/explorer/kernel.mjs");
+          return startKernel(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 99]));
+        }"""
+    )
+    assert found is None
 
 
 TWINS = [

@@ -8,7 +8,7 @@ import pytest
 
 from layerwise import pooling
 from layerwise.by_hand import attention, bert
-from layerwise.display import show_source, source_without_docstring
+from layerwise.display import number, show_source, source_without_docstring
 
 
 def documented(x):
@@ -89,3 +89,12 @@ HIDDEN = {"nameless": lambda x: x, "builtin": len, "class": Holder, "typed": typ
 def test_what_is_not_defined_with_def_is_refused(thing):
     with pytest.raises(TypeError, match="is not defined with def: its source cannot be shown"):
         show_source(thing)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "expected"),
+    [(-0.024, 2, "\N{MINUS SIGN}0.02"), (0.166, 2, "0.17"), (-0.001, 2, "0.00"),
+     (0.0083, 3, "0.008"), (-12.5, 0, "\N{MINUS SIGN}12")],
+)  # fmt: skip
+def test_a_number_is_written_with_a_minus_sign_and_no_negative_zero(value, digits, expected):
+    assert number(value, digits) == expected

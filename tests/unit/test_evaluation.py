@@ -10,8 +10,9 @@ from layerwise.evaluation import (
     neighbour_agreement,
     paired_test,
     shuffled_agreement,
+    triples,
 )
-from layerwise.similarity import nearest
+from layerwise.similarity import cosine, nearest
 
 
 def test_agreement_is_the_share_of_nearest_neighbours_with_the_same_label():
@@ -89,3 +90,19 @@ def test_two_options_that_never_differ_are_no_evidence():
 def test_options_on_other_texts_are_refused():
     with pytest.raises(ValueError, match="2 and 3 texts"):
         paired_test([True, False], [True, False, True])
+
+
+def test_triples_are_all_there_are_and_each_gap_is_its_own():
+    vectors = np.random.default_rng(5).normal(size=(5, 4))
+    labels = np.array(list("aabab"))
+    expected = {
+        (i, j, k): cosine(vectors[i], vectors[j]) - cosine(vectors[i], vectors[k])
+        for i in range(5) for j in range(5) for k in range(5)
+        if i != j and labels[i] == labels[j] != labels[k]
+    }  # fmt: skip
+    table = triples(vectors, labels)
+    places = [tuple(row) for row in table[["one", "like", "other"]].to_numpy()]
+    assert sorted(places) == sorted(expected)
+    np.testing.assert_allclose(table["gap"], [expected[place] for place in places], atol=1e-12)
+    assert table["gap"].is_monotonic_increasing
+    assert len(triples(vectors, list("abcde"))) == 0  # no two of a kind

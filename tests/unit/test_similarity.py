@@ -13,6 +13,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from layerwise.embedding import embed_layers
 from layerwise.similarity import (
     COMPARISONS,
+    across_texts,
     center,
     cosine,
     drift_table,
@@ -174,6 +175,17 @@ def test_a_text_with_others_is_the_mean_over_all_but_itself():
         expected[layer, i] = np.mean([cosine(a[layer, i], b[layer, j]) for j in others])
     np.testing.assert_allclose(with_others(a, b), expected, atol=1e-12)
     np.testing.assert_allclose(with_others(a, b[:1]), with_others(a, b[[0, 0, 0]]), atol=1e-12)
+
+
+def test_tokens_across_texts_are_all_pairs_but_those_within_a_text():
+    rng = np.random.default_rng(6)
+    texts = [rng.normal(size=(n, 4)) + 0.5 for n in (1, 3, 2)]
+    pairs = [
+        cosine(a, b)
+        for i, first in enumerate(texts) for j, second in enumerate(texts) if i != j
+        for a in first for b in second
+    ]  # fmt: skip
+    assert across_texts(texts) == pytest.approx(np.mean(pairs))
 
 
 @pytest.mark.parametrize(("a", "b"), [((1, 3), (1, 3)), ((3,), (3,)), ((4, 3), (5, 3)),

@@ -5,6 +5,8 @@ import base64
 import numpy as np
 import torch
 
+from layerwise.similarity import cosine
+
 # Public domain: from Poems by Emily Dickinson, Boston 1890, 1891, 1896.
 LINES = [
     "Because I could not stop for Death,",
@@ -57,14 +59,16 @@ def packed(array: np.ndarray, dtype: str, low: float = 0.0, high: float = 1.0) -
 
 
 def make_example(line: str, encoder) -> dict:
-    """Describe one line: its pieces, and the attention of every layer and head.
+    """Describe one line: its pieces, and what every layer does to them.
 
-    ``attentions`` has shape (n_layers, n_heads, n_tokens, n_tokens), 65535 is 1.
+    ``attentions`` has shape (n_layers, n_heads, n_tokens, n_tokens), 65535 is 1; ``moved``,
+    each token's 1 - cosine with itself in layer 0, (n_layers + 1, n_tokens), 255 is 1.
     """
-    input_ids, _, attentions = run(line, encoder)
+    input_ids, hidden_states, attentions = run(line, encoder)
     return {
         "text": line,
         "input_ids": input_ids,
         "tokens": encoder.tokenizer.convert_ids_to_tokens(input_ids),
+        "moved": packed(1 - cosine(hidden_states, hidden_states[:1]), "uint8"),
         "attentions": packed(attentions, "uint16"),
     }

@@ -4,7 +4,8 @@
 
 Writes to DIR
 
-- ``manifest.json``: what was made from which weights, with digests and the measured error;
+- ``manifest.json``: what was made from which weights, with digests, the measured error and the
+  compiled kernel;
 - ``weights.bin``: the matrices as whole numbers of 10 bits (an int8 and two bits), in blocks of
   32 with one fp16 scale a block; vectors and small tables as float32 (left out, and said so, if
   it would be too large for a page);
@@ -26,6 +27,7 @@ from layerwise.models import find_checkpoint, load_encoder
 from layerwise.texts.poems import load_poems
 from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, LINES_TO_MEASURE, make_example
+from tools.explorers.scripts import compile_kernel
 from tools.explorers.weights import (
     BITS,
     BLOCK,
@@ -36,7 +38,7 @@ from tools.explorers.weights import (
     weights_size,
 )
 
-FORMAT = 1
+FORMAT = 2
 MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
 
 
@@ -115,6 +117,7 @@ def build(
             "n_positions": config.max_position_embeddings,
             "layer_norm_eps": config.layer_norm_eps,
         },
+        "kernel": compile_kernel(),
         "vocab": folder.write("vocab.txt", vocabulary(tokenizer).encode()),
         "examples": folder.write_json(
             "examples.json",

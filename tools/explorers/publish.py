@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tools.desk import ROOT, BuildError, sha256_of_text
 from tools.executions.fingerprint import Basis, fingerprint_of_code
+from tools.explorers.scripts import SOURCE, write_script_for_files
 
 ASSETS = Path("_static/explorer/assets")
 
@@ -45,12 +46,14 @@ def add_in_page_model(
         report("making the in-page model")
         make_assets(basis, made)
     shutil.copytree(made, html / ASSETS, copy_function=link_or_copy)
+    write_script_for_files((html / ASSETS).parent)
 
 
 def assets_key(basis: Basis) -> str:
     """Name assets after all they are made from: these programs, and what they use."""
     programs = [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
-    key = sha256_of_text("".join(programs))
+    kernel = (SOURCE / "kernel.wat").read_text("utf-8")
+    key = sha256_of_text("".join([*programs, kernel]))
     return fingerprint_of_code(programs, key, ("encoder",), None, basis).digest
 
 

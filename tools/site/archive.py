@@ -10,13 +10,15 @@ NOTE = """\
 Layer by Layer: the book as a website
 =====================================
 
-To read it, start a web server in this folder. Any will do; Python brings one:
+Open index.html in a browser. Pages, search, figures, and what the explorers show of lines that
+were computed beforehand need nothing else: no server, no network.
+
+To run the model on lines of your own, start a web server in this folder; browsers run programs
+of that kind only on pages from a server. Any will do; Python brings one:
 
     python3 -m http.server --bind 127.0.0.1
 
-Then open http://127.0.0.1:8000/ in a browser. No other connection is needed: mathematics,
-fonts, search and figures are in the folder. (Opened as files, without a server, the pages can
-be read, but browsers then refuse to run search and the explorers.)
+Then open http://127.0.0.1:8000/ in a browser. No other connection is needed.
 
 notebooks/            the chapters as Jupyter notebooks
 notebooks/executed/   the same, with the outputs they had when the site was built

@@ -1,0 +1,117 @@
+"""Sphinx extension: the page of all poems, made from the data by the directive ``{poems}``.
+
+Each poem has the address ``poem-17``, each of its lines ``poem-17-line-3``. Below each stand
+the poems before and after it, by theme and by year of print.
+"""
+
+import html
+from itertools import pairwise
+
+import pandas as pd
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from layerwise.texts.poems import load_poems, poem_html
+
+
+class Poems(SphinxDirective):
+    """All poems, theme by theme, each with its neighbours."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return an introduction, a list by year, and one section for each theme."""
+        poems = load_poems()
+        poems["name"] = [f"poem-{number}" for number in poems["number"]]
+        poems["shown"] = poems["title"].where(poems["title"] != "", poems["first_line"])
+        poems["shown"] = poems["shown"].map(as_in_print)
+        by_theme = poems.sort_values(["theme", "number"], kind="stable")
+        by_year = poems.sort_values(["year", "number"], kind="stable")
+        turns = {**neighbours(by_theme, "theme")}
+        for name, links in neighbours(by_year, "year").items():
+            turns[name] = turns.get(name, "") + links
+        return [
+            introduction(poems),
+            *[section(theme, group, turns) for theme, group in by_theme.groupby("theme")],
+            years(by_year),
+        ]
+
+
+def as_in_print(line: str) -> str:
+    """Return a title or first line without the comma it may end in, with curved apostrophes."""
+    return line.rstrip(",;:").replace("'", "’")
+
+
+def introduction(poems: pd.DataFrame) -> nodes.paragraph:
+    """Say what is on the page."""
+    volumes = ", ".join(str(year) for year in sorted(poems["year"].unique()))
+    return nodes.paragraph(
+        "",
+        f"All {len(poems)} poems by Emily Dickinson that the book reads, under the "
+        f"{poems['theme'].nunique()} headings the first editors gave them, in the wording of "
+        f"the editions of {volumes}. Below each stand its neighbours, by theme and by year.",
+    )
+
+
+def neighbours(poems: pd.DataFrame, column: str) -> dict[str, str]:
+    """Return for each poem, by its name, links to the one before and after it in this order."""
+    before = {b.name: a for a, b in pairwise(poems.itertuples(index=False))}
+    after = {a.name: b for a, b in pairwise(poems.itertuples(index=False))}
+    return {
+        poem.name: turn(getattr(poem, column), before.get(poem.name), after.get(poem.name))
+        for poem in poems.itertuples(index=False)
+    }
+
+
+def turn(label: object, before, after) -> str:
+    """Write one line of links."""
+    links = [f"<span>{html.escape(str(label))}</span>"]
+    for rel, sign, poem in [("prev", "←", before), ("next", "→", after)]:
+        if poem is not None:
+            text = html.escape(poem.shown)
+            parts = f"{sign} {text}" if rel == "prev" else f"{text} {sign}"
+            links.append(f'<a rel="{rel}" href="#{poem.name}">{parts}</a>')
+    return f"<p>{' '.join(links)}</p>\n"
+
+
+def section(theme: str, poems: pd.DataFrame, turns: dict[str, str]) -> nodes.section:
+    """Return the section of one theme."""
+    part = nodes.section(ids=[nodes.make_id(theme)], names=[theme.lower()])
+    part += nodes.title("", theme)
+    for poem in poems.itertuples(index=False):
+        one = nodes.section(ids=[poem.name], names=[poem.name], classes=["one-poem"])
+        one += nodes.title("", poem.shown)
+        source = f"Poems, series {poem.series} ({poem.year}), {theme}"
+        verse = poem_html(poem.text, source=source, name=poem.name)
+        one += nodes.raw("", verse, format="html")
+        near = html.escape(f"Before and after poem {poem.number}")
+        links = f'<nav class="poem-turn" aria-label="{near}">\n'
+        one += nodes.raw("", links + turns[poem.name] + "</nav>", format="html")
+        part += one
+    return part
+
+
+def years(poems: pd.DataFrame) -> nodes.section:
+    """List the poems by the year they were printed in."""
+    part = nodes.section(ids=["by-year"], names=["by year"])
+    part += nodes.title("", "By year")
+    for year, group in poems.groupby("year"):
+        part += nodes.paragraph("", "", nodes.strong("", str(year)))
+        part += nodes.bullet_list(
+            "",
+            *[
+                nodes.list_item(
+                    "",
+                    nodes.paragraph(
+                        "", "", nodes.reference("", poem.shown, refid=poem.name, internal=True)
+                    ),
+                )
+                for poem in group.itertuples(index=False)
+            ],
+        )
+    return part
+
+
+def setup(app: Sphinx) -> dict:
+    """Register the directive."""
+    app.add_directive("poems", Poems)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,181 @@
+"""Sphinx extension: the path for one session, as a table whose minutes are counted.
+
+A section, or an exercise, belongs to the path if its title ends with ●. ``{session-plan}``
+lists them chapter by chapter, with the cells to run and the minutes for each: reading as in
+``minutes``, and for an exercise what its stars say. What is left of the session is for
+questions; a path that takes longer than the session is a warning, so it fails the build.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from _ext.minutes import Reading, count
+
+MARK = "●"
+MINUTES_OF_STARS = {"★": 4, "★★": 7, "★★★": 30}
+RUN_MINUTES_PER_CHAPTER = 1  # opening it, and waiting for its cells
+
+logger = logging.getLogger(__name__)
+
+
+class Row(NamedTuple):
+    """A part of a chapter that is on the path."""
+
+    title: str
+    target: str  # the id to link to
+    cells: int
+    minutes: float
+
+
+class session_plan(nodes.General, nodes.Element):
+    """Where the table will stand, once every chapter is read."""
+
+
+class SessionPlan(SphinxDirective):
+    """``{session-plan} 90``: a session of so many minutes."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Leave the place."""
+        return [session_plan("", minutes=int(self.arguments[0]))]
+
+
+def title_of(element: nodes.Element) -> str:
+    """Return the title of a section or an exercise."""
+    title = next(iter(element.findall(nodes.title)), None)
+    return title.astext() if title is not None else ""
+
+
+def is_marked(element: nodes.Element) -> bool:
+    """Say whether a section or an exercise is on the path."""
+    return title_of(element).rstrip(" )").endswith(MARK)
+
+
+def is_exercise(element: nodes.Node) -> bool:
+    """Say whether this is an exercise."""
+    return isinstance(element, nodes.Element) and "exercise" in element.get("classes", [])
+
+
+def exercise_minutes(title: str) -> int:
+    """Return the minutes that an exercise's stars stand for."""
+    return MINUTES_OF_STARS["★" * title.count("★")]
+
+
+def rows_of(chapter: nodes.Element) -> Iterator[Row]:
+    """List what is on the path in a chapter: its sections, and below each its exercises."""
+    top = next(iter(chapter.findall(nodes.section)))
+    for section in (child for child in top.children if isinstance(child, nodes.section)):
+        parts = [s for s in section.findall(nodes.section) if is_marked(s)]
+        if not parts:
+            continue
+        own = [child for part in parts for child in part.children]
+        exercises = [child for child in own if is_exercise(child)]
+        to_read = [c for c in own if not isinstance(c, nodes.section) and c not in exercises]
+        reading = Reading()
+        for child in to_read:
+            reading = reading.plus(count(child))
+        title = title_of(section).replace(MARK, "").strip()
+        yield Row(title, section["ids"][0], count_cells(to_read), reading.minutes)
+        for exercise in filter(is_marked, exercises):
+            title = title_of(exercise).removeprefix("Exercise").replace(MARK, "").strip()
+            yield Row(f"Exercise {title}", exercise["ids"][0], 1, exercise_minutes(title))
+
+
+def count_cells(elements: Sequence[nodes.Node]) -> int:
+    """Count cells with code that is shown or folded, but not left out."""
+    return sum(
+        "cell_input" in container.get("classes", [])
+        for element in elements
+        for container in element.findall(nodes.container)
+    )
+
+
+def whole_minutes(minutes: float) -> int:
+    """Round to whole minutes; nothing takes less than one."""
+    return max(1, round(minutes))
+
+
+def skipped(chapter: nodes.Element) -> list[str]:
+    """List the sections of a chapter that are not on the path."""
+    top = next(iter(chapter.findall(nodes.section)))
+    sections = [s for s in top.findall(nodes.section) if s is not top]
+    titles = [title_of(section) for section in sections if not is_marked(section)]
+    return [title for title in titles if title]  # what is in an exercise has none
+
+
+def write_plan(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put the table in its place."""
+    for place in list(doctree.findall(session_plan)):
+        chapters = [name for name in app.env.found_docs if name.startswith("chapters/")]
+        order = list(app.env.toctree_includes.get(app.config.root_doc, []))
+        chapters.sort(key=lambda name: order.index(name) if name in order else len(order))
+        trees = {name: app.env.get_doctree(name) for name in chapters}
+        place.replace_self(make_plan(app, docname, trees, place["minutes"]))
+
+
+def make_plan(
+    app: Sphinx, docname: str, chapters: dict[str, nodes.document], session: int
+) -> list[nodes.Node]:
+    """Make the table, and below it what to skip."""
+    rows: list = []
+    opening: list = []
+    skips: list = []
+    for name, tree in chapters.items():
+        listed = list(rows_of(tree))
+        if not listed:
+            continue
+        top = next(iter(tree.findall(nodes.section)))
+        address = app.builder.get_relative_uri(docname, name)
+        opening.append(len(rows))
+        rows.append((address, title_of(top), Row("", "", 0, RUN_MINUTES_PER_CHAPTER)))
+        rows += [(f"{address}#{row.target}", row.title, row) for row in listed]
+        if names := skipped(tree):
+            skips.append(f"In {title_of(top)}: {'; '.join(names)}.")
+    minutes = [whole_minutes(row.minutes) for *_, row in rows]
+    left = session - sum(minutes)
+    if left < 0:
+        logger.warning("the path takes %d minutes, a session has %d", sum(minutes), session)
+    table = [
+        (nodes.reference("", title, refuri=address, internal=True), row.cells, number, i)
+        for i, ((address, title, row), number) in enumerate(zip(rows, minutes, strict=True))
+    ]
+    body = nodes.tbody()
+    for link, cells, number, i in table:
+        body += table_row(
+            nodes.strong("", "", link) if i in opening else link, str(cells or ""), str(number)
+        )
+    body += table_row(nodes.Text("Questions, and what went wrong"), "", str(max(left, 0)))
+    body += table_row(nodes.strong("", "Together"), "", str(sum(minutes) + max(left, 0)))
+    items = [nodes.list_item("", nodes.paragraph("", text)) for text in skips]
+    return [
+        make_table(["read, run, do", "cells", "minutes"], body),
+        nodes.paragraph("", "What waits for another day:"),
+        nodes.bullet_list("", *items),
+    ]
+
+
+def table_row(first: nodes.Node, *others: str) -> nodes.row:
+    """Make a row of a table."""
+    cells = [nodes.paragraph("", "", first), *(nodes.paragraph("", text) for text in others)]
+    return nodes.row("", *(nodes.entry("", cell) for cell in cells))
+
+
+def make_table(heads: list[str], body: nodes.tbody) -> nodes.table:
+    """Make a table with a head."""
+    widths = [nodes.colspec(colwidth=width) for width in (70, 15, 15)]
+    head = nodes.thead("", table_row(nodes.Text(heads[0]), *heads[1:]))
+    return nodes.table("", nodes.tgroup("", *widths, head, body, cols=len(heads)))
+
+
+def setup(app: Sphinx) -> dict:
+    """Connect to Sphinx."""
+    app.add_node(session_plan)
+    app.add_directive("session-plan", SessionPlan)
+    app.connect("doctree-resolved", write_plan)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,267 @@
+"""The numbers of the chapter on context, computed again: NumPy and the weights, nothing else.
+
+No code of ``layerwise`` that measures, no PyTorch model: the encoder is written out here once
+more, differently, and so is every measure. What the executed chapter shows must agree.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from scipy.special import erf
+from scipy.stats import binom
+from tokenizers import Tokenizer
+
+from layerwise.checkpoints import CHECKPOINTS
+from layerwise.texts.poems import load_poems
+
+ROOT = Path(__file__).parents[2]
+EXECUTED = ROOT / "_build" / "executed" / "chapters" / "context.ipynb"
+FOLDER = Path(CHECKPOINTS["sentence-transformers/all-MiniLM-L6-v2"].folder)
+HALF = 0.006  # of the last decimal that is shown, and a little for rounding
+
+
+# ---------------------------------------------------------------- the encoder, once more
+
+
+@pytest.fixture(scope="session")
+def read_by_numpy():
+    """Return a function from a text to (n_layers + 1, n_tokens, n_dims), or of tokens alone."""
+    weights = load_file(FOLDER / "model.safetensors")
+    weights = {name.removeprefix("bert."): array for name, array in weights.items()}
+    config = json.loads((FOLDER / "config.json").read_text())
+    tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    n_heads = config["num_attention_heads"]
+
+    def linear(x, name):
+        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+    def norm(x, name):
+        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        x = (x - mean) / np.sqrt(variance + config["layer_norm_eps"])
+        return x * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    def attend(x, name, alone):
+        parts = (f"{name}.self.{part}" for part in ("query", "key", "value"))
+        queries, keys, values = (linear(x, part) for part in parts)
+        if alone:  # all of each token's attention is on itself
+            return linear(values, f"{name}.output.dense")
+        mixed = []
+        for columns in np.split(np.arange(x.shape[1]), n_heads):
+            q, k, v = queries[:, columns], keys[:, columns], values[:, columns]
+            shares = np.exp(q @ k.T / np.sqrt(len(columns)))
+            mixed.append(shares / shares.sum(-1, keepdims=True) @ v)
+        return linear(np.concatenate(mixed, axis=1), f"{name}.output.dense")
+
+    def read(text, alone=False):
+        ids = tokenizer.encode(text).ids
+        rows = {"word": ids, "position": range(len(ids)), "token_type": [0] * len(ids)}
+        x = sum(weights[f"embeddings.{name}_embeddings.weight"][r] for name, r in rows.items())
+        x = norm(x, "embeddings.LayerNorm")
+        layers = [x]
+        for i in range(config["num_hidden_layers"]):
+            layer = f"encoder.layer.{i}"
+            attended = attend(x, f"{layer}.attention", alone)
+            x = norm(x + attended, f"{layer}.attention.output.LayerNorm")
+            wide = linear(x, f"{layer}.intermediate.dense")
+            wide = wide * (1 + erf(wide / np.sqrt(np.float32(2)))) / 2
+            x = norm(x + linear(wide, f"{layer}.output.dense"), f"{layer}.output.LayerNorm")
+            layers.append(x)
+        return np.stack(layers)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def token_vectors(read_by_numpy):
+    return [read_by_numpy(text) for text in load_poems()["text"]]
+
+
+@pytest.fixture(scope="session")
+def pooled(token_vectors):
+    return np.stack([v.mean(axis=1) for v in token_vectors], axis=1).astype(float)
+
+
+# ---------------------------------------------------------------- the measures, once more
+
+
+def cos(a, b):
+    return np.einsum("...d,...d->...", a, b) / np.sqrt((a**2).sum(-1) * (b**2).sum(-1))
+
+
+def mean_with_others(a, b):
+    """Walk over all pairs: one loop, no shortcut."""
+    n = len(a)
+    return [np.mean([cos(a[i], b[j]) for j in range(n) if j != i]) for i in range(n)]
+
+
+def medians(of_layer):
+    return [float(np.median(of_layer(layer))) for layer in range(1, 7)]
+
+
+def rotate(a, b):
+    left, _, right = np.linalg.svd(a.T @ b)
+    return left @ right
+
+
+def drift_rotated(token_vectors, vectors, compare):
+    """Fit on every second poem, test on those between, and the other way round."""
+    n = len(token_vectors)
+    values = np.empty((6, n))
+    for start in (0, 1):
+        fitted, tested = np.arange(start, n, 2), np.arange(1 - start, n, 2)
+        tokens = np.concatenate([token_vectors[i] for i in fitted], axis=1).astype(float)
+        for layer in range(1, 7):
+            turned = vectors[0, tested] @ rotate(tokens[0], tokens[layer])
+            values[layer - 1, tested] = compare(vectors[layer, tested], turned)
+    return np.median(values, axis=1).tolist()
+
+
+def first_neighbours(x):
+    x = x / np.sqrt((x**2).sum(-1, keepdims=True))
+    return (x @ x.T - 9 * np.eye(len(x))).argmax(axis=1)
+
+
+def word_counts(texts):
+    """TF-IDF as scikit-learn's manual has it: smooth, of words of two letters and more."""
+    counted = [re.findall(r"\b\w\w+\b", text.lower()) for text in texts]
+    words = sorted(set().union(*counted))
+    counts = np.array([[found.count(word) for word in words] for found in counted], float)
+    in_texts = (counts > 0).sum(axis=0)
+    return counts * (np.log((1 + len(texts)) / (1 + in_texts)) + 1)
+
+
+# ---------------------------------------------------------------- what the chapter shows
+
+
+@pytest.fixture(scope="session")
+def shown():
+    """Return all text that the executed chapter shows, tables as plain text."""
+    if not EXECUTED.is_file():
+        pytest.skip("the chapter was not executed: run python3 -m nox -s book first")
+    text = []
+    for cell in json.loads(EXECUTED.read_text("utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            for part in (output.get("text"), data.get("text/markdown"), data.get("text/plain")):
+                if part is not None:
+                    text.append("".join(part))
+    text = "\n\n".join(text).replace("\N{MINUS SIGN}", "-")
+    if "(7, 59, 384)" not in text:
+        pytest.skip("the chapter was executed with another model or other texts")
+    return text
+
+
+def row(shown, start, n_numbers=6):
+    """Find the first line of a table that begins so, and return its numbers."""
+    pattern = rf"^{re.escape(start)}((?:\s+-?\d+\.\d\d){{{n_numbers}}})\s*$"
+    found = re.search(pattern, shown, re.MULTILINE)
+    assert found, f"no row {start!r} with {n_numbers} numbers"
+    return [float(number) for number in found[1].split()]
+
+
+def column(shown, header, place):
+    """Return a column of a table whose header line holds these words, by its place."""
+    lines = shown.split("\n")
+    start = next(i for i, line in enumerate(lines) if line.split() == header.split())
+    values = []
+    for line in lines[start + 1 :]:
+        if not line.strip():
+            break
+        if re.match(r"\d", line):
+            values.append(float(line.split()[1 + place]))
+    return values
+
+
+def same(ours, theirs):
+    np.testing.assert_allclose(ours, theirs, atol=HALF, rtol=0)
+
+
+def test_the_drift_and_its_baselines(shown, pooled):
+    c = pooled - pooled.mean(axis=1, keepdims=True)
+    same(row(shown, "same poem"), medians(lambda layer: cos(pooled[0], pooled[layer])))
+    same(row(shown, "same poem, centred"), medians(lambda layer: cos(c[0], c[layer])))
+    others = medians(lambda layer: mean_with_others(pooled[layer], pooled[0]))
+    same(row(shown, "other poem"), others)
+    same(row(shown, "other poem, centred"),
+         medians(lambda layer: mean_with_others(c[layer], c[0])))  # fmt: skip
+    # the right baseline is not the raw one, so the test can tell them apart
+    assert np.abs(np.subtract(others, row(shown, "same poem"))).min() > 3 * HALF
+
+
+def test_what_one_rotation_leaves(shown, token_vectors, pooled):
+    c = pooled - pooled.mean(axis=1, keepdims=True)
+    for name, vectors in [("poem", pooled), ("poem, centred", c)]:
+        ours = drift_rotated(token_vectors, vectors, cos)
+        same(row(shown, f"same {name}, rotated"), ours)
+        ours = drift_rotated(token_vectors, vectors, mean_with_others)
+        same(row(shown, f"other {name}, rotated"), ours)
+    distance = 1 - np.array(medians(lambda layer: cos(pooled[0], pooled[layer])))
+    left = 1 - np.array(drift_rotated(token_vectors, pooled, cos))
+    percents = re.search(r"takes away (\d+)% of it .* and (\d+)% in the last", shown)
+    same([int(p) / 100 for p in percents.groups()], (1 - left / distance)[-2:])
+
+
+def test_what_the_poems_share(shown, token_vectors, pooled):
+    header = "shared part two poems two tokens"
+    parts = (pooled.mean(axis=1) ** 2).sum(-1) / (pooled**2).sum(-1).mean(-1)
+    same(column(shown, header, 0), parts)
+    same(column(shown, header, 1), [np.mean(mean_with_others(v, v)) for v in pooled])
+    tokens = []
+    for layer in (0, 5):  # all pairs, in one large product
+        unit = [v[layer, 1:-1].astype(float) for v in token_vectors]
+        owner = np.repeat(np.arange(len(unit)), [len(v) for v in unit])
+        unit = np.concatenate(unit)
+        unit /= np.sqrt((unit**2).sum(-1, keepdims=True))
+        tokens.append((unit @ unit.T)[owner[:, None] != owner].mean())
+    same([column(shown, header, 2)[layer] for layer in (0, 5)], tokens)
+
+
+def test_themes_of_neighbours_and_the_exact_test(shown, pooled):
+    poems = load_poems()
+    themes = poems["theme"].to_numpy()
+    options = {
+        "mean, last layer": pooled[-1],
+        "mean, static layer": pooled[0],
+        "word counts, TF-IDF": word_counts(poems["text"]),
+    }
+    hits = {name: themes[first_neighbours(x)] == themes for name, x in options.items()}
+    for name, right in hits.items():
+        same(row(shown, name, 3)[0], right.mean())
+    sizes = np.unique(themes, return_counts=True)[1]
+    chance = (sizes * (sizes - 1)).sum() / (59 * 58)  # two poems drawn: of one theme?
+    same(row(shown, "mean, last layer", 3)[1], chance)
+    for rival in ("mean, static layer", "word counts, TF-IDF"):
+        won = (hits["mean, last layer"] & ~hits[rival]).sum()
+        lost = (hits[rival] & ~hits["mean, last layer"]).sum()
+        tails = binom.cdf(min(won, lost), won + lost, 0.5) * 2
+        found = re.search(rf"^{rival}\s+(-?[\d.]+) .*\s(\d+)\s+(\d+)\s+([\d.]+)$", shown, re.M)
+        gain, only_first, only_rival, p = (float(number) for number in found.groups())
+        assert (only_first, only_rival) == (won, lost)
+        same([gain, p], [(won - lost) / 59, min(1, tails)])
+
+
+def test_poems_without_company_drift_as_far(shown, read_by_numpy, pooled):
+    poems = load_poems()["text"]
+    alone = [read_by_numpy(text, alone=True).mean(axis=1) for text in poems]
+    alone = np.stack(alone, axis=1).astype(float)
+    header = "same poem same poem, alone with and without company"
+    same(column(shown, header, 1), medians(lambda layer: cos(alone[0], alone[layer])))
+    same(column(shown, header, 2), medians(lambda layer: cos(pooled[layer], alone[layer])))
+
+
+def test_steps_and_the_ends_of_the_violin(shown, pooled):
+    last = cos(pooled[-1], pooled[0])
+    titles = load_poems()["title"].to_numpy()
+    for i in [*np.argsort(last)[:3], *np.argsort(last)[-3:]]:
+        same(row(shown, titles[i], 1), last[i])
+    steps = [np.median(cos(pooled[i], pooled[i + 1])) for i in range(6)]
+    largest = int(np.argmin(steps))
+    assert f"The largest step is {largest}→{largest + 1}." in shown
+    falls = (np.diff(cos(pooled[:1], pooled[1:]), axis=0) < 0).all(axis=0).mean()
+    assert f"about each: {falls:.0%} of them" in shown

@@ -1,0 +1,220 @@
+"""Diagrams say what the model is: boxes where they belong, words inside, numbers computed."""
+
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from layerwise.figures import diagrams
+from layerwise.figures.drawing import BORDERS, WIDTH
+
+SVG = "{http://www.w3.org/2000/svg}"
+# Unlike the book's models in every number, so that none of theirs can be typed in.
+CONFIG = SimpleNamespace(
+    hidden_size=120, num_hidden_layers=7, num_attention_heads=5, intermediate_size=1310
+)
+VOCABULARY = ["wel", "##we", "##w", "##etter", "we", "w", "##ell"]
+TOKENS = ["a", "fly", "buzzed", "."]
+SHARES = [0.2, 0.1, 0.55, 0.15]
+VECTORS = np.array([[1.0, -2.0], [2.5, 3.0], [-1.0, 0.5], [9.0, 9.0]])
+
+
+def all_diagrams():
+    return {
+        "model": diagrams.model_diagram(CONFIG, "attention"),
+        "tokenizer": diagrams.tokenizer_diagram("welwetter", VOCABULARY),
+        "attention": diagrams.attention_diagram(TOKENS, SHARES, 1, 120, 24),
+        "heads": diagrams.heads_diagram(120, 5),
+        "pooling": diagrams.pooling_diagram(list("abcd"), VECTORS, [1, 1, 1, 0]),
+    }
+
+
+def parse(picture) -> ET.Element:
+    return ET.fromstring(picture.data).find(f"{SVG}svg")
+
+
+def words_of(picture) -> list[str]:
+    return [element.text for element in parse(picture).iter(f"{SVG}text")]
+
+
+def boxes(picture, border: str) -> list[tuple[float, float, float, float]]:
+    return [
+        tuple(float(r.get(side)) for side in ("x", "y", "width", "height"))
+        for r in parse(picture).iter(f"{SVG}rect")
+        if r.get("style") == BORDERS[border]
+    ]
+
+
+def words_in(picture, box) -> list[str]:
+    x, y, width, height = box
+    return [
+        t.text
+        for t in parse(picture).iter(f"{SVG}text")
+        if x < float(t.get("x")) < x + width and y < float(t.get("y")) < y + height
+    ]
+
+
+@pytest.mark.parametrize("name", all_diagrams())
+def test_a_diagram_is_one_image_that_says_what_it_shows_and_fits_its_frame(name):
+    picture = all_diagrams()[name]
+    svg = parse(picture)
+    width, height = (float(side) for side in svg.get("viewBox").split()[2:])
+    assert svg.get("role") == "img"
+    assert len(svg.get("aria-label").split()) > 15
+    assert ET.fromstring(picture.data).findtext("figcaption")
+    assert width == WIDTH <= 360 - 2 * 8  # a small phone, less its margins
+    for rect in svg.iter(f"{SVG}rect"):
+        x, y, w, h = (float(rect.get(side)) for side in ("x", "y", "width", "height"))
+        assert min(x, y) >= 0
+        assert x + w <= width
+        assert y + h <= height
+    for word in svg.iter(f"{SVG}text"):
+        # sans-serif letters are at most about this wide on average
+        x, length = float(word.get("x")), 0.62 * float(word.get("font-size")) * len(word.text)
+        before = {"start": 0, "middle": 0.5, "end": 1}[word.get("text-anchor")]
+        assert x - before * length >= 0, word.text
+        assert x + (1 - before) * length <= width, word.text
+        assert 0 < float(word.get("y")) <= height
+
+
+@pytest.mark.parametrize("name", all_diagrams())
+def test_a_diagram_is_in_the_pages_colours(name):
+    page = all_diagrams()[name].data
+    for part in ("fill", "stroke"):
+        values = {piece.split(";")[0].split('"')[0] for piece in page.split(f"{part}: ")[1:]}
+        assert values <= {"none", "currentColor", "var(--lw-accent, #2484a5)"}
+
+
+def test_borders_differ_without_colour():
+    assert "stroke-width: 3" in BORDERS["now"]
+    assert "stroke-dasharray" in BORDERS["later"]
+    assert "stroke-dasharray" not in BORDERS["plain"] + BORDERS["now"]
+
+
+@pytest.mark.parametrize(("now", "words"), [
+    ("tokens", "tokenizer"), ("embeddings", "embeddings"), ("attention", "attention"),
+    ("feed-forward", "feed-forward"), ("layers", "layers 2 to 7"), ("output", "output"),
+])  # fmt: skip
+def test_the_part_one_is_at_is_marked_and_the_later_ones_are_dashed(now, words):
+    picture = diagrams.model_diagram(CONFIG, now)
+    (marked,) = boxes(picture, "now")
+    assert words_in(picture, marked)[0] == words
+    n_later = len(diagrams.PARTS) - diagrams.PARTS.index(now) - 1
+    assert len(boxes(picture, "later")) == n_later
+    assert f"Marked: {now}." in parse(picture).get("aria-label")
+
+
+def test_the_whole_model_has_nothing_marked_or_dashed():
+    picture = diagrams.model_diagram(CONFIG)
+    assert not boxes(picture, "now") + boxes(picture, "later")
+    assert "to come" not in picture.data
+
+
+def test_the_models_numbers_are_its_own():
+    words = " ".join(words_of(diagrams.model_diagram(CONFIG)))
+    for number in ["5 heads", "120 → 1,310 → 120", "layers 2 to 7", "hidden state 7"]:
+        assert number in words
+
+
+def test_the_parts_stand_below_each_other_in_the_order_of_the_data():
+    picture = parse(diagrams.model_diagram(CONFIG))
+    y = {t.text: float(t.get("y")) for t in picture.iter(f"{SVG}text")}
+    order = ["tokenizer", "embeddings", "attention", "feed-forward", "layers 2 to 7", "output"]
+    assert all(y[above] < y[below] for above, below in pairwise(order))
+
+
+def test_an_unknown_part_is_named():
+    with pytest.raises(ValueError, match="no part 'pooler': use one of"):
+        diagrams.model_diagram(CONFIG, "pooler")
+
+
+def test_the_tokenizer_tries_the_longest_first():
+    assert diagrams.spelling_attempts("well", VOCABULARY) == [
+        (0, 4, False), (0, 3, True), (3, 4, False),
+    ]  # fmt: skip
+    assert diagrams.spelling_attempts("weww", VOCABULARY) == [
+        (0, 4, False), (0, 3, False), (0, 2, True), (2, 4, False), (2, 3, True), (3, 4, True),
+    ]  # fmt: skip
+
+
+def test_the_tokenizer_is_drawn_row_by_row_as_it_tries():
+    picture = diagrams.tokenizer_diagram("weww", VOCABULARY)
+    verdicts = [word for word in words_of(picture) if len(word) > 1]
+    assert verdicts == ["no", "no", "✓ we", "no", "✓ ##w", "✓ ##w"]
+    kept = boxes(picture, "now")  # two letters in the third row, one in the fifth and sixth
+    assert [words_in(picture, box) for box in kept] == [["w"], ["e"], ["w"], ["w"]]
+    assert kept[0][1] == kept[1][1] < kept[2][1] < kept[3][1]
+    assert kept[3][0] > kept[2][0] > kept[1][0] > kept[0][0]  # each letter in its column
+
+
+def test_a_word_that_cannot_be_spelled_says_so():
+    page = diagrams.tokenizer_diagram("well", VOCABULARY).data
+    assert "[UNK]" in page
+
+
+@pytest.mark.parametrize("word", ["", "a" * 21])
+def test_a_word_that_does_not_fit_is_refused(word):
+    with pytest.raises(ValueError, match=f"has {len(word)} letters"):
+        diagrams.tokenizer_diagram(word, VOCABULARY)
+
+
+def test_the_models_tokenizer_makes_the_pieces_that_are_drawn(encoder):
+    vocabulary = encoder.tokenizer.get_vocab()
+    for word in ["bobolink", "alabaster", "light", "boanerges"]:
+        caption = ET.fromstring(diagrams.tokenizer_diagram(word, vocabulary).data)[1].text
+        assert caption.endswith(": " + " ".join(encoder.tokenizer.tokenize(word)) + ".")
+
+
+def test_bars_are_as_long_as_their_shares():
+    picture = parse(all_diagrams()["attention"])
+    bars = [r for r in picture.iter(f"{SVG}rect") if r.get("rx") is None]
+    lengths = np.array([float(bar.get("width")) for bar in bars])
+    assert lengths / lengths.sum() == pytest.approx(SHARES, abs=0.01)
+    tops = [float(bar.get("y")) for bar in bars]
+    assert tops == sorted(tops)
+
+
+def test_a_look_says_who_looks_and_what_it_sees_most():
+    words = words_of(all_diagrams()["attention"])
+    assert {"“fly”: 120 numbers", "its query: 24"} <= set(words)
+    label = parse(all_diagrams()["attention"]).get("aria-label")
+    assert "fly 0.10, buzzed 0.55" in label
+    assert "Largest: buzzed" in label
+
+
+def test_shares_without_their_tokens_are_refused():
+    with pytest.raises(ValueError, match="3 tokens and 4 shares"):
+        diagrams.attention_diagram(["a", "b", "c"], SHARES, 0, 120, 24)
+
+
+def test_heads_are_numbered_from_left_to_right_and_as_wide_as_each_other():
+    picture = diagrams.heads_diagram(120, 5)
+    drawn = boxes(picture, "now")
+    assert [words_in(picture, box) for box in sorted(drawn)] == [[str(n)] for n in range(1, 6)]
+    assert len({box[2] for box in drawn}) == 1
+    assert any("on 24" in word for word in words_of(picture))
+    with pytest.raises(ValueError, match="120 dimensions cannot be cut into 7"):
+        diagrams.heads_diagram(120, 7)
+
+
+def test_pooling_leaves_padding_out():
+    picture = all_diagrams()["pooling"]
+    columns = {}
+    for box in sorted(boxes(picture, "now")):
+        columns.setdefault(box[0], []).extend(words_in(picture, box))
+    assert list(columns.values()) == [["1.0", "−2.0"], ["0.8", "0.5"], ["2.5", "3.0"]]
+    padding = boxes(picture, "later")
+    assert [words_in(picture, box) for box in padding] == [["9.0"], ["9.0"]]
+
+
+@pytest.mark.parametrize(("tokens", "vectors", "mask"), [
+    (list("abc"), VECTORS, [1, 1, 1]),
+    (list("abcd"), VECTORS, [0, 0, 0, 0]),
+    (list("abcdef"), np.ones((6, 2)), [1] * 6),
+    (list("abcd"), VECTORS[:, 0], [1] * 4),
+])  # fmt: skip
+def test_what_cannot_be_pooled_is_refused(tokens, vectors, mask):
+    with pytest.raises(ValueError, match=f"{len(tokens)} tokens, vectors of shape"):
+        diagrams.pooling_diagram(tokens, vectors, mask)
