@@ -53,7 +53,7 @@ def install(session: nox.Session) -> None:
 
 @nox.session
 def book(session: nox.Session) -> None:
-    """Build the book into _build/html, executing what changed: --encoder NAME, --device NAME."""
+    """Build the book, executing what changed: --encoder NAME|FOLDER, --device NAME."""
     python(session, "-m", "tools.book.build", *session.posargs)
 
 
