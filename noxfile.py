@@ -54,7 +54,7 @@ def install(session: nox.Session) -> None:
 
 @nox.session
 def book(session: nox.Session) -> None:
-    """Build the book into _build/html, executing what changed: --model NAME, --device NAME."""
+    """Build the book, executing what changed: --encoder NAME|FOLDER, --device NAME."""
     python(session, "-m", "tools.book.build", *session.posargs)
 
 

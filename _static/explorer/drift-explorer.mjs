@@ -57,7 +57,7 @@ class DriftExplorer extends Explorer {
     this.layerOutput = h("output", { for: "layer" });
     const field = (id, label, control) => h("div", { class: "field wide" }, h("label", { for: id }, label), control);
     return h("div", { class: "controls pairs" },
-      field("measure", "Layer 0 compared with", this.measureSelect),
+      field("measure", "What is compared", this.measureSelect),
       h("div", { class: "field slider" }, h("label", { for: "layer" }, "Layer ", this.layerOutput, ` of ${this.n_layers}`), this.slider),
       field("poem", "Poem", this.poemSelect), field("other", "Compare with", this.otherSelect));
   }
@@ -207,7 +207,7 @@ class DriftExplorer extends Explorer {
     if (!this.details.open) return;
     const layers = Array.from({ length: this.n_layers }, (_, i) => i + 1);
     this.table.replaceChildren(h("table", {},
-      h("caption", { class: "note" }, `Cosine of layer 0 with ${this.measure.label}`),
+      h("caption", { class: "note" }, `Cosine: ${this.measure.label}`),
       h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "poem"),
         ...layers.map((layer) => h("th", { scope: "col" }, `layer ${layer}`)))),
       h("tbody", {}, ...this.poems.map((poem, i) => h("tr", {},

@@ -53,7 +53,7 @@ export class DriftPlot {
     this.drawLegend();
     for (const poem of [other, chosen]) if (poem >= 0) this.svg.append(...this.path(poem));
     this.svg.setAttribute("aria-label",
-      `${count(poems.length, "poem")} in ${n_layers} layers, cosine of layer 0 with ${measure.label}. ` +
+      `${count(poems.length, "poem")} in ${n_layers} layers, cosine: ${measure.label}. ` +
       "Choose a poem and a layer above; the numbers stand in the table below.");
   }
 

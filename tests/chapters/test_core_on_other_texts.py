@@ -6,7 +6,10 @@ from pathlib import Path
 
 import jupytext
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
+
+from layerwise.texts.names import name_texts
 
 ROOT = Path(__file__).parents[2]
 # Prose, with numbers, code and unknown characters; no stanzas, no titles, no poet.
@@ -56,10 +59,41 @@ def test_the_chapter_runs_on_other_texts_and_every_check_holds(chapter, capsys):
     assert {"texts", "line", "word"} <= changed
     assert len(TEXTS) == 20
     printed = capsys.readouterr().out
-    for call, mark in [("\ncheck_equal(", "\n✓ "), ("\ncheck_differs(", "\n✗ ")]:
+    for call, mark in [("\ncheck_equal(", "\n✓ "), ("\ncheck_differs(", "\n≠ ")]:
         written = sum(("\n" + code).count(call) for code in cells)
         assert printed.count(mark) >= written > 5
     if chapter == "tokens":
         assert len(names["text_ids"]) == len(TEXTS)
     else:
         assert len(names["pairs"]) == 8
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_chapter_on_context_runs_on_texts_without_titles_and_themes(capsys):
+    notebook = jupytext.read(ROOT / "chapters" / "context.md")
+    first, *cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    poems = pd.DataFrame({"text": TEXTS})
+    names = {"__name__": "__main__"}
+    run(first, names)
+    assert {"poems", "example", "word", "second_word", "line", "other_line"} <= set(names)
+    names.update(
+        poems=poems, example=name_texts(poems)[3], word="the", second_word="and",
+        line=LINE, other_line="And this one is neither of these, it goes on",
+    )  # fmt: skip
+    for code in cells:
+        run(code, names)
+    printed = capsys.readouterr().out
+    for call, mark in [("\ncheck_equal(", "\n✓ "), ("\ncheck_differs(", "\n≠ ")]:
+        assert printed.count(mark) >= sum(("\n" + code).count(call) for code in cells) > 5
+    assert len(names["runs"]) == len(TEXTS)
+
+
+def test_a_name_that_no_text_has_ends_in_one_sentence():
+    notebook = jupytext.read(ROOT / "chapters" / "context.md")
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    names = {"__name__": "__main__"}
+    for code in cells[:2]:
+        run(code, names)
+    names["example"] = "Hopes"
+    with pytest.raises(ValueError, match=r"no text is named 'Hopes': choose .* 'Hope'"):
+        run(cells[2], names)

@@ -238,14 +238,14 @@ def test_a_link_brings_back_poem_and_measure(context, pages):
     page = open_page(context, pages["drift-explorer"], "drift-explorer")
     page.get_by_label("Poem", exact=True).select_option("3")
     page.get_by_label("Compare with").select_option("1")
-    page.get_by_label("Layer 0 compared").select_option("same poem, centred")
+    page.get_by_label("What is compared").select_option("same poem, centred")
     set_slider(page, "layer", 2)
     other = open_page(
         context, pages["drift-explorer"] + link_of(page, "drift-explorer"), "drift-explorer"
     )
     state = "(e) => [e.chosen, e.other, e.layer, e.measure.name]"
     assert other.locator("drift-explorer").evaluate(state) == [3, 1, 2, "same poem, centred"]
-    assert other.get_by_label("Layer 0 compared").input_value() == "same poem, centred"
+    assert other.get_by_label("What is compared").input_value() == "same poem, centred"
 
 
 def test_a_link_brings_back_the_tokens(context, pages):
@@ -448,9 +448,9 @@ def test_any_comparison_in_the_data_is_drawn(context, explorer_site, altered, ex
     expected = explorer.evaluate(heights, cosines.tolist())
     np.testing.assert_allclose(drawn, expected, atol=0.1)
     assert "after one rotation" in page.locator("drift-explorer .legend").text_content()
-    page.get_by_label("Layer 0 compared").select_option("same poem, rotated")
+    page.get_by_label("What is compared").select_option("same poem, rotated")
     assert "common change" in page.locator("drift-explorer .explained").text_content()
-    page.get_by_label("Layer 0 compared").select_option("same poem, centred")
+    page.get_by_label("What is compared").select_option("same poem, centred")
     assert line.count() == 0  # of another group: not to be read beside the centred ones
 
 
@@ -463,7 +463,7 @@ def test_numbers_have_one_style_and_stand_to_the_right(context, pages):
         }"""
     )
     assert shown == ["0.17", "−0.02", "0.00", "1.00", "0.500"]
-    page.get_by_label("Layer 0 compared").select_option("other poem, centred")
+    page.get_by_label("What is compared").select_option("other poem, centred")
     page.locator("drift-explorer summary").click()
     cells = page.locator("drift-explorer td")
     texts = cells.all_text_contents()
