@@ -3,6 +3,7 @@
     python3 -m nox -s book            build and execute the book into _build/html
     python3 -m nox -s tests           build it, and run all tests
     python3 -m nox -s lab             open the chapters in JupyterLab, as copies: --edit
+    python3 -m nox -s cache           look after executions: status, pack, unpack, fingerprint
     python3 -m nox -s serve           serve the built site on 127.0.0.1
     python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s pdf             print the site into one PDF, through Chromium
@@ -53,7 +54,7 @@ def install(session: nox.Session) -> None:
 
 @nox.session
 def book(session: nox.Session) -> None:
-    """Build the book into _build/html, executing what changed: --model NAME, --device NAME."""
+    """Build the book, executing what changed: --encoder NAME|FOLDER, --device NAME."""
     python(session, "-m", "tools.book.build", *session.posargs)
 
 

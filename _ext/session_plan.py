@@ -123,7 +123,7 @@ def make_plan(
     app: Sphinx, docname: str, chapters: dict[str, nodes.document], session: int
 ) -> list[nodes.Node]:
     """Make the table, and below it what to skip."""
-    rows: list = []
+    rows: list[tuple[str, str, Row]] = []
     opening: list = []
     skips: list = []
     for name, tree in chapters.items():

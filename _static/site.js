@@ -149,7 +149,7 @@ function setUpDefinitions() {
     box.append(more);
     box.addEventListener("pointerenter", () => clearTimeout(timer));
     box.addEventListener("pointerleave", hideSoon);
-    document.body.append(box);
+    document.querySelector("main").append(box); // within a landmark
     const place = link.getClientRects()[0];
     const left = Math.min(place.left, root.clientWidth - box.offsetWidth - 16);
     const below = place.bottom + box.offsetHeight + 8 < innerHeight;

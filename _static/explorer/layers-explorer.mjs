@@ -120,7 +120,7 @@ td {
 }
 @media (prefers-reduced-motion: no-preference) {
   td { animation: arrive 0.25s calc(0.09s * var(--row)) both; }
-  @keyframes arrive { from { background: transparent; color: transparent; } }
+  @keyframes arrive { from { background: transparent; } }
 }
 @media print { .own, .field { display: none; } }
 `;

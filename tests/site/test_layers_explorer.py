@@ -56,7 +56,7 @@ def test_a_line_of_the_readers_own(page, encoder):
     rounded = 0.03  # the page's weights are rounded
     assert np.abs(numbers - moved(encoder, OWN)).max() < rounded
     assert np.abs(numbers - moved(encoder, OTHER)).max() > rounded
-    assert OWN in explorer.locator("figcaption").text_content()
+    assert OWN in explorer.locator("section figcaption").text_content()
     assert "line=A+narrow" in explorer.get_by_role("link").get_attribute("href")
     assert not page.complaints
 

@@ -43,6 +43,7 @@ def test_the_wheel_holds_every_module_and_the_poems(wheel):
     names = set(archive.namelist())
     modules = {path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("*.py")}
     assert {module.as_posix() for module in modules} <= names
+    assert {"layerwise/report/page.css", "layerwise/report/page.js"} <= names
     poems = archive.read(f"layerwise/datasets/{PARQUET}")
     assert poems == (ROOT / DATA / PARQUET).read_bytes()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"layerwise"}

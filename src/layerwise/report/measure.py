@@ -14,7 +14,7 @@ from layerwise.report.tokens import run_tokens, token_movement
 from layerwise.rotation import rotation_baseline
 from layerwise.similarity import cosine, drift_table, layer_to_layer, nearest
 
-PART = 256  # texts that are embedded before progress is said
+PART = 8000  # tokens that are embedded before progress is said
 N_NEAREST = 5
 # Tokens whose vectors are all kept at once, for the rotation and for single words: beyond
 # them, texts are drawn at random.
@@ -101,8 +101,9 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
 
 def embed(table: pd.DataFrame, encoder: Encoder) -> np.ndarray:
     """Embed all texts in parts, and say when it will be done."""
-    parts = [table.iloc[i : i + PART] for i in range(0, len(table), PART)]
-    sizes = [int(part["n_tokens"].sum()) for part in parts]
+    n_tokens = table["n_tokens"].clip(upper=context_window(encoder))
+    parts = [part for _, part in table.groupby(n_tokens.cumsum() // PART)]
+    sizes = [int(n_tokens[part.index].sum()) for part in parts]
     return np.concatenate([
         embed_layers(part["text"], encoder, truncate=True, progress=False)
         for part in with_end_time(parts, sizes, "embedding")

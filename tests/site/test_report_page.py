@@ -1,0 +1,83 @@
+"""The page that `layerwise report` writes, opened from its folder as by a double click."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+TRICKY = '<img src=x onerror="document.title=1"> </script> “quoted” & 𝔘nicode'
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A report on verses of the poems, one of which would like to be a program."""
+    from layerwise.texts.poems import load_poems
+
+    folder = tmp_path_factory.mktemp("report")
+    poems = load_poems().head(24)
+    texts = poems["text"].str.split("\n\n").str[0].tolist()
+    texts[5] = TRICKY + " " + texts[5]
+    table = pd.DataFrame({"text": texts, "theme": poems["series"].astype(str)})
+    table.to_json(folder / "verses.json", orient="records")
+    command = [sys.executable, "-m", "layerwise", "report", "verses.json", "--text", "text"]
+    command += ["--label", "theme", "--device", "cpu", "--as-is"]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return folder / "verses-report"
+
+
+@pytest.fixture(params=[("light", 1200), ("dark", 390)], ids=["desktop", "phone"])
+def page(request, folder, chromium):
+    scheme, width = request.param
+    page = chromium.new_page(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((folder / "index.html").as_uri())
+    yield page
+    assert wrong == []
+    assert [url for url in asked if not url.startswith("file:")] == []
+    page.close()
+
+
+def test_the_page_fits_and_is_accessible(page):
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width == page.viewport_size["width"]
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.locator("figure svg[role=img]").count() == 5
+
+
+def test_text_is_text_and_never_a_program(page):
+    cell = page.locator("#texts-table td.text").nth(5)
+    assert TRICKY in cell.inner_text()
+    assert page.locator("#texts-table img").count() == 0
+    assert page.title() == "verses.json, layer by layer"
+
+
+def test_searching_and_following_a_neighbour(page, folder):
+    rows = page.locator("#texts-table tbody tr")
+    assert rows.count() == 24
+    page.get_by_label("Search").fill("feathers soul")
+    assert rows.count() == 1
+    assert {mark.lower() for mark in page.locator("mark").all_inner_texts()} == {
+        "feathers", "soul",
+    }  # fmt: skip
+    assert page.locator("#texts-count").inner_text() == "1 of 24 texts"
+    neighbour = rows.first.locator("li a").first
+    name = neighbour.inner_text()
+    row = int(rows.first.locator("td").first.inner_text())
+    nearest = pd.read_csv(folder / "tables" / "nearest.csv")
+    first = nearest[(nearest["row"] == row) & (nearest["rank"] == 1)]
+    assert first["nearest_title"].tolist() == [name]
+    neighbour.click()
+    assert rows.count() == 1
+    assert rows.first.locator("td").nth(1).inner_text() == name
+    page.get_by_label("Search").fill("no such word")
+    assert rows.count() == 0
