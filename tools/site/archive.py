@@ -23,7 +23,7 @@ of that kind only on pages from a server. Any will do; Python brings one:
 
 Then open http://127.0.0.1:8000/ in a browser. No other connection is needed.
 
-notebooks/            the chapters as Jupyter notebooks, and the book's package, layerwise, which
+notebooks/            the chapters as Jupyter notebooks, and the book's package, which
                       their first cell installs; what that needs in turn, PyTorch and other
                       libraries, comes from the network, unless it is there already
 notebooks/executed/   the same, with the outputs they had when the site was built
