@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from executed_context import HALF, column, row, text_shown
 from safetensors.numpy import load_file
 from scipy.special import erf
 from scipy.stats import binom
@@ -18,10 +19,7 @@ from tokenizers import Tokenizer
 from layerwise.checkpoints import CHECKPOINTS
 from layerwise.texts.poems import load_poems
 
-ROOT = Path(__file__).parents[2]
-EXECUTED = ROOT / "_build" / "executed" / "chapters" / "context.ipynb"
 FOLDER = Path(CHECKPOINTS["sentence-transformers/all-MiniLM-L6-v2"].folder)
-HALF = 0.006  # of the last decimal that is shown, and a little for rounding
 
 
 # ---------------------------------------------------------------- the encoder, once more
@@ -141,41 +139,7 @@ def word_counts(texts):
 
 @pytest.fixture(scope="session")
 def shown():
-    """Return all text that the executed chapter shows, tables as plain text."""
-    if not EXECUTED.is_file():
-        pytest.skip("the chapter was not executed: run python3 -m nox -s book first")
-    text = []
-    for cell in json.loads(EXECUTED.read_text("utf-8"))["cells"]:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            for part in (output.get("text"), data.get("text/markdown"), data.get("text/plain")):
-                if part is not None:
-                    text.append("".join(part))
-    text = "\n\n".join(text).replace("\N{MINUS SIGN}", "-")
-    if "(7, 59, 384)" not in text:
-        pytest.skip("the chapter was executed with another model or other texts")
-    return text
-
-
-def row(shown, start, n_numbers=6):
-    """Find the first line of a table that begins so, and return its numbers."""
-    pattern = rf"^{re.escape(start)}((?:\s+-?\d+\.\d\d){{{n_numbers}}})\s*$"
-    found = re.search(pattern, shown, re.MULTILINE)
-    assert found, f"no row {start!r} with {n_numbers} numbers"
-    return [float(number) for number in found[1].split()]
-
-
-def column(shown, header, place):
-    """Return a column of a table whose header line holds these words, by its place."""
-    lines = shown.split("\n")
-    start = next(i for i, line in enumerate(lines) if line.split() == header.split())
-    values = []
-    for line in lines[start + 1 :]:
-        if not line.strip():
-            break
-        if re.match(r"\d", line):
-            values.append(float(line.split()[1 + place]))
-    return values
+    return text_shown()
 
 
 def same(ours, theirs):

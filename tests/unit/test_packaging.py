@@ -38,7 +38,7 @@ def copy_clean(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def test_the_wheel_holds_every_module_and_the_poems(wheel):
+def test_the_wheel_holds_every_module_and_the_data(wheel):
     archive = zipfile.ZipFile(wheel)
     names = set(archive.namelist())
     modules = {path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("*.py")}
@@ -46,6 +46,8 @@ def test_the_wheel_holds_every_module_and_the_poems(wheel):
     assert {"layerwise/report/page.css", "layerwise/report/page.js"} <= names
     poems = archive.read(f"layerwise/datasets/{PARQUET}")
     assert poems == (ROOT / DATA / PARQUET).read_bytes()
+    table = archive.read("layerwise/datasets/presidents.csv")
+    assert table == (ROOT / DATA / "presidents.csv").read_bytes()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"layerwise"}
 
 

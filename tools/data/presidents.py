@@ -40,7 +40,7 @@ def middle_paragraph(text: str) -> str:
         (abs(place - middle), paragraph) for place, paragraph in enumerate(paragraphs)
         if FEWEST_WORDS <= len(paragraph.split()) <= MOST_WORDS and paragraph[0].isupper()
     ]  # fmt: skip
-    return min(fitting)[1]
+    return min(fitting, key=lambda found: found[0])[1]  # of two as near, the first
 
 
 def make_rows() -> list[dict[str, str]]:
