@@ -16,7 +16,9 @@ from nbformat.v4 import new_markdown_cell
 class References(Protocol):
     """What a chapter's text refers to: Sphinx knows it, see ``_ext/notebooks.py``."""
 
-    heading_numbers: Sequence[str]  # one for each heading, "" where it has none
+    @property
+    def heading_numbers(self) -> Sequence[str]:
+        """One for each heading, empty where it has none."""
 
     def link(self, role: str, target: str, text: str) -> str:
         """Return the Markdown in place of a role."""
