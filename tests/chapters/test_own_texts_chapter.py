@@ -24,7 +24,7 @@ def test_it_runs_on_a_table_of_one_column_and_every_check_holds(tmp_path, capsys
         for code in cells:
             run(code, names)  # an exception, or a check that comes out wrong, ends the test
     plt.close("all")
-    printed = capsys.readouterr().out
+    printed = "\n" + capsys.readouterr().out
     for call, mark in [("\ncheck_equal(", "\n✓ "), ("\ncheck_differs(", "\n≠ ")]:
         assert printed.count(mark) >= sum(("\n" + code).count(call) for code in cells) > 5
     assert len(names["own"].table) == len(names["names"]) == len(TEXTS)
