@@ -3,6 +3,7 @@
     python3 -m nox -s book            build and execute the book into _build/html
     python3 -m nox -s tests           build it, and run all tests
     python3 -m nox -s lab             open the chapters as notebooks in JupyterLab
+    python3 -m nox -s cache           look after executions: status, pack, unpack, fingerprint
     python3 -m nox -s serve           serve the built site on 127.0.0.1
     python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s pdf             print the site into one PDF, through Chromium
@@ -145,7 +146,7 @@ def mutants(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, on a quiet machine, into _build/bench.json; arguments name benchmarks."""
     python(session, "-m", "tools.book.build")  # two of them measure the site
-    names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("*.py"))
+    names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("[!_]*.py"))
     for name in names:
         python(session, "-m", f"benchmarks.{name}", "--out", str(BENCHMARKS))
 

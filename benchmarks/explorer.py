@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 from playwright.sync_api import sync_playwright
 
+from benchmarks._results import merge_into
 from layerwise.models import load_encoder
-from tools.measurements import merge_into
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 
 ROOT = Path(__file__).resolve().parents[1]

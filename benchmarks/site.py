@@ -20,7 +20,7 @@ from urllib.parse import urlparse
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.measurements import merge_into
+from benchmarks._results import merge_into
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 from tools.site.serve import served
 

@@ -1,6 +1,6 @@
 """Say whether one way of making vectors serves a task better than another, or than chance.
 
-Chapter: *Large Language Models: An Introduction*, "Which layer, which token?".
+Chapter: ``chapters/context.md``, "Which layer, which token?".
 """
 
 from collections.abc import Sequence

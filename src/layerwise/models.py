@@ -1,6 +1,6 @@
 """Load an encoder: one of the book's own, or any other, by name or from a folder.
 
-Chapter: *Large Language Models: An Introduction*, "Where models come from".
+Chapter: ``chapters/tokens.md``, "Where models come from".
 """
 
 import inspect

@@ -3,7 +3,7 @@
 Inside, numbers are float64. What has no direction has no cosine: a vector of zeros, a nan, or
 what rounding leaves where all texts are the same.
 
-Chapter: *Large Language Models: An Introduction*, "Examining context".
+Chapter: ``chapters/context.md``, "Drift from the static layer".
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 """The model as pictures: the whole of it, its tokenizer, attention, heads, and pooling.
 
 Numbers are the model's, and the alt text of a picture is made from the same numbers.
-
-Chapter: *Large Language Models: An Introduction*.
 """
 
 from collections.abc import Collection, Sequence

@@ -1,1 +1,1 @@
-"""The collections that the book reads: one loader each."""
+"""Texts: the book's collections, one loader each, and a reader's own, from any table."""
