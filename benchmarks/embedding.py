@@ -28,8 +28,9 @@ from torch.nn.functional import cosine_similarity
 from transformers import AutoModel, AutoTokenizer, logging
 
 from benchmarks._results import merge_into
+from layerwise.checkpoints import DEFAULT_CHECKPOINT
 from layerwise.embedding import embed_layers
-from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
+from layerwise.models import Encoder, load_encoder
 from layerwise.similarity import cosine, nearest, static_to_layer
 from layerwise.texts.poems import load_poems
 from layerwise.tokenizing import tokenize

@@ -58,5 +58,6 @@ def test_each_chapter_that_a_docstring_names_has_that_heading():
 
 
 def test_each_file_that_contributing_names_is_there():
-    for path in re.findall(r"`((?:src|tools|tests|data|_\w+|\.jupyter)/[\w./-]*)`", CONTRIBUTING):
+    pattern = r"`((?:src|tools|tests|data|_\w+|\.jupyter)/[\w./-]*)`"
+    for path in re.findall(pattern, CONTRIBUTING):
         assert path.startswith("_build/") or (ROOT / path).exists(), path

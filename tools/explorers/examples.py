@@ -15,17 +15,6 @@ LINES = [
     "The soul selects her own society,",
     "There's a certain slant of light,",
 ]
-# The error is measured on these and on the first line of every poem there is.
-LINES_TO_MEASURE = [
-    *LINES,
-    "A narrow fellow in the grass",
-    "I taste a liquor never brewed,",
-    "Success is counted sweetest",
-    "Much madness is divinest sense",
-    "The heart asks pleasure first,",
-    "A wounded deer leaps highest,",
-    "The bustle in a house",
-]
 
 
 def run(line: str, encoder) -> tuple[list[int], np.ndarray, np.ndarray]:
@@ -50,10 +39,10 @@ def run(line: str, encoder) -> tuple[list[int], np.ndarray, np.ndarray]:
     )
 
 
-def packed(array: np.ndarray, dtype: str, low: float = 0.0, high: float = 1.0) -> str:
-    """Write numbers between low and high as unsigned integers, in base64."""
+def packed(array: np.ndarray, dtype: str, low: float = 0.0) -> str:
+    """Write numbers between low and 1 as unsigned integers, in base64."""
     limit = np.iinfo(dtype).max
-    scaled = np.rint((np.clip(array, low, high) - low) / (high - low) * limit)
+    scaled = np.rint((np.clip(array, low, 1) - low) / (1 - low) * limit)
     little_endian = np.dtype(dtype).newbyteorder("<")
     return base64.b64encode(scaled.astype(little_endian).tobytes()).decode("ascii")
 

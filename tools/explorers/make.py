@@ -23,10 +23,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from layerwise.models import find_checkpoint, load_encoder
+from layerwise.checkpoints import find_checkpoint
+from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
 from tools.explorers.drift import make_drift
-from tools.explorers.examples import LINES, LINES_TO_MEASURE, make_example
+from tools.explorers.examples import LINES, make_example
 from tools.explorers.scripts import compile_kernel
 from tools.explorers.weights import (
     BITS,
@@ -74,11 +75,11 @@ class Folder:
         (self.path / name).unlink(missing_ok=True)
 
 
-def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit: int) -> None:
+def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder) -> None:
     """Write the weights and the error they make, or why there are none."""
     parameters = parameters_of(encoder.model)
     size = weights_size(parameters)
-    if size > limit:
+    if size > MAX_WEIGHTS_BYTES:
         folder.remove("weights.bin")
         manifest["weights"] = None
         manifest["weights_left_out"] = (
@@ -93,18 +94,13 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit
     manifest["error"] = measure_error(lines, encoder, quantized)
 
 
-def build(
-    out: Path,
-    model: str | None = None,
-    poems: pd.DataFrame | None = None,
-    limit: int = MAX_WEIGHTS_BYTES,
-) -> dict:
+def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None) -> dict:
     """Make all assets in a folder and return the manifest; poems: default, the book's."""
     checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
     folder = Folder(out)
     config, tokenizer = encoder.model.config, encoder.tokenizer
     poems = load_poems() if poems is None else poems
-    measured = list(dict.fromkeys(LINES_TO_MEASURE + poems["first_line"].tolist()))
+    measured = list(dict.fromkeys([*LINES, *poems["first_line"]]))
     manifest = {
         "format": FORMAT,
         "checkpoint": checkpoint.name,
@@ -129,7 +125,7 @@ def build(
         ),
         "drift": folder.write_json("drift.json", make_drift(poems, encoder)),
     }
-    add_weights(manifest, measured, encoder, folder, limit)
+    add_weights(manifest, measured, encoder, folder)
     folder.write_json("manifest.json", manifest)
     return manifest
 

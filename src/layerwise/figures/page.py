@@ -134,10 +134,10 @@ def label_tokens(axis: XAxis | YAxis, tokens: Sequence[str], places, room: float
         )  # fmt: skip
 
 
-def short(token: str, longest: int = 16) -> str:
-    """Return a token as it stands beside a figure."""
+def short(token: str) -> str:
+    """Return a token as it stands beside a figure: at most 16 characters."""
     token = drawn(token)
-    return token if len(token) <= longest else f"{token[:10]}…{token[-5:]}"
+    return token if len(token) <= 16 else f"{token[:10]}…{token[-5:]}"
 
 
 def label_width(token: str) -> float:

@@ -25,9 +25,9 @@ def interval(low_and_high: Sequence[float], write=number) -> str:
     return f"{write(low)} to {write(high)}"
 
 
-def count(n: int, one: str, many: str = "") -> str:
+def count(n: int, one: str) -> str:
     """Write how many there are of something: 1 text, 1,200 texts."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    return f"{n:,} {one if n == 1 else one + 's'}"
 
 
 def row_ranges(rows: Sequence[int], most: int = 12) -> str:
