@@ -12,6 +12,8 @@ from scipy.stats import binomtest
 
 from layerwise.similarity import cosine
 
+N_DRAWS = 2000  # of a bootstrap interval
+
 
 def check_labels(labels, n_texts: int) -> np.ndarray:
     """Check that there is a label for each text.
@@ -62,7 +64,7 @@ def shuffled_agreement(
     return np.array([neighbour_agreement(neighbours, labels) for labels in dealt])
 
 
-def bootstrap_interval(gains, n_draws: int = 2000) -> tuple[float, float]:
+def bootstrap_interval(gains, n_draws: int = N_DRAWS) -> tuple[float, float]:
     """Return the 95% bootstrap interval of a mean: draw anew, with replacement, many times.
 
     Source: Efron & Tibshirani (1993), *An Introduction to the Bootstrap*, chapter 13.

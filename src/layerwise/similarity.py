@@ -334,6 +334,21 @@ def nearest(vectors) -> np.ndarray:
     unit = directions(vectors)
     if unit.ndim != 2 or len(unit) < 2:
         raise ValueError(f"neighbours need two vectors or more, in rows; got {unit.shape}")
-    similarities = unit @ unit.T  # cosines, (n_texts, n_texts)
-    np.fill_diagonal(similarities, -np.inf)
-    return np.argsort(-similarities, axis=1, kind="stable")[:, :-1]
+    return order_others(unit @ unit.T)
+
+
+def order_others(similarities: np.ndarray) -> np.ndarray:
+    """Order, for each text, all the others by similarity, most similar first.
+
+    Parameters
+    ----------
+    similarities : array of shape (n_texts, n_texts)
+        Equal ones stay in the order of the texts.
+
+    Returns
+    -------
+    int array of shape (n_texts, n_texts - 1)
+    """
+    away = -similarities
+    np.fill_diagonal(away, np.inf)  # itself comes last, and is left out
+    return np.argsort(away, axis=1, kind="stable")[:, :-1]

@@ -50,37 +50,22 @@ def vocabulary(tokenizer) -> str:
     return "".join(piece + "\n" for piece, _ in pieces)
 
 
-class Folder:
-    """Where the assets go: each file is written whole or not at all."""
-
-    def __init__(self, path: Path) -> None:
-        """Make the folder if it is not there."""
-        self.path = path
-        self.path.mkdir(parents=True, exist_ok=True)
-
-    def write(self, name: str, data: bytes) -> dict:
-        """Write one file and describe it: its name, size and digest."""
-        partial = self.path / (name + ".partial")
-        partial.write_bytes(data)
-        partial.replace(self.path / name)
-        return {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-    def write_json(self, name: str, content: dict) -> dict:
-        """Write one JSON file and describe it."""
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return self.write(name, text.encode())
-
-    def remove(self, name: str) -> None:
-        """Remove a file that an earlier build left and this one does not make."""
-        (self.path / name).unlink(missing_ok=True)
+def write(folder: Path, name: str, content: bytes | dict) -> dict:
+    """Write a file whole or not at all, a dict as JSON; return its name, size and digest."""
+    if isinstance(content, dict):
+        content = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    partial = folder / (name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(folder / name)
+    return {"file": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder) -> None:
+def add_weights(manifest: dict, lines: list[str], encoder, out: Path) -> None:
     """Write the weights and the error they make, or why there are none."""
     parameters = parameters_of(encoder.model)
     size = weights_size(parameters)
     if size > MAX_WEIGHTS_BYTES:
-        folder.remove("weights.bin")
+        (out / "weights.bin").unlink(missing_ok=True)  # an earlier build may have left it
         manifest["weights"] = None
         manifest["weights_left_out"] = (
             f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in {BITS} bits a number, "
@@ -89,7 +74,7 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder) -> No
         return
     quantized = quantize_all(parameters)
     data, tensors = pack_weights(parameters, quantized)
-    manifest["weights"] = folder.write("weights.bin", data) | {"block": BLOCK, "bits": BITS}
+    manifest["weights"] = write(out, "weights.bin", data) | {"block": BLOCK, "bits": BITS}
     manifest["tensors"] = tensors
     manifest["error"] = measure_error(lines, encoder, quantized)
 
@@ -97,7 +82,7 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder) -> No
 def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None) -> dict:
     """Make all assets in a folder and return the manifest; poems: default, the book's."""
     checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
-    folder = Folder(out)
+    out.mkdir(parents=True, exist_ok=True)
     config, tokenizer = encoder.model.config, encoder.tokenizer
     poems = load_poems() if poems is None else poems
     measured = list(dict.fromkeys([*LINES, *poems["first_line"]]))
@@ -114,8 +99,9 @@ def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None
             "layer_norm_eps": config.layer_norm_eps,
         },
         "kernel": compile_kernel(),
-        "vocab": folder.write("vocab.txt", vocabulary(tokenizer).encode()),
-        "examples": folder.write_json(
+        "vocab": write(out, "vocab.txt", vocabulary(tokenizer).encode()),
+        "examples": write(
+            out,
             "examples.json",
             {
                 "n_layers": config.num_hidden_layers,
@@ -123,10 +109,10 @@ def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None
                 "examples": [make_example(line, encoder) for line in LINES],
             },
         ),
-        "drift": folder.write_json("drift.json", make_drift(poems, encoder)),
+        "drift": write(out, "drift.json", make_drift(poems, encoder)),
     }
-    add_weights(manifest, measured, encoder, folder)
-    folder.write_json("manifest.json", manifest)
+    add_weights(manifest, measured, encoder, out)
+    write(out, "manifest.json", manifest)
     return manifest
 
 

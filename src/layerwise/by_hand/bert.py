@@ -1,7 +1,7 @@
 """The encoder rebuilt from its own weights: a BERT in one sitting.
 
 Every function takes the weights from a ``transformers`` model and does the arithmetic itself.
-:func:`encode` returns the model's hidden states, in float32 to 1e-5 and in float64 to 1e-12.
+:func:`encode` returns the model's hidden states, but for rounding, in float32 and float64.
 Dropout is left out: in evaluation mode it does nothing.
 
 Chapter: ``chapters/transformer.md``, "The whole encoder".

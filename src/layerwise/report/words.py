@@ -2,11 +2,7 @@
 
 from collections.abc import Sequence
 
-
-def number(x: float, digits: int = 2) -> str:
-    """Write a number with a true minus sign, and no sign before zero."""
-    text = f"{x:.{digits}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+from layerwise.display import number
 
 
 def percent(x: float) -> str:
