@@ -2,7 +2,7 @@
 
     python3 -m nox -s book            build and execute the book into _build/html
     python3 -m nox -s tests           build it, and run all tests
-    python3 -m nox -s lab             open the chapters as notebooks in JupyterLab
+    python3 -m nox -s lab             open the chapters in JupyterLab, as copies: --edit
     python3 -m nox -s cache           look after executions: status, pack, unpack, fingerprint
     python3 -m nox -s serve           serve the built site on 127.0.0.1
     python3 -m nox -s site_archive    pack the site into one .zip
@@ -66,19 +66,33 @@ def cache(session: nox.Session) -> None:
 
 @nox.session
 def lab(session: nox.Session) -> None:
-    """Open the chapters in JupyterLab, each as a notebook; options go to jupyter-lab."""
+    """Open the chapters in JupyterLab, as copies to change at will; --edit opens the sources.
+
+    Other options go to jupyter-lab.
+    """
+    edit = "--edit" in session.posargs
+    options = [option for option in session.posargs if option != "--edit"]
+    home = ROOT if edit else ROOT / "_build" / "lab"
+    first = "chapters/tokens.md" if edit else "notebooks/chapters/tokens.ipynb"
+    options = [
+        f"--ServerApp.root_dir={home}",
+        f"--LabApp.default_url=/lab/tree/{first}",
+        "--LabApp.extension_manager=readonly",  # no network
+        *options,
+    ]
+    if not edit:
+        python(session, "-m", "tools.book.build", success_codes=[0, 1])
+        python(session, "-m", "tools.book.lab")
     settings = {
-        # A click on a chapter opens it as a notebook: see .jupyter/labconfig
-        "JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter"),
-        # No question and no news from other hosts
-        "JUPYTERLAB_SETTINGS_DIR": str(ROOT / "_build" / "lab" / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(ROOT / "_build" / "lab" / "workspaces"),
+        # No news from other hosts; with --edit, a click on a chapter opens it as a notebook
+        "JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter" / ("" if edit else "copies")),
+        # No question
+        "JUPYTERLAB_SETTINGS_DIR": str(ROOT / "_build" / "lab" / ".settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(ROOT / "_build" / "lab" / ".workspaces"),
+        # As the site's chapters ran; kernels beside each other do not wait for each other
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
     }
-    first = "--LabApp.default_url=/lab/tree/chapters/tokens.md"
-    no_network = "--LabApp.extension_manager=readonly"
-    python(
-        session, "-m", "jupyterlab", first, no_network, *session.posargs, env=settings
-    )  # fmt: skip
+    python(session, "-m", "jupyterlab", *options, env=settings)
 
 
 @nox.session

@@ -75,14 +75,17 @@ class Executions(SphinxDirective):
                 text(f"{datetime.fromisoformat(chapter['executed']):%Y-%m-%d %H:%M} UTC"),
                 text(str(chapter["cells"])),
                 text(f"{chapter['seconds']:.1f}"),
+                text(chapter["instructions"]),
                 literal(chapter["fingerprint"]),
             ]
             for chapter in record["chapters"]
         ]
         total = sum(chapter["seconds"] for chapter in record["chapters"])
         cells = sum(chapter["cells"] for chapter in record["chapters"])
-        rows.append([text("All"), text(""), text(str(cells)), text(f"{total:.1f}"), text("")])
-        return table(["Chapter", "Executed", "Cells", "Seconds", "Fingerprint"], rows)
+        rows.append([text("All"), text(""), text(str(cells)), text(f"{total:.1f}")])
+        rows[-1] += [text(""), text("")]
+        headings = ["Chapter", "Executed", "Cells", "Seconds", "Processor", "Fingerprint"]
+        return table(headings, rows)
 
     def link(self, name: str) -> nodes.Node:
         """Return a link to a chapter, with the chapter's title as its text."""

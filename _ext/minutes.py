@@ -2,8 +2,7 @@
 
 Adults read English prose of this kind at 175 to 300 words a minute (Brysbaert 2019); who learns
 from it reads slowly. For code there is no such measurement. Seven seconds a line is an
-assumption: it is the pace of 500 lines an hour at which programmers are said to prepare a
-review. So are ten seconds for a look at an output.
+assumption, and so are ten seconds for a look at an output.
 """
 
 from typing import NamedTuple

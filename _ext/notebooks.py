@@ -8,11 +8,16 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlparse
 
-import jupytext
 import nbformat
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
+
+from _ext.references import NotebookReferences
+from tools.book.install_cell import install_cells
+from tools.book.plain import plain_notebook
+from tools.book.wheel import built_wheel
+from tools.desk import ROOT
 
 
 def is_notebook(env: BuildEnvironment, docname: str) -> bool:
@@ -23,52 +28,73 @@ def is_notebook(env: BuildEnvironment, docname: str) -> bool:
 def launch_links(options: dict, pagename: str) -> dict[str, str]:
     """Return the address of each service that can open a page's notebook, by its name.
 
+    They open the branch that the workflow makes of the site's folder ``notebooks``.
+
     Parameters
     ----------
     options : dict
-        The theme's options: ``repository_url``, ``repository_branch``, ``launch_buttons``.
+        The theme's options: ``repository_url``, ``launch_buttons``; and ``site``, its address.
     pagename : str
     """
     repository = (options.get("repository_url") or "").rstrip("/").removesuffix(".git")
     if not repository:
         return {}
     buttons = options.get("launch_buttons") or {}
-    branch = options.get("repository_branch") or "main"
-    # A branch that holds the built site, and so the notebooks: GitHub Pages makes one
-    site_branch = buttons.get("site_branch") or "gh-pages"
-    site, path = urlparse(repository).netloc, urlparse(repository).path.strip("/")
-    notebook = f"notebooks/{pagename}.ipynb"
+    branch = quote(buttons.get("notebooks_branch") or "notebooks", safe="")
+    host, path = urlparse(repository).netloc, urlparse(repository).path.strip("/")
+    notebook = f"{pagename}.ipynb"
     links = {}
     if binder := (buttons.get("binderhub_url") or "").rstrip("/"):
         source = {"github.com": f"gh/{path}", "gitlab.com": f"gl/{quote(path, safe='')}"}.get(
-            site, f"git/{quote(repository, safe='')}"
+            host, f"git/{quote(repository, safe='')}"
         )
-        query = urlencode({"urlpath": f"lab/tree/{pagename}.ipynb"})
-        links["Binder"] = f"{binder}/v2/{source}/{quote(branch, safe='')}?{query}"
-    if (colab := (buttons.get("colab_url") or "").rstrip("/")) and site == "github.com":
-        links["Colab"] = f"{colab}/github/{path}/blob/{site_branch}/{notebook}"
+        query = urlencode({"urlpath": f"lab/tree/{notebook}"})
+        links["Binder"] = f"{binder}/v2/{source}/{branch}?{query}"
+    colab = (buttons.get("colab_url") or "").rstrip("/")
+    # It copies the notebook alone, and that gets its package from the site
+    if colab and host == "github.com" and options.get("site"):
+        links["Colab"] = f"{colab}/github/{path}/blob/{branch}/{notebook}"
     if hub := (buttons.get("jupyterhub_url") or "").rstrip("/"):
         target = f"lab/tree/{path.rpartition('/')[2]}/{notebook}"
-        query = urlencode({"repo": repository, "branch": site_branch, "urlpath": target})
+        query = urlencode({"repo": repository, "branch": branch, "urlpath": target})
         links["JupyterHub"] = f"{hub}/hub/user-redirect/git-pull?{query}"
     return links
 
 
 def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
-    """Put every chapter's notebook into the site, as it is and as it ran."""
+    """Put every chapter's notebook into the site, as it is and as it ran, and the package."""
     if exception is not None or app.builder.format != "html":
         return
     folder = Path(app.outdir) / "notebooks"
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    wheel = Path(shutil.copy(built_wheel(ROOT), folder))
     for docname in app.env.found_docs:
         if not is_notebook(app.env, docname):
             continue
-        target = folder / f"{docname}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(clean_notebook(Path(app.env.doc2path(docname)), app), target)
-        target = folder / "executed" / f"{docname}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(find_executed(app, docname), target)
+        executed = find_executed(app, docname)
+        for place, with_outputs in [("notebooks", False), ("notebooks/executed", True)]:
+            notebook = nbformat.read(executed, as_version=4)
+            if not with_outputs:
+                clear_outputs(notebook)
+            try:
+                plain_notebook(notebook, NotebookReferences(app, docname, place))
+            except (KeyError, ValueError) as error:
+                raise SphinxError(f"{docname}: {error}") from error
+            notebook.cells[:0] = install_cells(ROOT, wheel, app.config.html_baseurl)
+            for number, cell in enumerate(notebook.cells, start=1):
+                cell["id"] = f"cell-{number}"
+            target = Path(app.outdir) / place / f"{docname}.ipynb"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(notebook, target)
+
+
+def clear_outputs(notebook: nbformat.NotebookNode) -> None:
+    """Take away what an execution left."""
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
 
 
 def find_executed(app: Sphinx, docname: str) -> Path:
@@ -87,32 +113,13 @@ def find_executed(app: Sphinx, docname: str) -> Path:
     raise SphinxError(f"{docname} has no executed notebook: none of {candidates} is there")
 
 
-def clean_notebook(source: Path, app: Sphinx) -> nbformat.NotebookNode:
-    """Turn a chapter into a notebook without outputs, the same every time."""
-    notebook = jupytext.read(source)
-    repository = app.config.layerwise_launch.get("repository_url")
-    if repository:  # a notebook opened far from its package must be able to get it
-        notebook.cells.insert(
-            0,
-            nbformat.v4.new_code_cell(
-                "# Where the book's package is not installed yet, as on Colab\n"
-                "import importlib.util\n\n"
-                'if importlib.util.find_spec("layerwise") is None:\n'
-                f'    %pip install --quiet "layerwise @ git+{repository}"'
-            ),
-        )
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number}"
-    return notebook
-
-
 def take_options(app: Sphinx, config) -> None:
     """Take the launch settings from the theme, whose buttons fail without a repository."""
     options = config.html_theme_options
     config.layerwise_launch = {
         "launch_buttons": options.pop("launch_buttons", {}),
         "repository_url": options.get("repository_url", ""),
-        "repository_branch": options.get("repository_branch", ""),
+        "site": config.html_baseurl,
     }
 
 

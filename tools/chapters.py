@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import yaml
 from docutils.parsers.rst.directives.misc import TestDirective
+from jsonschema import ValidationError
 from jupyter_book.config import get_final_config
 from jupyter_cache import get_cache
 from markdown_it.renderer import RendererHTML
@@ -113,10 +114,7 @@ def read_book(root: Path) -> Book:
         if not (root / name).is_file():
             raise BuildError(f"{root} is no book: it has no {name}")
         read_source(root / name)
-    try:
-        names = list(parse_toc_yaml(root / "_toc.yml"))
-    except (MalformedError, yaml.YAMLError) as error:
-        raise BuildError(f"_toc.yml cannot be read: {error}") from error
+    names = read_contents(root)
     settings = sphinx_settings(root)
     chapters, unreadable = [], []
     for name in names:
@@ -133,6 +131,24 @@ def read_book(root: Path) -> Book:
     return Book(root, chapters, unreadable)
 
 
+def read_contents(root: Path) -> list[str]:
+    """Return the pages in the table of contents, in its order.
+
+    Raises
+    ------
+    BuildError
+        If it cannot be read, or names a page twice.
+    """
+    try:
+        names = list(parse_toc_yaml(root / "_toc.yml"))
+    except (MalformedError, yaml.YAMLError, TypeError, AttributeError) as error:
+        raise BuildError(f"_toc.yml cannot be read: {error}") from error
+    bare = [name.removesuffix(".md").removesuffix(".ipynb") for name in names]
+    if twice := [name for name in bare if bare.count(name) > 1]:
+        raise BuildError(f"_toc.yml lists {twice[0]} twice: leave one of them")
+    return names
+
+
 def sphinx_settings(root: Path) -> dict:
     """Return the Sphinx settings that Jupyter Book derives from _config.yml.
 
@@ -146,9 +162,15 @@ def sphinx_settings(root: Path) -> dict:
             user_yaml=root / "_config.yml",
             sourcedir=root,
             cli_config={"latex_individualpages": False},
+            raise_on_invalid=True,
         )
+    except ValidationError as error:
+        wrong = error.message.removeprefix("- ")
+        raise BuildError(f"_config.yml cannot be read: {wrong}") from error
     except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         raise BuildError(f"_config.yml cannot be read: {error}") from error
+    if strange := [name for name in settings if not isinstance(name, str)]:
+        raise BuildError(f"_config.yml cannot be read: {strange[0]!r} is no name of a setting")
     return settings
 
 
@@ -257,13 +279,16 @@ def hashed_notebook(notebook: NotebookNode) -> tuple[NotebookNode, str]:
 def read_pages(root: Path) -> list[Page]:
     """Take every Markdown page in the table of contents apart."""
     config = parser_settings(sphinx_settings(root), "myst_", MdParserConfig)
-    paths = [find_source(root, name) for name in parse_toc_yaml(root / "_toc.yml")]
+    try:
+        paths = [find_source(root, name) for name in read_contents(root)]
+    except FileNotFoundError as error:
+        raise BuildError(str(error)) from None
     return [read_page(path, root, config) for path in paths if path.suffix == ".md"]
 
 
 def read_page(path: Path, root: Path, config: MdParserConfig) -> Page:
     """Take a page apart into cells, prose and directives, with MyST's own parser."""
-    text = path.read_text("utf-8")
+    text = read_source(path)
     page = Page(path.relative_to(root).as_posix(), text, [], [], [])
     blocks = replace(config, disable_syntax=[*config.disable_syntax, "inline"])
     read_blocks(page, create_md_parser(blocks, RendererHTML), text.splitlines(), 1)

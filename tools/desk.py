@@ -9,12 +9,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
 ROOT = Path(__file__).parent.parent
+INTERRUPTED = "interrupted; nothing is half-written, and the same command goes on from here"
+# Set while a command runs that a signal has not interrupted yet.
+UNWINDS = threading.Event()
 
 
 class BuildError(Exception):
@@ -50,29 +54,76 @@ def models_asked_for(options: argparse.Namespace) -> dict[str, str | None]:
 
 def run_command(action: Callable[[], int]) -> int:
     """Run a command to its end; what goes wrong outside of it ends in one sentence."""
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):  # as Ctrl+C: what was started is ended, too
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), interrupt)
+    before = handle_signals()
+    for stream in (sys.stdout, sys.stderr):  # a name may hold what a terminal cannot show
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
+        with suppress(BrokenPipeError):  # who read the output has gone: nobody is left to tell
+            return finish(action)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 1
+    finally:
+        UNWINDS.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def finish(action: Callable[[], int]) -> int:
+    """Run an action and say in one sentence what has stopped it."""
+    try:
+        UNWINDS.set()
         return action()
     except BuildError as error:
         say(f"error: {error}")
-        return 1
     except KeyboardInterrupt:
-        say("interrupted; nothing is half-written, and the same command goes on from here")
+        end_children()
+        say(INTERRUPTED)
         return 130
-    except BrokenPipeError:  # who read the output has gone: nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:
         say(f"error: {sentence_of(error)}")
-        return 1
+    return 1
+
+
+def handle_signals() -> dict:
+    """Take the signals to end as Ctrl+C, but those that are ignored; return what was set."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    set_now = {number: signal.getsignal(number) for number in numbers if number is not None}
+    before = {number: was for number, was in set_now.items() if was is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, interrupt)
+    return before
 
 
 def interrupt(*_) -> None:
-    """Turn a signal to end into what Ctrl+C raises."""
+    """Stop the command; the second time, or where there is none yet, end at once."""
+    if not UNWINDS.is_set():
+        give_up()
+    UNWINDS.clear()
     raise KeyboardInterrupt
+
+
+def give_up() -> NoReturn:
+    """End this process and all that it has started, without waiting for a thread."""
+    with suppress(Exception):
+        end_children()
+    with suppress(OSError):
+        os.write(1, f"{INTERRUPTED}\n".encode())
+    os._exit(130)
+
+
+def end_children() -> None:
+    """Kill every process that this one has started, and what those have started."""
+    import psutil  # here, as it takes its time and is seldom needed
+
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            child.kill()
 
 
 def sentence_of(error: OSError) -> str:
@@ -85,6 +136,8 @@ def sentence_of(error: OSError) -> str:
         errno.EROFS: "it can only be read: use another folder",
         errno.EISDIR: "it is a folder, and a file is needed",
         errno.ENOTDIR: "it is a file where a folder is needed: move it away",
+        errno.EEXIST: "it is a file where a folder is needed: move it away",
+        errno.EFBIG: "a file may not be as large as is needed: ask for more space",
         errno.ENOENT: "it is not there",
     }
     remedy = remedies.get(error.errno or 0, error.strerror or str(error))
@@ -113,7 +166,14 @@ def read_source(path: Path) -> str:
 @contextmanager
 def exclusive(build_folder: Path) -> Iterator[None]:
     """Keep two builds of one book apart. The lock ends with its process, however that ends."""
-    build_folder.mkdir(parents=True, exist_ok=True)
+    root = build_folder.parent
+    if not (root / "_config.yml").is_file():  # and nothing is made where no book is
+        raise BuildError(f"{root} is no book: it has no _config.yml")
+    if os.pathsep in str(root):  # which Python takes for the end of a folder's name
+        raise BuildError(f"{root}: its name holds {os.pathsep!r}: call it something else")
+    if not str(root).isprintable():  # a surrogate stands for what is no character
+        raise BuildError(f"{root}: its name is not UTF-8, or not on one line: change it")
+    build_folder.mkdir(exist_ok=True)
     lock = FileLock(build_folder / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.desk import ROOT
+from tools.desk import ROOT, run_command
 from tools.mutants_by_hand import BY_HAND, EQUIVALENT, TASTE
 
 PACKAGE = ROOT / "src" / "layerwise"
@@ -291,6 +291,11 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", help="parts of paths, as figures or checks.py")
     parser.add_argument("--number", type=int, default=NUMBER, help="faults not made by hand")
     wanted = parser.parse_args()
+    return run_command(lambda: try_faults(wanted))
+
+
+def try_faults(wanted: argparse.Namespace) -> int:
+    """Try the faults in the modules wanted; return the exit status."""
     modules = [
         str(path.relative_to(PACKAGE).as_posix())
         for path in sorted(PACKAGE.rglob("*.py"))

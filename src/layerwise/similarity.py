@@ -338,16 +338,10 @@ def nearest(vectors) -> np.ndarray:
 
 
 def order_others(similarities: np.ndarray) -> np.ndarray:
-    """Order, for each text, all the others by similarity, most similar first.
+    """Order, for each text, all the others from the most to the least similar.
 
-    Parameters
-    ----------
-    similarities : array of shape (n_texts, n_texts)
-        Equal ones stay in the order of the texts.
-
-    Returns
-    -------
-    int array of shape (n_texts, n_texts - 1)
+    ``similarities`` has shape (n_texts, n_texts), the result (n_texts, n_texts - 1); equal ones
+    stay in the order of the texts.
     """
     away = -similarities
     np.fill_diagonal(away, np.inf)  # itself comes last, and is left out

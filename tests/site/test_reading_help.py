@@ -1,9 +1,14 @@
 """Launch links and the Binder set-up: there for who publishes the book, else absent."""
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+import yaml
 
 from _ext.definitions import add_definitions
 from _ext.notebooks import launch_links
@@ -27,9 +32,9 @@ REPO2DOCKER_FILES = {
 }  # fmt: skip
 
 
-def links(repository: str, **options) -> dict[str, str]:
+def links(repository: str, site: str = "https://a.github.io/b/") -> dict[str, str]:
     return launch_links(
-        {"launch_buttons": BUTTONS, "repository_url": repository, **options},
+        {"launch_buttons": BUTTONS, "repository_url": repository, "site": site},
         "chapters/tokens",
     )
 
@@ -42,20 +47,25 @@ def test_no_service_no_links():
     assert launch_links({"repository_url": "https://github.com/a/b"}, "chapters/x") == {}
 
 
+def test_no_site_no_colab():
+    assert list(links("https://github.com/a/b", site="")) == ["Binder", "JupyterHub"]
+
+
 def test_settings_reach_the_extension():
     options = sphinx_settings(ROOT)["html_theme_options"]
-    assert {"repository_url", "repository_branch", "launch_buttons"} <= set(options)
-    assert "binderhub_url" in options["launch_buttons"]
+    assert {"repository_url", "launch_buttons"} <= set(options)
+    assert {"binderhub_url", "notebooks_branch"} <= set(options["launch_buttons"])
 
 
 def test_links_of_a_repository_on_github():
-    assert links("https://github.com/a/b/", repository_branch="v1") == {
-        "Binder": "https://mybinder.org/v2/gh/a/b/v1?urlpath=lab%2Ftree%2Fchapters%2Ftokens.ipynb",
-        "Colab": "https://colab.research.google.com/github/a/b/blob/gh-pages/"
-        "notebooks/chapters/tokens.ipynb",
+    assert links("https://github.com/a/b/") == {
+        "Binder": "https://mybinder.org/v2/gh/a/b/notebooks?"
+        "urlpath=lab%2Ftree%2Fchapters%2Ftokens.ipynb",
+        "Colab": "https://colab.research.google.com/github/a/b/blob/notebooks/"
+        "chapters/tokens.ipynb",
         "JupyterHub": "https://hub.example.org/hub/user-redirect/git-pull?"
-        "repo=https%3A%2F%2Fgithub.com%2Fa%2Fb&branch=gh-pages&"
-        "urlpath=lab%2Ftree%2Fb%2Fnotebooks%2Fchapters%2Ftokens.ipynb",
+        "repo=https%3A%2F%2Fgithub.com%2Fa%2Fb&branch=notebooks&"
+        "urlpath=lab%2Ftree%2Fb%2Fchapters%2Ftokens.ipynb",
     }
 
 
@@ -68,7 +78,7 @@ def test_links_of_a_repository_on_github():
 )
 def test_binder_of_other_repositories(repository, source):
     found = links(repository)
-    assert found["Binder"].startswith(f"https://mybinder.org/v2/{source}/main?")
+    assert found["Binder"].startswith(f"https://mybinder.org/v2/{source}/notebooks?")
     assert "Colab" not in found  # it opens notebooks from GitHub only
 
 
@@ -76,11 +86,52 @@ def test_binder_folder_is_what_repo2docker_reads():
     folder = ROOT / "binder"
     assert {file.name for file in folder.iterdir()} <= REPO2DOCKER_FILES
     assert re.fullmatch(r"python-3\.\d+\n", (folder / "runtime.txt").read_text("utf-8"))
-    assert (folder / "postBuild").read_text("utf-8").startswith("#!")
-    assert (folder / "postBuild").stat().st_mode & 0o111
+    for name in ("postBuild", "start"):
+        assert (folder / name).read_text("utf-8").startswith("#!")
+        assert (folder / name).stat().st_mode & 0o111
     lines = (folder / "requirements.txt").read_text("utf-8").splitlines()
     (pins,) = [line.removeprefix("-r ") for line in lines if line.startswith("-r ")]
     assert (folder / pins).resolve() == ROOT / "requirements-torch.txt"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    quiet = ["-c", "init.defaultBranch=main", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    command = ["git", *quiet, *arguments]
+    return subprocess.run(
+        command, cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_what_the_workflow_pushes_is_what_the_links_open(tmp_path):
+    """On a repository of its own: twice, with a change between."""
+    origin, clone, notebooks = (tmp_path / name for name in ("origin", "clone", "notebooks"))
+    origin.mkdir()
+    git(origin, "init", "--quiet", "--bare")
+    git(tmp_path, "clone", "--quiet", str(origin), "clone")
+    for name in ("binder", ".github"):
+        shutil.copytree(ROOT / name, clone / name)
+    shutil.copy(ROOT / "requirements-torch.txt", clone)
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message", "All")
+    git(clone, "push", "--quiet", "origin", "HEAD:main")
+    workflow = yaml.safe_load((ROOT / ".github/workflows/book.yml").read_text("utf-8"))
+    (push,) = (step["run"] for step in workflow["jobs"]["notebooks"]["steps"] if "run" in step)
+    branch = sphinx_settings(ROOT)["html_theme_options"]["launch_buttons"]["notebooks_branch"]
+    for content in ("first", "first", "second"):
+        (notebooks / "chapters").mkdir(parents=True, exist_ok=True)
+        (notebooks / "chapters" / "tokens.ipynb").write_text(content)
+        (notebooks / "layerwise-0.1.0-py3-none-any.whl").write_text("wheel")
+        shell = os.environ | {"RUNNER_TEMP": str(tmp_path)}
+        subprocess.run(["bash", "-ec", push], cwd=clone, check=True, env=shell)
+        assert git(origin, "show", f"{branch}:chapters/tokens.ipynb") == content
+    assert git(origin, "rev-list", "--count", branch) == "2\n"  # no commit without a change
+    assert git(clone, "status", "--porcelain") == ""
+    pushed = git(origin, "ls-tree", "-r", "--name-only", branch).split()
+    assert "binder/requirements.txt" in pushed
+    assert "requirements-torch.txt" in pushed
+    for address in links("https://github.com/a/b").values():
+        assert unquote(address).endswith("chapters/tokens.ipynb")
+        assert branch in address
 
 
 def test_definitions_are_added_once():

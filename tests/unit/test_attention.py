@@ -122,6 +122,13 @@ def test_entropy_is_0_bits_on_one_token_and_log2_n_when_even(n_tokens):
     assert_close(attention_entropy(even), torch.full((n_tokens,), math.log2(n_tokens)))
 
 
+def test_entropy_is_that_of_each_row():
+    """A row is a token that looks; the columns' entropies would be others."""
+    weights = torch.tensor([[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25]])
+    assert attention_entropy(weights).tolist() == [0, 1, 2]
+    assert attention_entropy(weights[None, None]).shape == (1, 1, 3)
+
+
 def test_query_and_key_of_different_width_are_refused():
     with pytest.raises(ValueError, match=r"got 4 and 5: project both"):
         scaled_dot_product_attention(torch.ones(2, 4), torch.ones(2, 5), torch.ones(2, 4))

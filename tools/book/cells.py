@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tools.chapters import Page, read_pages
-from tools.desk import ROOT
+from tools.desk import ROOT, run_command
 
 CHECKERS = (
     ("ruff", "check", "--quiet", "--output-format=concise", "--config"),
@@ -50,6 +50,11 @@ def check_cells(root: Path) -> list[str]:
 
 def main() -> int:
     """Show every finding; return the exit status."""
+    return run_command(show_findings)
+
+
+def show_findings() -> int:
+    """Check the cells and show every finding; return the exit status."""
     findings = check_cells(ROOT)
     print("\n".join(findings) or "code of chapters: nothing found")
     return 1 if findings else 0

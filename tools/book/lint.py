@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools.chapters import Cell, Page, read_pages
-from tools.desk import ROOT
+from tools.desk import ROOT, run_command
 
 MOST_LINES = 22  # of a cell: more do not fit a laptop's screen beside its output
 MOST_CHARACTERS = 88  # of a line of code: as wide as the page
@@ -275,6 +275,11 @@ def lint(root: Path) -> list[Finding]:
 
 def main() -> int:
     """Show every finding; return the exit status."""
+    return run_command(show_findings)
+
+
+def show_findings() -> int:
+    """Check the book and show every finding; return the exit status."""
     findings = lint(ROOT)
     for finding in findings:
         print(finding)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.book.notebooks import write_executed_notebooks
 from tools.chapters import Book
-from tools.desk import ROOT, sha256_of_file, sha256_of_text, to_json
+from tools.desk import ROOT, BuildError, sha256_of_file, sha256_of_text, to_json
 from tools.executions.fingerprint import Basis
 from tools.executions.store import Execution, lay_out_for_sphinx
 from tools.explorers.publish import add_in_page_model
@@ -18,6 +18,7 @@ from tools.install import PIN_FILES
 
 # Folders of _build that are replaced as a whole.
 PUBLISHED = ("html", "executed")
+TOLD_BY_US = (OSError, KeyboardInterrupt)
 
 
 def write_pages(book: Book, basis: Basis, executions: dict[str, Execution]) -> int:
@@ -66,11 +67,12 @@ def run_sphinx(book: Book, cache: Path, record: Path, workshop: Path) -> int:
 
     All pages are written, also those whose text did not change: their navigation may have.
     """
+    import jupyter_book.sphinx
     import myst_nb.core.execute.cache
-    from jupyter_book.sphinx import build_sphinx
 
     myst_nb.core.execute.cache.single_nb_execution = refuse_to_execute
-    result = build_sphinx(
+    jupyter_book.sphinx.handle_exception = tell_exception
+    result = jupyter_book.sphinx.build_sphinx(
         book.root,
         workshop / "html",
         noconfig=True,
@@ -89,7 +91,17 @@ def run_sphinx(book: Book, cache: Path, record: Path, workshop: Path) -> int:
         keep_going=True,
         quiet=True,
     )
+    if isinstance(result, TOLD_BY_US):
+        raise result
     return 1 if isinstance(result, BaseException) else int(result)
+
+
+def tell_exception(app, debug_arguments, error: BaseException, stream) -> None:
+    """Show what stops Sphinx, as it would, but for what our own command says."""
+    from sphinx.cmd.build import handle_exception
+
+    if not isinstance(error, TOLD_BY_US):
+        handle_exception(app, debug_arguments, error, stream)
 
 
 def refuse_to_execute(*_, **__):
@@ -115,6 +127,7 @@ def summary(book: Book, basis: Basis, executions: dict[str, Execution]) -> dict:
                 "executed": execution.record["executed"],
                 "seconds": execution.record["seconds"],
                 "device": execution.record["device"],
+                "instructions": execution.record["instructions"],
                 "python": execution.record["python"],
                 "cells": len(chapter.code_cells),
             }
@@ -127,6 +140,8 @@ def summary(book: Book, basis: Basis, executions: dict[str, Execution]) -> dict:
 def put_in_place(new: Path, place: Path) -> None:
     """Replace a folder by another one."""
     old = place.with_name(f".{place.name}-before")
+    if place.is_file():
+        raise BuildError(f"{place} is a file where a folder is needed: move it away")
     shutil.rmtree(old, ignore_errors=True)
     if place.exists():
         os.replace(place, old)

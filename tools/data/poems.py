@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tools.data.source import Poem, check_poems, read_digests, read_poems, shown
-from tools.desk import ROOT, BuildError
+from tools.desk import ROOT, BuildError, run_command, say
 
 SCHEMA = pa.schema(
     [
@@ -139,12 +139,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; 1 if wrong")
     parser.add_argument("--data", type=Path, default=ROOT / "data", help="the data folder")
     options = parser.parse_args(arguments)
-    try:
-        print(check(options.data) if options.check else build(options.data))
-    except BuildError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+
+    def run() -> int:
+        say(check(options.data) if options.check else build(options.data))
+        return 0
+
+    return run_command(run)
 
 
 if __name__ == "__main__":

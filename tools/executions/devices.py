@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tools.desk import BuildError
@@ -79,6 +80,18 @@ def processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine() or "CPU"
+
+
+def instruction_set() -> str:
+    """Return the widest vector instructions of this processor: sums follow their order."""
+    flags: set[str] = set()
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith(("flags", "Features")):
+                flags |= set(line.partition(":")[2].split())
+    names = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX", "sve": "SVE", "asimd": "NEON"}
+    found = [name for flag, name in names.items() if flag in flags]
+    return f"{platform.machine()}, {found[0]}" if found else platform.machine() or "unknown"
 
 
 def available_cores() -> int:

@@ -19,7 +19,7 @@ from tools.executions.models import Model, find_models, roles_of
 from tools.executions.snapshot import Snapshot, take_snapshot
 
 # Raise it when executions are stored or prepared in another way: all are made again.
-FORMAT = 2
+FORMAT = 3
 
 
 class Fingerprint:

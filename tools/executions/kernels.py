@@ -5,6 +5,7 @@ import os
 import platform
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,6 +23,8 @@ from tqdm import tqdm
 from traitlets import default
 
 from tools.chapters import Chapter, Failure
+from tools.desk import give_up
+from tools.executions.devices import instruction_set
 from tools.executions.environment import Workplace, kernel_variables
 from tools.executions.outputs import LARGEST_OUTPUT, find_fault, make_repeatable
 
@@ -31,6 +34,7 @@ KERNEL_STARTS = 3
 # Run by every kernel before its first cell.
 STARTUP = Path(__file__).with_name("startup.py")
 RUNNING: set["Client"] = set()
+STOPPED = threading.Event()
 
 
 class Task(NamedTuple):
@@ -93,6 +97,7 @@ def execute_chapters(
         The chapters that failed, in the order of ``tasks``. The others are not held up.
     """
     failures = {}
+    STOPPED.clear()
     n_cells = sum(len(task.chapter.code_cells) for task in tasks)
     with (
         tqdm(total=n_cells, unit="cell", disable=None, leave=False) as bar,
@@ -112,11 +117,14 @@ def execute_chapters(
                 bar.clear()
                 report(f"[{done}/{len(tasks)}] {chapter.name}: {outcome}")
         except KeyboardInterrupt:
-            end_kernels()
-            report("interrupted; chapters that were done stay in the cache")
             # Threads would go on to the end of their cells. What is half-done is nowhere to be
             # found, as after any other kill.
-            os._exit(130)
+            give_up()
+        except BaseException:  # nobody reads what is reported, or nothing can be kept
+            STOPPED.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_kernels()
+            raise
     names = [task.chapter.name for task in tasks]
     return [failures[name] for name in names if name in failures]
 
@@ -150,7 +158,7 @@ def execute(
         for _ in range(KERNEL_STARTS):
             notebook = copy.deepcopy(chapter.notebook)
             failure, cell_started = run_cells(task, workplace, notebook, folder, advance)
-            if not failure or cell_started:
+            if not failure or cell_started or STOPPED.is_set():
                 break
         if failure:
             return failure
@@ -163,6 +171,7 @@ def execute(
         "executed": when,
         "seconds": round(time.perf_counter() - started, 1),
         "device": workplace.device_name,
+        "instructions": instruction_set(),
         "python": platform.python_version(),
     }
     return notebook, record

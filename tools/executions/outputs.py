@@ -1,8 +1,11 @@
 """What cells show: made the same at each execution, and refused where it tells of a fault."""
 
+import html
+import json
 import re
 import sysconfig
 import tempfile
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from tools.chapters import Chapter, Failure, code_cells
 # More is a mistake, and a page that no browser shows.
 LARGEST_OUTPUT = 20_000_000
 WIDGET = "application/vnd.jupyter.widget-view+json"
+# A random name, which stays where a table has cut a path short.
+TEMPORARY = re.compile(rf"{re.escape(tempfile.gettempdir())}/(tmp|ipykernel_)\w+")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
 MAY_RAISE = "raises-exception"
@@ -89,22 +94,34 @@ def machine_paths(hidden: dict[str, str]) -> list[tuple[re.Pattern, str]]:
     paths += [
         (path.replace(home, "~", 1), short) for path, short in paths if path.startswith(home)
     ]
-    found = [(re.compile(re.escape(path)), short) for path, short in paths]
+    paths.sort(key=lambda pair: -len(pair[0]))  # one may begin with another one
+    found = [(re.compile("|".join(map(re.escape, forms(p)))), short) for p, short in paths]
     temporary = re.escape(tempfile.gettempdir())
     return [(re.compile(rf"{temporary}/ipykernel_\d+/\d+\.py"), "cell.py"), *found]
 
 
+def forms(path: str) -> list[str]:
+    """Return a path as it stands in plain text, HTML, LaTeX, Markdown, JSON, and an address."""
+    escaped = re.sub(r"([_#%&$])", r"\\\1", path)
+    in_html = {html.escape(path), html.escape(path, quote=False)}
+    found = {path, *in_html, urllib.parse.quote(path), escaped, json.dumps(path)[1:-1]}
+    return sorted(found, key=len, reverse=True)
+
+
 def texts_of(output: NotebookNode) -> Iterator[tuple[Any, Any]]:
     """Find every text that an output shows: where it stands, and under which name."""
-    for name in ("text", "evalue"):
-        if isinstance(output.get(name), str):
-            yield output, name
-    for place, value in enumerate(output.get("traceback", [])):
-        if isinstance(value, str):
-            yield output["traceback"], place
-    for name, value in output.get("data", {}).items():
-        if isinstance(value, str) and not name.startswith(("image/png", "image/jpeg")):
-            yield output["data"], name
+    for name in ("text", "evalue", "traceback", "data"):
+        yield from texts_in(output, name)
+
+
+def texts_in(place: Any, name: Any) -> Iterator[tuple[Any, Any]]:
+    """Find every text in a value, however deep, but pictures."""
+    value = place.get(name) if isinstance(place, dict) else place[name]
+    if isinstance(value, str) and name not in ("image/png", "image/jpeg"):
+        yield place, name
+    elif isinstance(value, dict | list):
+        for inner in list(value) if isinstance(value, dict) else range(len(value)):
+            yield from texts_in(value, inner)
 
 
 def hide_machine(output: NotebookNode, patterns: list[tuple[re.Pattern, str]]) -> None:
@@ -127,6 +144,9 @@ def find_fault(chapter: Chapter, notebook: NotebookNode) -> Failure | None:
                 what = "an output shows a traceback: mend it, or tag the cell raises-exception"
                 details = f"{cell.source}\n{'-' * 40}\n{shown}"
                 return Failure(chapter.name, chapter.place(number), what, details)
+            if match := TEMPORARY.search(shown):
+                what = f"the output shows {match.group()!r}, another name each time"
+                return Failure(chapter.name, chapter.place(number), what, cell.source)
             if match := ADDRESS.search(shown):
                 what = f"the output shows a memory address, {match.group()!r}, "
                 what += "which is another one at each execution"

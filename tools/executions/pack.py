@@ -31,6 +31,9 @@ MOST_MEMBERS = 2_000
 
 def pack(store: Store, executions: list[Execution], file: Path) -> None:
     """Write executions and what they rest on into a file; the same give the same bytes."""
+    if file.is_dir() or not file.parent.is_dir():
+        what = f"{file} is a folder" if file.is_dir() else f"{file.parent} is no folder"
+        raise BuildError(f"{what}: name the file to write the pack to")
     members = {}
     for execution in executions:
         folder = store.place(execution.record["chapter"], execution.fingerprint)

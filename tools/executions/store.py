@@ -9,18 +9,23 @@ Sphinx the executions of a build are laid out anew as jupyter-cache's own folder
 MyST-NB looks up: a database that a killed build left half-written is never read.
 """
 
+import base64
 import datetime
 import json
+import math
 import os
 import shutil
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+import jupyter_cache.cache.db
 import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.cache.db import NbCacheRecord
 from nbformat import NotebookNode
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from tools.chapters import Chapter, hashed_notebook
 from tools.desk import BuildError, sha256_of_text, to_json
@@ -30,9 +35,9 @@ CACHE_FOLDER = ".jupyter_cache"
 NOTEBOOK, RECORD = "base.ipynb", "execution.json"
 # Executions under earlier fingerprints that stay, so that going back to a branch runs nothing.
 EARLIER_KEPT = 5
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "chapter": str, "executed": str, "seconds": (int, float), "device": str, "python": str,
-    "sha256": str, "fingerprint": dict,
+TYPES: dict[str, type] = {
+    "chapter": str, "executed": str, "seconds": float, "device": str, "instructions": str,
+    "python": str, "sha256": str, "fingerprint": dict,
 }  # fmt: skip
 
 
@@ -44,8 +49,9 @@ class Execution(NamedTuple):
     notebook : NotebookNode
         The code cells with their outputs.
     record : dict
-        ``chapter``, ``executed`` (UTC, ISO 8601), ``seconds``, ``device``, ``python``,
-        ``fingerprint`` (its parts), ``sha256`` of the notebook's file.
+        ``chapter``, ``executed`` (UTC, ISO 8601), ``seconds``, ``device``, ``instructions``
+        (the processor's), ``python``, ``fingerprint`` (its parts), ``sha256`` of the
+        notebook's file.
     """
 
     notebook: NotebookNode
@@ -139,28 +145,70 @@ def read_execution(folder: Path) -> Execution | None:
     """Read an execution and check it; None if anything about it is wrong."""
     try:
         record = (folder / RECORD).read_text("utf-8")
-        return check_execution(folder.name, (folder / NOTEBOOK).read_text("utf-8"), record)
+        notebook = (folder / NOTEBOOK).read_text("utf-8")
     except (OSError, ValueError):
         return None
+    execution = check_execution(folder.name, notebook, record)
+    of_chapter = execution and slug(execution.record["chapter"]) == folder.parent.name
+    return execution if of_chapter else None
 
 
 def check_execution(digest: str, notebook: str, record: str) -> Execution | None:
     """Make an execution of the texts of its two files; None if anything about it is wrong."""
     try:
         told = json.loads(record)
-        if any(not isinstance(told[name], kind) for name, kind in TYPES.items()):
+        if told.keys() != TYPES.keys() or told["sha256"] != sha256_of_text(notebook):
             return None
         execution = Execution(nbformat.reads(notebook, nbformat.NO_CONVERT), told)
-        datetime.datetime.fromisoformat(told["executed"])
+        check_record(told)
+        check_notebook(execution.notebook)
         right = (
-            told["sha256"] == sha256_of_text(notebook)
-            and execution.fingerprint.digest == digest
+            execution.fingerprint.digest == digest
             and hashed_notebook(execution.notebook)[1] == execution.key
             and basis_of(execution.fingerprint) != ()
         )
     except Exception:  # a record may hold any JSON whatever, and be wrong in any way
         return None
     return execution if right else None
+
+
+def check_record(told: dict) -> None:
+    """Check the types and the values of a record.
+
+    Raises
+    ------
+    ValueError
+        If a page could not show it, or a fingerprint could not be compared with it.
+    """
+    to_json(told).encode()  # half a character, as JSON can hold, could not be written
+    parts = told["fingerprint"].values()
+    if any(not isinstance(told[name], kind) for name, kind in TYPES.items()):
+        raise ValueError("a value is of another type")
+    if not all(isinstance(part, dict) for part in parts):
+        raise ValueError("a part of the fingerprint is no table")
+    if not all(isinstance(value, str) for part in parts for value in part.values()):
+        raise ValueError("a part of the fingerprint is no text")
+    if not 0 <= told["seconds"] < math.inf:
+        raise ValueError("it took a time that does not exist")
+    if datetime.datetime.fromisoformat(told["executed"]).tzinfo is None:
+        raise ValueError("the time is not UTC")
+
+
+def check_notebook(notebook: NotebookNode) -> None:
+    """Check that a page can be made from a notebook.
+
+    Raises
+    ------
+    ValueError, nbformat.ValidationError
+        If it is no notebook of this format, or a picture in it is none.
+    """
+    nbformat.validate(notebook)
+    nbformat.writes(notebook, nbformat.NO_CONVERT).encode()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            for name, value in output.get("data", {}).items():
+                if name in ("image/png", "image/jpeg"):
+                    base64.b64decode("".join(value.split()), validate=True)
 
 
 def lay_out_for_sphinx(executions: list[Execution], folder: Path) -> None:
@@ -173,7 +221,21 @@ def lay_out_for_sphinx(executions: list[Execution], folder: Path) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    cache = get_cache(str(folder))
+    jupyter_cache.cache.db.create_engine = engine_of
+    try:
+        fill_cache(get_cache(str(folder)), executions, folder)
+    except SQLAlchemyError as error:
+        raise BuildError(f"{folder} cannot be written, is the disk full? ({error})") from error
+
+
+def engine_of(address: str) -> Engine:
+    """Open the index of jupyter-cache, which takes a "?" in a path for the path's end."""
+    path = address.removeprefix("sqlite:///")
+    return create_engine(URL.create("sqlite", database=path))
+
+
+def fill_cache(cache, executions: list[Execution], folder: Path) -> None:
+    """Add each execution to jupyter-cache's files and to its index."""
     by_key: dict[str, Execution] = {}
     for execution in executions:
         other = by_key.setdefault(execution.key, execution)

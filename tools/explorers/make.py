@@ -19,6 +19,7 @@ Nothing here is committed: the build makes it again from the installed model.
 import argparse
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,7 @@ import pandas as pd
 from layerwise.checkpoints import find_checkpoint
 from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
+from tools.desk import BuildError, run_command, say
 from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, make_example
 from tools.explorers.scripts import compile_kernel
@@ -116,19 +118,34 @@ def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None
     return manifest
 
 
-def main() -> None:
-    """Read the command line, make the assets, say what was made."""
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line, make the assets; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
     parser.add_argument("--model", help="a checkpoint the book knows; default: the book's own")
-    arguments = parser.parse_args()
-    manifest = build(arguments.out, arguments.model)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: make(options.out, options.model))
+
+
+def make(out: Path, model: str | None) -> int:
+    """Make the assets, say what was made; return the exit status.
+
+    Raises
+    ------
+    BuildError
+        If the model is unknown, or not here.
+    """
+    try:
+        manifest = build(out, model)
+    except ValueError as error:
+        raise BuildError(str(error)) from error
     for part in ["weights", "vocab", "examples", "drift"]:
         made = manifest[part]
         size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
-        print(f"{part}: {size}")
-    print(manifest.get("weights_left_out") or f"error of rounding: {manifest['error']}")
+        say(f"{part}: {size}")
+    say(manifest.get("weights_left_out") or f"error of rounding: {manifest['error']}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,10 +1,13 @@
 """Pack the built site into one .zip that can be carried: ``nox -s site_archive``."""
 
 import argparse
+import os
+import sys
 import zipfile
 from pathlib import Path
 
-from tools.desk import ROOT
+from tools.desk import ROOT, run_command, say
+from tools.site.serve import check_site
 
 NOTE = """\
 Layer by Layer: the book as a website
@@ -20,7 +23,10 @@ of that kind only on pages from a server. Any will do; Python brings one:
 
 Then open http://127.0.0.1:8000/ in a browser. No other connection is needed.
 
-notebooks/            the chapters as Jupyter notebooks
+notebooks/            the chapters as Jupyter notebooks, and the book's package,
+                      layerwise-*.whl, which their first cell installs; what that needs
+                      in turn, PyTorch and other libraries, it gets from the network,
+                      unless it is there already
 notebooks/executed/   the same, with the outputs they had when the site was built
 """
 # One date for every file: the same site packs to the same bytes.
@@ -32,11 +38,10 @@ def archive_site(site: Path, archive: Path) -> None:
 
     Raises
     ------
-    FileNotFoundError
+    BuildError
         If there is no built site.
     """
-    if not (site / "index.html").is_file():
-        raise FileNotFoundError(f"no site in {site}: build it first, python3 -m nox -s book")
+    check_site(site)
     files = {
         path.relative_to(site).as_posix(): path.read_bytes()
         for path in sorted(site.rglob("*"))
@@ -44,22 +49,29 @@ def archive_site(site: Path, archive: Path) -> None:
     }
     files["HOW-TO-OPEN.txt"] = NOTE.encode()
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+    draft = archive.with_name(f".{archive.name}.draft")
+    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in files.items():
             packed.writestr(
                 zipfile.ZipInfo(f"layer-by-layer/{name}", DATE), content, zipfile.ZIP_DEFLATED
             )
+    os.replace(draft, archive)
 
 
-def main() -> None:
-    """Pack _build/html, and say where the archive is."""
+def main(arguments: list[str] | None = None) -> int:
+    """Pack _build/html, and say where the archive is; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--site", type=Path, default=ROOT / "_build" / "html")
     parser.add_argument("--to", type=Path, default=ROOT / "_build" / "layer-by-layer.zip")
-    options = parser.parse_args()
-    archive_site(options.site, options.to)
-    print(f"{options.to}: {options.to.stat().st_size / 1e6:.1f} MB")
+    options = parser.parse_args(arguments)
+
+    def run() -> int:
+        archive_site(options.site, options.to)
+        say(f"{options.to}: {options.to.stat().st_size / 1e6:.1f} MB")
+        return 0
+
+    return run_command(run)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

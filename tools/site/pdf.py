@@ -8,13 +8,15 @@ outline, page numbers, and tags for screen readers.
 
 import argparse
 import re
+import sys
 from pathlib import Path, PurePosixPath
 from urllib.parse import urldefrag, urljoin
 
 from playwright.sync_api import sync_playwright
 
+from tools.desk import BuildError, run_command, say
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
-from tools.site.serve import SITE, served
+from tools.site.serve import SITE, check_site, served
 
 NOT_PRINTED = {"search.html", "404.html", "genindex.html"}
 FRAME = """\
@@ -112,13 +114,12 @@ def make_pdf(site: Path, target: Path, solutions: str = "open") -> None:
 
     Raises
     ------
-    FileNotFoundError
+    BuildError
         If there is no built site, or no Chromium.
     """
-    if not (site / "index.html").is_file():
-        raise FileNotFoundError(f"no site in {site}: build it first, python3 -m nox -s book")
+    check_site(site)
     if not Path(CHROMIUM).is_file():
-        raise FileNotFoundError(f"no {CHROMIUM}: install it, apt-get install chromium")
+        raise BuildError(f"no {CHROMIUM}: install it, apt-get install chromium")
     target.parent.mkdir(parents=True, exist_ok=True)
     document = one_document(site, solutions)
     with served(site) as url, sync_playwright() as playwright:
@@ -140,19 +141,21 @@ def make_pdf(site: Path, target: Path, solutions: str = "open") -> None:
     partial.replace(target)
 
 
-def main() -> None:
-    """Print _build/html, and say where the PDF is."""
+def main(arguments: list[str] | None = None) -> int:
+    """Print _build/html, and say where the PDF is; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--site", type=Path, default=SITE)
     parser.add_argument("--to", type=Path, default=SITE.parent / "layer-by-layer.pdf")
     parser.add_argument("--solutions", choices=["open", "left-out"], default="open")
-    options = parser.parse_args()
-    try:
+    options = parser.parse_args(arguments)
+
+    def run() -> int:
         make_pdf(options.site, options.to, options.solutions)
-    except FileNotFoundError as error:
-        parser.exit(1, f"error: {error}\n")
-    print(f"{options.to}: {options.to.stat().st_size / 1e6:.1f} MB")
+        say(f"{options.to}: {options.to.stat().st_size / 1e6:.1f} MB")
+        return 0
+
+    return run_command(run)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,15 +5,16 @@
 
 import argparse
 import io
+import sys
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.desk import ROOT
+from tools.desk import ROOT, run_command, say
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
-from tools.site.serve import SITE, served
+from tools.site.serve import SITE, check_site, served
 
 Theme = Literal["light", "dark"]
 PICTURE = ROOT / ".github" / "picture.png"
@@ -31,11 +32,9 @@ def take(browser: Browser, url: str, width: int, height: int, theme: Theme) -> I
     return Image.open(io.BytesIO(picture)).convert("RGB")
 
 
-def main() -> None:
-    """Take both, put one over the other, keep them small."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--to", type=Path, default=PICTURE)
-    options = parser.parse_args()
+def take_both(target: Path) -> int:
+    """Take both, put one over the other, keep them small; return the exit status."""
+    check_site(SITE)
     with served(SITE) as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
         desk = take(browser, f"{site}index.html", 1180, 760, "light")
@@ -49,9 +48,18 @@ def main() -> None:
     place = (sheet.width - frame[0] - 24, sheet.height - frame[1] - 24)
     sheet.paste(Image.new("RGB", frame, "#3a3833"), place)
     sheet.paste(telephone, (place[0] + edge, place[1] + edge))
-    sheet.quantize(128, dither=Image.Dither.NONE).save(options.to, optimize=True)
-    print(f"{options.to}: {options.to.stat().st_size / 1000:.0f} kB")
+    sheet.quantize(128, dither=Image.Dither.NONE).save(target, optimize=True)
+    say(f"{target}: {target.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Take the picture; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--to", type=Path, default=PICTURE)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: take_both(options.to))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -25,6 +25,14 @@ from layerwise.figures.page import (
     style,
 )
 
+# Also where the site's style sheet is not: in Jupyter
+STRIP = {
+    "ol": "display: flex; flex-wrap: wrap; gap: 3px; margin: 0.4rem 0 0; padding: 0; "
+    "list-style: none",
+    "li": "padding: 0.2rem 0.5rem; border-radius: 3px; overflow-wrap: anywhere",
+    "small": "display: block",
+}
+
 
 @style()
 def violins_by_layer(table: pd.DataFrame, label: str, x: str = "layer") -> Figure:
@@ -162,10 +170,10 @@ def token_strip(tokens: Sequence[str], values: Sequence[float], label: str) -> H
         percent = f"{100 * BEHIND_TEXT * share:.0f}%"
         color = f"color-mix(in srgb, {PAGE_COLORS[SHADE]} {percent}, transparent)"
         pieces.append(
-            f'<li style="background: {color}; overflow-wrap: anywhere">'
-            f"<bdi>{html.escape(drawn(token))}</bdi> <small>{value:z.2f}</small></li>"
+            f'<li style="{STRIP["li"]}; background: {color}"><bdi>{html.escape(drawn(token))}'
+            f'</bdi> <small style="{STRIP["small"]}">{value:z.2f}</small></li>'
         )
     return HTML(
         f'<figure class="token-strip"><figcaption>{html.escape(drawn(label))}</figcaption>'
-        f"<ol>{''.join(pieces)}</ol></figure>"
+        f'<ol style="{STRIP["ol"]}">{"".join(pieces)}</ol></figure>'
     )

@@ -9,6 +9,9 @@ import tarfile
 import pytest
 from small_book import SmallBook
 
+from tools.desk import BuildError
+from tools.executions.pack import read_pack
+
 
 @pytest.fixture(scope="session")
 def packed(tmp_path_factory, server):
@@ -213,3 +216,48 @@ def test_damage_on_disk_is_repaired(built_book, undisturbed):
     assert run.status == 0, run.output
     assert len(run.executed) == 1
     assert built_book.built() == undisturbed.built()
+
+
+def damaged_header(**values):
+    """Make a pack whose only member says something about itself that no pack says."""
+    member = tarfile.TarInfo(f"{KEY}/base.ipynb")
+    for name, value in values.items():
+        setattr(member, name, value)
+    return gzip.compress(member.tobuf(tarfile.GNU_FORMAT) + 10_240 * b"\0")
+
+
+def many_members():
+    members = [tarfile.TarInfo(f"chapters--{n}/{16 * '0'}/base.ipynb") for n in range(3_000)]
+    return gzip.compress(b"".join(m.tobuf() for m in members) + 10_240 * b"\0")
+
+
+def sparse(version):
+    """Make a member that says it is 8 EB large, most of it holes, in the PAX way."""
+    headers = {"GNU.sparse.size": str(2**62), "GNU.sparse.realsize": str(2**62)}
+    headers |= {"GNU.sparse.map": "0,0"} if version == "0.1" else {}
+    if version == "1.0":
+        headers |= {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    member = tarfile.TarInfo(f"{KEY}/base.ipynb")
+    member.pax_headers = headers
+    return gzip.compress(member.tobuf(tarfile.PAX_FORMAT) + 512 * b"0" + 10_240 * b"\0")
+
+
+MADE_UP = {
+    "sparse, old": lambda: damaged_header(type=tarfile.GNUTYPE_SPARSE),
+    "sparse 0.1": lambda: sparse("0.1"),
+    "sparse 1.0": lambda: sparse("1.0"),
+    "larger than all disks": lambda: damaged_header(size=2**60),
+    "a negative size": lambda: damaged_header(size=-1),
+    "many members": many_members,
+    "a link to a link": lambda: damaged_header(type=tarfile.LNKTYPE, linkname="chapters--two"),
+    "bytes without end": lambda: gzip.compress(bytes(600_000_000), 1),
+}
+
+
+@pytest.mark.parametrize("kind", MADE_UP)
+def test_a_pack_made_to_do_harm_is_refused(tmp_path, kind):
+    """In a few seconds, with bounded memory."""
+    file = tmp_path / "pack"
+    file.write_bytes(MADE_UP[kind]())
+    with pytest.raises(BuildError, match=r"^.*pack is (refused|damaged|not a pack)"):
+        read_pack(file)

@@ -1,0 +1,217 @@
+"""A notebook that was downloaded gets the book's package by itself, and runs."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import types
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+from tools.book.install_cell import install_cells
+from tools.book.wheel import built_wheel
+from tools.desk import ROOT
+from tools.install import CPU_INDEX, find_cpu_index, python_of, read_sizes
+from tools.site.archive import archive_site
+from tools.site.serve import served
+
+SITE = ROOT / "_build" / "html"
+ADDRESS = "https://book.example/course/"
+TORCH = ["-qqq", "--retries", "0", "--timeout", "5", "--index-url", CPU_INDEX, "torch"]
+
+
+@pytest.fixture(scope="module")
+def wheel():
+    return built_wheel(ROOT)
+
+
+class Machine:
+    """What an install cell meets: modules, a processor, a pip that notes what it is told."""
+
+    def __init__(self, monkeypatch, folder, modules=(), platform="linux", gpu=False):
+        self.told, self.modules = [], set(modules)
+        monkeypatch.chdir(folder)
+        monkeypatch.delenv("LAYERWISE_SITE", raising=False)
+        monkeypatch.setattr(sys, "platform", platform)
+        monkeypatch.setattr(shutil, "which", lambda name: "/there" if gpu else None)
+        find = lambda name: "there" if name in self.modules else None  # noqa: E731
+        monkeypatch.setattr("importlib.util.find_spec", find)
+
+    def run(self, wheel, site="", pip_works=True):
+        """Run the cell; return how pip was told to install, as words."""
+
+        def run_line_magic(name, line):
+            assert name == "pip"
+            line = line.format(**names)  # as IPython does
+            self.told.append(line.replace('"', "").split()[1:])
+            if pip_works and line.endswith('"'):
+                self.modules |= {"layerwise"}
+
+        shell = types.SimpleNamespace(run_line_magic=run_line_magic)
+        names = {"get_ipython": lambda: shell}
+        code = install_cells(ROOT, wheel, site)[1].source
+        exec(compile(TransformerManager().transform_cell(code), "cell", "exec"), names)
+        return self.told
+
+
+def test_the_wheel_is_the_same_bytes_again(tmp_path, wheel):
+    copy = tmp_path / "book"
+    for name in ["pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"]:
+        copy.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data/datasets", copy / "data/datasets")
+    for path in copy.rglob("*.py"):
+        path.chmod(0o600)
+        os.utime(path, (1e9, 1e9))
+    assert built_wheel(copy).read_bytes() == wheel.read_bytes()
+
+
+def test_the_site_has_the_wheel_of_this_package(wheel):
+    assert (SITE / "notebooks" / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_the_sentence_says_what_comes(wheel):
+    sentence = install_cells(ROOT, wheel, "")[0].source
+    assert sentence.count(". ") == 0, "one sentence"
+    assert f"({wheel.stat().st_size / 1e6:.1f} MB)" in sentence
+    sizes = read_sizes(ROOT / "requirements-torch.txt")
+    assert f"PyTorch ({sizes['torch-cpu']} MB; {sizes['torch']:,} MB on Linux" in sentence
+    code = install_cells(ROOT, wheel, ADDRESS)[1].source.splitlines()
+    assert len(code) <= 20
+    assert all(len(line) <= 88 for line in code if "%pip" not in line)
+
+
+def test_where_the_package_is_there_nothing_happens(monkeypatch, tmp_path, wheel):
+    assert Machine(monkeypatch, tmp_path, ["layerwise"]).run(wheel, ADDRESS) == []
+
+
+def test_from_the_sites_own_address(monkeypatch, tmp_path, wheel):
+    told = Machine(monkeypatch, tmp_path, platform="darwin").run(wheel, ADDRESS)
+    assert told == [["-q", f"{ADDRESS}notebooks/{wheel.name}"]]
+
+
+def test_from_where_the_reader_says(monkeypatch, tmp_path, wheel):
+    shutil.copy(wheel, tmp_path)  # which counts less
+    machine = Machine(monkeypatch, tmp_path, ["torch"])
+    monkeypatch.setenv("LAYERWISE_SITE", "/a/folder")
+    assert machine.run(wheel, ADDRESS) == [["-q", f"/a/folder/notebooks/{wheel.name}"]]
+
+
+def test_from_the_unpacked_archive(monkeypatch, tmp_path, wheel):
+    here = tmp_path / "executed" / "chapters"
+    here.mkdir(parents=True)
+    shutil.copy(wheel, tmp_path)
+    told = Machine(monkeypatch, here, ["torch"]).run(wheel, ADDRESS)
+    assert told == [["-q", str(tmp_path / wheel.name)]]
+
+
+@pytest.mark.parametrize(
+    ("modules", "platform", "gpu", "small"),
+    [([], "linux", False, True), ([], "linux", True, False), (["torch"], "linux", False, False),
+     ([], "win32", False, False)],
+)  # fmt: skip
+def test_a_small_torch(monkeypatch, tmp_path, wheel, modules, platform, gpu, small):
+    told = Machine(monkeypatch, tmp_path, modules, platform, gpu).run(wheel, ADDRESS)
+    assert told[:-1] == ([TORCH] if small else [])
+
+
+def test_without_any_place_one_sentence_says_what_to_do(monkeypatch, tmp_path, wheel):
+    with pytest.raises(SystemExit, match=rf"put {wheel.name}, from the site"):
+        Machine(monkeypatch, tmp_path).run(wheel)
+
+
+def test_where_pip_fails_one_sentence_says_so(monkeypatch, tmp_path, wheel):
+    with pytest.raises(SystemExit, match="layerwise is still missing"):
+        Machine(monkeypatch, tmp_path).run(wheel, ADDRESS, pip_works=False)
+
+
+# The whole way, with real pip, in an environment where nothing but a kernel is.
+
+
+def python_with_torch(version: str) -> str:
+    """Find a Python that can be had a small torch for; skip, loudly, where there is none."""
+    if not os.environ.get("CI"):
+        pytest.skip("NO NOTEBOOK IS INSTALLED AND RUN: it takes minutes; set CI=1 to have it")
+    names = [f"python{version}", f"{Path.home()}/.pyenv/shims/python{version}"]
+    homes = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    for name in [*names, *map(str, homes)]:
+        program = shutil.which(name)
+        if program and subprocess.run([program, "-c", ""], capture_output=True).returncode == 0:
+            break
+    else:
+        pytest.skip(f"NO NOTEBOOK IS TESTED ON PYTHON {version}, which is not on this machine")
+    wheels = Path(os.environ.get("PIP_FIND_LINKS", "."))
+    tag = f"cp{version.replace('.', '')}"
+    if not list(wheels.glob(f"torch-*-{tag}-{tag}-*.whl")) and find_cpu_index() is None:
+        pytest.skip(f"NO NOTEBOOK IS TESTED ON PYTHON {version}: torch would be gigabytes here")
+    return program
+
+
+class Learner:
+    """A folder, an environment of its own with a kernel, and notebooks run in it."""
+
+    def __init__(self, folder: Path, program: str):
+        self.folder = folder
+        self.python = python_of(folder / "environment")
+        subprocess.run([program, "-m", "venv", folder / "environment"], check=True)
+        self.pip("install", "--quiet", "ipykernel")
+        kernel = folder / "jupyter" / "kernels" / "empty" / "kernel.json"
+        kernel.parent.mkdir(parents=True)
+        argv = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        kernel.write_text(
+            json.dumps({"argv": argv, "display_name": "empty", "language": "python"}), "utf-8"
+        )
+
+    def pip(self, *arguments: str) -> None:
+        subprocess.run([self.python, "-m", "pip", *arguments], check=True)
+
+    def run(self, notebook: Path, **settings: str) -> list:
+        """Run a notebook where it lies; return its cells of code."""
+        environment = os.environ | {"JUPYTER_PATH": str(self.folder / "jupyter")} | settings
+        for name in ("PYTHONPATH", "OMP_NUM_THREADS"):
+            environment.pop(name, None)
+        command = [sys.executable, "-m", "nbconvert", "--to=notebook", "--execute"]
+        command += ["--ExecutePreprocessor.kernel_name=empty", "--output=done", str(notebook)]
+        ran = subprocess.run(
+            command, env=environment, cwd=notebook.parent, capture_output=True, text=True
+        )
+        assert ran.returncode == 0, ran.stderr[-3000:]
+        cells = nbformat.read(notebook.parent / "done.ipynb", as_version=4).cells
+        return [cell for cell in cells if cell.cell_type == "code"]
+
+
+NO_NETWORK = {
+    name: "http://127.0.0.1:9"
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY")
+} | {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_a_downloaded_notebook_runs_from_nothing(tmp_path, version):
+    learner = Learner(tmp_path, python_with_torch(version))
+    host = tmp_path / "host"
+    shutil.copytree(SITE, host / "course" / "book")
+    (empty := tmp_path / "empty").mkdir()
+    shutil.copy(SITE / "notebooks" / "chapters" / "tokens.ipynb", empty)
+    with served(host) as url:
+        cells = learner.run(empty / "tokens.ipynb", LAYERWISE_SITE=f"{url}course/book")
+    assert any("✓" in output.get("text", "") for cell in cells for output in cell.outputs)
+
+    # Once the libraries are there, the archive needs no network.
+    learner.pip("uninstall", "--quiet", "--yes", "layerwise")
+    archive_site(SITE, tmp_path / "book.zip")
+    zipfile.ZipFile(tmp_path / "book.zip").extractall(tmp_path)
+    notebook = tmp_path / "layer-by-layer" / "notebooks" / "chapters" / "tokens.ipynb"
+    cells = learner.run(notebook, LAYERWISE_SITE="", **NO_NETWORK)
+    assert "pip" in str(cells[0].source)
+    place = subprocess.run(
+        [learner.python, "-c", "import layerwise; print(layerwise.__file__)"],
+        capture_output=True, text=True, cwd=tmp_path,
+    ).stdout  # fmt: skip
+    assert place.startswith(str(tmp_path / "environment"))

@@ -1,0 +1,84 @@
+"""Lay out ``_build/lab``: the chapters' notebooks, to change at will, and the pages they name.
+
+It is laid out as the site is, so that the notebooks' links hold. What a learner has changed
+is theirs: a newer notebook is put beside it.
+"""
+
+import argparse
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.desk import ROOT, BuildError, run_command, say, sha256_of_file, to_json
+
+LAB = ROOT / "_build" / "lab"
+
+
+def lay_out(site: Path, lab: Path, say: Callable[[str], None]) -> None:
+    """Copy what a learner opens out of a built site.
+
+    Raises
+    ------
+    BuildError
+        If there is no built site.
+    """
+    if not (site / "notebooks").is_dir():
+        raise BuildError(f"no notebooks in {site}: build the book, python3 -m nox -s book")
+    # Pages without the explorers: Jupyter shows them without their scripts.
+    leave_out = shutil.ignore_patterns("notebooks", "explorer", "*.json")
+    shutil.copytree(site, lab, ignore=leave_out, dirs_exist_ok=True)
+    record = lab / ".given.json"
+    given = json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    for notebook in sorted((site / "notebooks").rglob("*.ipynb")):
+        name = notebook.relative_to(site).as_posix()
+        if name.startswith("notebooks/executed/"):
+            continue
+        new = sha256_of_file(notebook)
+        give(notebook, lab / name, new, given.get(name), say)
+        given[name] = new
+    record.write_text(to_json(given), "utf-8")
+
+
+def give(
+    notebook: Path, copy: Path, new: str, before: str | None, say: Callable[[str], None]
+) -> None:
+    """Copy a notebook, or put it beside the copy if that was changed.
+
+    Parameters
+    ----------
+    notebook, copy : Path
+    new, before : str
+        The digests of the notebook, and of the one that was given before.
+    say : callable
+    """
+    if copy.is_file() and sha256_of_file(copy) not in (new, before):
+        if new == before:
+            return
+        copy, changed = copy.with_name(f"{copy.stem}-{new[:8]}.ipynb"), copy
+        say(f"you have changed {changed.name}: it stays, and the newer one is {copy.name}")
+        if copy.exists():
+            return
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    draft = copy.with_name(f".{copy.name}.draft")
+    shutil.copyfile(notebook, draft)
+    os.replace(draft, copy)
+
+
+def main() -> int:
+    """Lay out ``_build/lab`` from ``_build/html``."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--site", type=Path, default=ROOT / "_build" / "html")
+    parser.add_argument("--to", type=Path, default=LAB)
+    options = parser.parse_args()
+
+    def act() -> int:
+        lay_out(options.site, options.to, say)
+        return 0
+
+    return run_command(act)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

