@@ -160,7 +160,7 @@ def mutants(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, on a quiet machine, into _build/bench.json; arguments name benchmarks."""
     python(session, "-m", "tools.book.build")  # two of them measure the site
-    names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("*.py"))
+    names = session.posargs or sorted(path.stem for path in Path("benchmarks").glob("[!_]*.py"))
     for name in names:
         python(session, "-m", f"benchmarks.{name}", "--out", str(BENCHMARKS))
 

@@ -12,14 +12,24 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
+
+from _ext.tables import table, text
 
 # The libraries that outputs depend on most; executions.json has all.
 SHOWN_LIBRARIES = (
     "torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn", "matplotlib",
     "seaborn", "ipykernel", "jupyter-book", "myst-nb", "jupyter-cache",
 )  # fmt: skip
+
+
+def read_record(config: Config) -> dict | None:
+    """Read what the build hands over; None where Sphinx was started in another way."""
+    if not config.executions_record:
+        return None
+    return json.loads(Path(config.executions_record).read_text("utf-8"))
 
 
 class Executions(SphinxDirective):
@@ -30,10 +40,10 @@ class Executions(SphinxDirective):
         self.env.metadata[self.env.docname]["executions"] = "shown"
         # Dates and seconds would make every build's search index another one.
         self.env.metadata[self.env.docname]["nosearch"] = "true"
-        if not self.config.executions_record:
-            text = "This copy was not built by nox -s book: nothing is known of its executions."
-            return [nodes.paragraph("", text)]
-        record = json.loads(Path(self.config.executions_record).read_text("utf-8"))
+        record = read_record(self.config)
+        if record is None:
+            what = "This copy was not built by nox -s book: nothing is known of its executions."
+            return [nodes.paragraph("", what)]
         self.env.note_dependency(self.config.executions_record)
         return [self.basis_table(record), self.chapters_table(record)]
 
@@ -87,32 +97,9 @@ class Executions(SphinxDirective):
         return reference
 
 
-def text(value: str) -> nodes.Node:
-    """Return a value as text."""
-    return nodes.inline("", value)
-
-
 def literal(value: str) -> nodes.Node:
     """Return a value as it stands in a file."""
     return nodes.literal(value, value)
-
-
-def table(headings: list[str], rows: list[list[nodes.Node]]) -> nodes.table:
-    """Put rows into a table."""
-    group = nodes.tgroup(cols=len(headings))
-    group += [nodes.colspec(colwidth=1) for _ in headings]
-    head, body = nodes.thead(), nodes.tbody()
-    head += table_row([text(heading) for heading in headings])
-    body += [table_row(row) for row in rows]
-    group += [head, body]
-    return nodes.table("", group)
-
-
-def table_row(cells: list[nodes.Node]) -> nodes.row:
-    """Put cells into a row."""
-    row = nodes.row()
-    row += [nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells]
-    return row
 
 
 def outdated(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
@@ -120,10 +107,8 @@ def outdated(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
 
     The source of a chapter may be as it was, and its outputs others: made again, or unpacked.
     """
-    digests = {}
-    if app.config.executions_record:
-        record = json.loads(Path(app.config.executions_record).read_text("utf-8"))
-        digests = {chapter["name"]: chapter["sha256"] for chapter in record["chapters"]}
+    record = read_record(app.config) or {"chapters": []}
+    digests = {chapter["name"]: chapter["sha256"] for chapter in record["chapters"]}
     before = getattr(env, "execution_digests", {})
     env.execution_digests = digests  # type: ignore[attr-defined]  # kept with the environment
     others = {name for name, digest in digests.items() if before.get(name) != digest}

@@ -19,7 +19,7 @@ UNUSED = [
     "design-tabs.js", "sphinx-thebe.*", "togglebutton.*", "copybutton*", "clipboard.min.js",
     "exercise.css", "*.png.map", "basic.css", "pygments.css", "*.svg.map", "check-solid.svg",
     "sphinx_highlight.js", "_sphinx_javascript_frameworks_compat.js", "sbt-webpack-macros.html",
-    "webpack-macros.html", "file.png", "minus.png", "plus.png", "sphinx_highlight.js",
+    "webpack-macros.html", "file.png", "minus.png", "plus.png",
 ]  # fmt: skip
 
 
@@ -79,6 +79,12 @@ def book_contents(context: dict) -> str:
         contents,
         count=1,
     )
+
+
+def names_in_order(app: Sphinx) -> list[str]:
+    """Return the names of all pages, in the order of the book."""
+    first = app.config.root_doc
+    return [first, *app.env.toctree_includes.get(first, [])]
 
 
 def short_digest(file: Path) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from _ext.pages import names_in_order
 from layerwise.texts.poems import load_poems
 
 # What Sphinx's own search is made of: our pages ask for none of it.
@@ -74,7 +75,7 @@ def poem_places() -> list[dict]:
     return [
         {
             "at": f"poems.html#poem-{poem.number}-line-{number}",
-            "title": (poem.title or poem.first_line).rstrip(",;:"),
+            "title": poem.title.rstrip(",;:"),
             "text": line,
             "verse": number,
         }
@@ -98,9 +99,8 @@ def write_places(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     folder = Path(app.outdir)
-    order = [app.config.root_doc, *app.env.toctree_includes.get(app.config.root_doc, [])]
     kept = app.layerwise_places  # type: ignore[attr-defined]
-    pages = [kept[name] for name in order if name in kept]
+    pages = [kept[name] for name in names_in_order(app) if name in kept]
     for page in pages:
         if page["places"] and page["places"][0]["at"] == "poems.html":
             page["places"] += poem_places()

@@ -22,8 +22,7 @@ class Poems(SphinxDirective):
         """Return an introduction, a list by year, and one section for each theme."""
         poems = load_poems()
         poems["name"] = [f"poem-{number}" for number in poems["number"]]
-        poems["shown"] = poems["title"].where(poems["title"] != "", poems["first_line"])
-        poems["shown"] = poems["shown"].map(as_in_print)
+        poems["shown"] = poems["title"].map(as_in_print)
         by_theme = poems.sort_values(["theme", "number"], kind="stable")
         by_year = poems.sort_values(["year", "number"], kind="stable")
         turns = {**neighbours(by_theme, "theme")}
@@ -37,7 +36,7 @@ class Poems(SphinxDirective):
 
 
 def as_in_print(line: str) -> str:
-    """Return a title or first line without the comma it may end in, with curved apostrophes."""
+    """Return a title without the comma it may end in, with curved apostrophes."""
     return line.rstrip(",;:").replace("'", "’")
 
 

@@ -5,12 +5,11 @@ download and the services that open it.
 """
 
 import html
-import json
-from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from _ext.executions import read_record
 from _ext.minutes import count
 from _ext.notebooks import is_notebook, launch_links
 
@@ -24,10 +23,8 @@ def running_time(seconds: float) -> str:
 
 def seconds_to_run(app: Sphinx, pagename: str) -> float | None:
     """Look up how long a chapter's execution took."""
-    if not app.config.executions_record:
-        return None
-    record = json.loads(Path(app.config.executions_record).read_text("utf-8"))
-    return next((c["seconds"] for c in record["chapters"] if c["name"] == pagename), None)
+    chapters = (read_record(app.config) or {"chapters": []})["chapters"]
+    return next((c["seconds"] for c in chapters if c["name"] == pagename), None)
 
 
 def reading_line(app: Sphinx, pagename: str, context: dict, doctree: nodes.document) -> str:

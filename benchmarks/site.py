@@ -20,11 +20,11 @@ from urllib.parse import urlparse
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.measurements import merge_into
+from benchmarks._results import merge_into
+from tools.desk import ROOT
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 from tools.site.serve import served
 
-ROOT = Path(__file__).resolve().parents[1]
 SECTION = "site"
 TELEPHONE = {"viewport": {"width": 412, "height": 823}, "device_scale_factor": 1.75}
 NETWORK = {

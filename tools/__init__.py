@@ -3,7 +3,7 @@
 import sys
 
 # jsonschema would use it to check one format, IRIs, that no notebook has, and it compiles
-# grammars for two seconds whenever it is imported: longer than writing the pages takes.
+# grammars whenever it is imported, which every build would wait for.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 if sys.argv[0] == "-m":  # a tool is started: importing it takes seconds, and may be stopped

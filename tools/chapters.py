@@ -98,7 +98,6 @@ class Book(NamedTuple):
     """The book as its settings describe it."""
 
     root: Path
-    sphinx_settings: dict
     chapters: list[Chapter]
     unreadable: list[Failure]
 
@@ -129,7 +128,7 @@ def read_book(root: Path) -> Book:
         else:
             if chapter is not None:
                 chapters.append(chapter)
-    return Book(root, settings, chapters, unreadable)
+    return Book(root, chapters, unreadable)
 
 
 def read_contents(root: Path) -> list[str]:

@@ -32,9 +32,8 @@ def say(line: str) -> None:
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which executions are meant."""
-    encoder = os.environ.get("LAYERWISE_ENCODER") or os.environ.get("LAYERWISE_CHECKPOINT")
     parser.add_argument(
-        "--encoder", "--model", default=encoder or None, metavar="NAME|FOLDER",
+        "--encoder", default=os.environ.get("LAYERWISE_ENCODER") or None, metavar="NAME|FOLDER",
         help="the model that reads: a name on the Hugging Face hub, or a folder",
     )  # fmt: skip
     parser.add_argument(
@@ -201,11 +200,3 @@ def sha256_of_file(path: Path) -> str:
 def to_json(value) -> str:
     """Return JSON text that is the same for the same value."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is never seen half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, "utf-8")
-    os.replace(draft, path)

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import threading
 import tomllib
-import urllib.parse
 import urllib.request
 import venv
 from collections.abc import Callable
@@ -128,16 +127,13 @@ def run_pip(environment: Path, *arguments) -> None:
         )
 
 
-def find_cpu_index(index: str | None = None) -> str | None:
+def find_cpu_index() -> str | None:
     """Return the index to take torch from, or None for pip's own.
 
-    Parameters
-    ----------
-    index : str, optional
-        Left out, the environment variable ``TORCH_CPU_INDEX``, or PyTorch's own; an empty one
-        says that the ordinary build is wanted.
+    It is the environment variable ``TORCH_CPU_INDEX``, or PyTorch's own; an empty one says
+    that the ordinary build is wanted.
     """
-    index = os.environ.get("TORCH_CPU_INDEX", CPU_INDEX) if index is None else index
+    index = os.environ.get("TORCH_CPU_INDEX", CPU_INDEX)
     if not index or sys.platform != "linux" or has_nvidia_driver():
         return None
     return index if read_index(index) is not None else None

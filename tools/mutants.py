@@ -29,10 +29,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.desk import run_command
+from tools.desk import ROOT, run_command
 from tools.mutants_by_hand import BY_HAND, EQUIVALENT, TASTE
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "layerwise"
 TESTS = ROOT / "tests" / "unit"
 NUMBER = 150  # how many faults are made from the syntax tree

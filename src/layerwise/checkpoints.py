@@ -107,16 +107,14 @@ def find_checkpoint(name: str | Path | None = None) -> Checkpoint:
     ----------
     name : str or Path, optional
         A name in ``CHECKPOINTS``, a folder, or a name on the hub. Left out, it is the value of
-        the environment variable ``LAYERWISE_ENCODER`` or, its older name,
-        ``LAYERWISE_CHECKPOINT``; or else ``DEFAULT_CHECKPOINT``.
+        the environment variable ``LAYERWISE_ENCODER``, or else ``DEFAULT_CHECKPOINT``.
 
     Raises
     ------
     ValueError
         If the name is none of these.
     """
-    name = name or os.environ.get("LAYERWISE_ENCODER") or os.environ.get("LAYERWISE_CHECKPOINT")
-    name = str(name or DEFAULT_CHECKPOINT)
+    name = str(name or os.environ.get("LAYERWISE_ENCODER") or DEFAULT_CHECKPOINT)
     if name in CHECKPOINTS:
         return CHECKPOINTS[name]
     folder = Path(name).expanduser()

@@ -1,6 +1,6 @@
 """Embed texts in every layer at once: what you keep after the book.
 
-Chapter: *Large Language Models: An Introduction*, "Examining context".
+Chapter: ``chapters/context.md``, "Which layer, which token?".
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Say whether one way of making vectors serves a task better than another, or than chance.
 
-Chapter: *Large Language Models: An Introduction*, "Which layer, which token?".
+Chapter: ``chapters/context.md``, "Which layer, which token?".
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from layerwise.similarity import cosine
+
+N_DRAWS = 2000  # of a bootstrap interval
 
 
 def check_labels(labels, n_texts: int) -> np.ndarray:
@@ -62,7 +64,7 @@ def shuffled_agreement(
     return np.array([neighbour_agreement(neighbours, labels) for labels in dealt])
 
 
-def bootstrap_interval(gains, n_draws: int = 2000) -> tuple[float, float]:
+def bootstrap_interval(gains, n_draws: int = N_DRAWS) -> tuple[float, float]:
     """Return the 95% bootstrap interval of a mean: draw anew, with replacement, many times.
 
     Source: Efron & Tibshirani (1993), *An Introduction to the Bootstrap*, chapter 13.

@@ -1,6 +1,6 @@
 """Load an encoder: one of the book's own, or any other, by name or from a folder.
 
-Chapter: *Large Language Models: An Introduction*, "Where models come from".
+Chapter: ``chapters/tokens.md``, "Where models come from".
 """
 
 import inspect
@@ -25,19 +25,12 @@ from transformers import (
 )
 
 from layerwise.checkpoints import (
-    CHECKPOINTS,
-    DEFAULT_CHECKPOINT,
     Checkpoint,
     fetch_checkpoint,
     find_checkpoint,
     missing_parts,
     verify,
 )
-
-__all__ = [
-    "CHECKPOINTS", "DEFAULT_CHECKPOINT", "Encoder", "context_window", "fetch_checkpoint",
-    "find_checkpoint", "load_encoder", "pick_device",
-]  # fmt: skip
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

@@ -1,6 +1,6 @@
 """From one vector a token to one vector a text, and from many layers to one.
 
-Chapter: *Large Language Models: An Introduction*, "Which layer, which token?".
+Chapter: ``chapters/context.md``, "Which layer, which token?".
 """
 
 import torch

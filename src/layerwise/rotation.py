@@ -1,6 +1,6 @@
 """Ask how much of the drift is one rotation, the same for all texts.
 
-Chapter: *Large Language Models: An Introduction*, "One rotation for all".
+Chapter: ``chapters/context.md``, "One rotation for all".
 """
 
 from collections.abc import Sequence

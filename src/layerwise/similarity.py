@@ -3,7 +3,7 @@
 Inside, numbers are float64. What has no direction has no cosine: a vector of zeros, a nan, or
 what rounding leaves where all texts are the same.
 
-Chapter: *Large Language Models: An Introduction*, "Examining context".
+Chapter: ``chapters/context.md``, "Drift from the static layer".
 """
 
 from collections.abc import Sequence
@@ -334,6 +334,15 @@ def nearest(vectors) -> np.ndarray:
     unit = directions(vectors)
     if unit.ndim != 2 or len(unit) < 2:
         raise ValueError(f"neighbours need two vectors or more, in rows; got {unit.shape}")
-    similarities = unit @ unit.T  # cosines, (n_texts, n_texts)
-    np.fill_diagonal(similarities, -np.inf)
-    return np.argsort(-similarities, axis=1, kind="stable")[:, :-1]
+    return order_others(unit @ unit.T)
+
+
+def order_others(similarities: np.ndarray) -> np.ndarray:
+    """Order, for each text, all the others from the most to the least similar.
+
+    ``similarities`` has shape (n_texts, n_texts), the result (n_texts, n_texts - 1); equal ones
+    stay in the order of the texts.
+    """
+    away = -similarities
+    np.fill_diagonal(away, np.inf)  # itself comes last, and is left out
+    return np.argsort(away, axis=1, kind="stable")[:, :-1]

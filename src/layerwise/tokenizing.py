@@ -1,6 +1,6 @@
 """From what a caller passes to input IDs: texts, or a sentence that says what is wrong.
 
-Chapter: *Large Language Models: An Introduction*, "Input IDs".
+Chapter: ``chapters/tokens.md``, "Input IDs".
 """
 
 import math

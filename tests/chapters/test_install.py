@@ -126,7 +126,7 @@ def test_with_a_driver_or_where_the_index_does_not_answer_torch_is_the_ordinary_
     assert "ordinary" in installed_build(clone / ".venv")
     monkeypatch.undo()
     monkeypatch.setattr(install, "has_nvidia_driver", lambda: True)
-    assert install.find_cpu_index("http://127.0.0.1/cpu") is None
+    assert install.find_cpu_index() is None
 
 
 def test_an_index_without_the_build_that_is_needed_is_no_hindrance(clone, indexes):

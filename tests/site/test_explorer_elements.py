@@ -283,9 +283,10 @@ def test_a_tab_in_the_background_finishes(attention, encoder, explorer_site):
 
 
 def test_a_model_too_large_for_a_page_leaves_the_lines(
-    tmp_path, context, explorer_site, explorer_poems
+    tmp_path, context, explorer_site, explorer_poems, monkeypatch
 ):
-    manifest = build(tmp_path, poems=explorer_poems, limit=1000)
+    monkeypatch.setattr("tools.explorers.make.MAX_WEIGHTS_BYTES", 1000)
+    manifest = build(tmp_path, poems=explorer_poems)
     assert manifest["weights"] is None
     assert not (tmp_path / "weights.bin").exists()
     (explorer_site.root / "small").mkdir(exist_ok=True)

@@ -39,7 +39,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture(autouse=True)
 def no_choice_from_outside(monkeypatch):
-    for name in ("LAYERWISE_ENCODER", "LAYERWISE_CHECKPOINT", "LAYERWISE_DEVICE"):
+    for name in ("LAYERWISE_ENCODER", "LAYERWISE_DEVICE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -86,13 +86,12 @@ def test_each_file_of_the_default_that_decides_is_pinned():
 
 def test_the_checkpoint_can_be_chosen_from_outside(monkeypatch):
     assert find_checkpoint().name == DEFAULT_CHECKPOINT
-    monkeypatch.setenv("LAYERWISE_CHECKPOINT", BERT)
+    monkeypatch.setenv("LAYERWISE_ENCODER", BERT)
     assert find_checkpoint().name == BERT
     monkeypatch.setenv("LAYERWISE_ENCODER", "some/other")
     assert find_checkpoint().name == "some/other"
     assert find_checkpoint(DEFAULT_CHECKPOINT).name == DEFAULT_CHECKPOINT
     monkeypatch.setenv("LAYERWISE_ENCODER", "")
-    monkeypatch.setenv("LAYERWISE_CHECKPOINT", "")
     assert find_checkpoint().name == DEFAULT_CHECKPOINT
 
 

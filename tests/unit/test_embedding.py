@@ -26,8 +26,9 @@ from transformers import (
 
 from layerwise import batching, embedding
 from layerwise.batching import batches_by_length, pad
+from layerwise.checkpoints import DEFAULT_CHECKPOINT
 from layerwise.embedding import embed_layers, padding_counts
-from layerwise.models import DEFAULT_CHECKPOINT, Encoder, load_encoder
+from layerwise.models import Encoder, load_encoder
 from layerwise.pooling import POOLINGS
 from layerwise.similarity import cosine, layer_to_layer, static_to_layer
 from layerwise.tokenizing import tokenize

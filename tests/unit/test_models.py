@@ -16,9 +16,9 @@ import pytest
 import torch
 
 import layerwise
+from layerwise.checkpoints import DEFAULT_CHECKPOINT
 from layerwise.embedding import embed_layers
 from layerwise.models import (
-    DEFAULT_CHECKPOINT,
     Encoder,
     context_window,
     load_encoder,
@@ -37,7 +37,7 @@ for module in MODULES:  # now, or what they import would open its own files with
 
 @pytest.fixture(autouse=True)
 def no_choice_from_outside(monkeypatch):
-    for name in ("LAYERWISE_ENCODER", "LAYERWISE_CHECKPOINT", "LAYERWISE_DEVICE"):
+    for name in ("LAYERWISE_ENCODER", "LAYERWISE_DEVICE"):
         monkeypatch.delenv(name, raising=False)
 
 

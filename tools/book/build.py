@@ -25,7 +25,7 @@ from tools.executions.devices import available_cores, find_device, resolve_devic
 from tools.executions.environment import Workplace, check_installed, read_pins
 from tools.executions.fingerprint import Basis, Fingerprint, fingerprint_of, read_basis
 from tools.executions.kernels import Task, execute_chapters
-from tools.executions.models import fetch_models, roles_of, what_executions_are_on
+from tools.executions.models import fetch_models, roles_of
 from tools.executions.store import Execution, Store
 
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
@@ -55,7 +55,7 @@ def build(root: Path, asked: dict[str, str | None], device: str | None) -> int:
         basis = read_basis(root, asked, resolve_device(device))
         store = Store(root)
         fingerprints = {c.name: fingerprint_of(c, basis) for c in book.chapters}
-        say(f"{what_executions_are_on(basis)}: {len(book.chapters)} chapters")
+        say(f"{basis.described}: {len(book.chapters)} chapters")
         failures = book.unreadable + execute_missing(book, basis, store, fingerprints)
         if failures:
             return report_failures(failures)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.book.notebooks import write_executed_notebooks
 from tools.chapters import Book
-from tools.desk import ROOT, BuildError, say, sha256_of_file, sha256_of_text, to_json
+from tools.desk import ROOT, BuildError, sha256_of_file, sha256_of_text, to_json
 from tools.executions.fingerprint import Basis
 from tools.executions.store import Execution, lay_out_for_sphinx
 from tools.explorers.publish import add_in_page_model
@@ -46,7 +46,7 @@ def write_pages(book: Book, basis: Basis, executions: dict[str, Execution]) -> i
     if status == 0:
         # Sphinx's note to its next build, which begins in an empty folder; it holds paths.
         (workshop / "html" / ".buildinfo").unlink(missing_ok=True)
-        add_in_page_model(book.root, basis, workshop / "html", say)
+        add_in_page_model(book.root, basis, workshop / "html")
         for name in PUBLISHED:
             put_in_place(workshop / name, build_folder / name)
         finished.write_text(state, "utf-8")

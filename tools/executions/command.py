@@ -26,7 +26,6 @@ from tools.desk import (
 )
 from tools.executions.devices import resolve_device
 from tools.executions.fingerprint import Basis, Fingerprint, fingerprint_of, read_basis
-from tools.executions.models import what_executions_are_on
 from tools.executions.pack import pack, unpack
 from tools.executions.store import Execution, Store, basis_of
 
@@ -88,7 +87,7 @@ def state_of(chapter: Chapter, basis: Basis, store: Store) -> State:
 def status(book: Book, basis: Basis, _) -> int:
     """Show, for each chapter, whether its execution is fresh, stale or missing."""
     store = Store(book.root)
-    say(what_executions_are_on(basis))
+    say(basis.described)
     for failure in book.unreadable:
         say(f"{failure.chapter:<28} unreadable  {failure.what}")
     for chapter in book.chapters:

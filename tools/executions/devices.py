@@ -2,13 +2,13 @@
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from tools.desk import BuildError
+from tools.install import has_nvidia_driver
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ASK_TORCH = {
@@ -42,11 +42,7 @@ def may_have_accelerator() -> bool:
     """Tell whether torch might find a GPU here, without asking torch."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
-    signs = ["/dev/nvidia0", "/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"]
-    return (
-        any(Path(sign).exists() for sign in [*signs, "/dev/kfd"])
-        or shutil.which("nvidia-smi") is not None
-    )
+    return has_nvidia_driver() or Path("/dev/kfd").exists()  # the other is AMD's
 
 
 def ask_torch(device: str) -> str:

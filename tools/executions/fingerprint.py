@@ -99,6 +99,15 @@ class Basis(NamedTuple):
         """The type of device: cpu, cuda or mps."""
         return self.common["device"]["type"]
 
+    @property
+    def described(self) -> str:
+        """On what models and device chapters are executed, in words."""
+        names = [
+            model.name + ("" if model.known else " (not on the book's list: unverified)")
+            for model in self.models.values()
+        ]
+        return f"{', '.join(names)} on {self.device}"
+
 
 def read_basis(root: Path, asked: Mapping[str, str | None], device: str) -> Basis:
     """Read what executions rest on; needs neither the device nor torch, nor the models.

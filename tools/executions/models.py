@@ -77,15 +77,6 @@ def find_model(module: SimpleNamespace, role: str, asked_for: str) -> Model:
     return Model(asked_for, checkpoint.name, known, folder is not None, part)
 
 
-def what_executions_are_on(basis) -> str:
-    """Say on what models and device chapters are executed."""
-    names = [
-        model.name + ("" if model.known else " (not on the book's list: unverified)")
-        for model in basis.models.values()
-    ]
-    return f"{', '.join(names)} on {basis.device}"
-
-
 def roles_of(named: tuple[str, ...] | None, models: dict[str, Model]) -> list[str]:
     """Return the roles that a header names, or all where it does not say.
 

@@ -21,7 +21,6 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 TEMPORARY = re.compile(rf"{re.escape(tempfile.gettempdir())}/(tmp|ipykernel_)\w+")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
-COLORS = re.compile(r"\x1b\[[0-9;]*m")
 MAY_RAISE = "raises-exception"
 
 

@@ -77,19 +77,14 @@ def make_drift(poems: pd.DataFrame, encoder) -> dict:
 
 def describe_poem(poem, encoder) -> dict:
     """Describe one poem: its text, its tokens and where they stand, how far each moves."""
-    input_ids, hidden, _ = run(poem.text, encoder)
-    pieces = encoder.tokenizer(
-        poem.text, padding=False, truncation=True,
-        max_length=encoder.model.config.max_position_embeddings,
-        return_offsets_mapping=True,
-    )  # fmt: skip
+    input_ids, offsets, hidden, _ = run(poem.text, encoder)
     return {
         "first_line": poem.first_line,
         "title": poem.title if isinstance(poem.title, str) else "",
         "theme": poem.theme,
         "year": int(poem.year),
         "text": poem.text,
-        "offsets": [x for span in pieces["offset_mapping"] for x in span],
+        "offsets": [x for span in offsets for x in span],
         "tokens": encoder.tokenizer.convert_ids_to_tokens(input_ids),
         "moved": packed(1 - cosine(hidden[1:], hidden[:-1]), "uint8"),
     }

@@ -1,6 +1,7 @@
 """Run lines through the model, and pack what a page needs to show of them."""
 
 import base64
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,45 +16,48 @@ LINES = [
     "The soul selects her own society,",
     "There's a certain slant of light,",
 ]
-# The error is measured on these and on the first line of every poem there is.
-LINES_TO_MEASURE = [
-    *LINES,
-    "A narrow fellow in the grass",
-    "I taste a liquor never brewed,",
-    "Success is counted sweetest",
-    "Much madness is divinest sense",
-    "The heart asks pleasure first,",
-    "A wounded deer leaps highest,",
-    "The bustle in a house",
-]
 
 
-def run(line: str, encoder) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Run one line through the encoder.
+class Run(NamedTuple):
+    """What the encoder makes of one line.
 
-    Returns
-    -------
+    Attributes
+    ----------
     input_ids : list of int
+    offsets : list of list of int
+        Where each token begins and ends in the line, in characters.
     hidden_states : array of shape (n_layers + 1, n_tokens, n_dims)
     attentions : array of shape (n_layers, n_heads, n_tokens, n_tokens)
     """
+
+    input_ids: list[int]
+    offsets: list[list[int]]
+    hidden_states: np.ndarray
+    attentions: np.ndarray
+
+
+def run(line: str, encoder) -> Run:
+    """Run one line through the encoder."""
     window = encoder.model.config.max_position_embeddings
     batch = encoder.tokenizer(
-        line, padding=False, truncation=True, max_length=window, return_tensors="pt"
-    ).to(encoder.device)
+        line, padding=False, truncation=True, max_length=window, return_tensors="pt",
+        return_offsets_mapping=True,
+    ).to(encoder.device)  # fmt: skip
+    offsets = batch.pop("offset_mapping")[0].tolist()
     with torch.inference_mode():
         outputs = encoder.model(**batch, output_hidden_states=True, output_attentions=True)
-    return (
+    return Run(
         batch["input_ids"][0].tolist(),
+        offsets,
         torch.cat(outputs.hidden_states).float().cpu().numpy(),
         torch.cat(outputs.attentions).float().cpu().numpy(),
     )
 
 
-def packed(array: np.ndarray, dtype: str, low: float = 0.0, high: float = 1.0) -> str:
-    """Write numbers between low and high as unsigned integers, in base64."""
+def packed(array: np.ndarray, dtype: str, low: float = 0.0) -> str:
+    """Write numbers between low and 1 as unsigned integers, in base64."""
     limit = np.iinfo(dtype).max
-    scaled = np.rint((np.clip(array, low, high) - low) / (high - low) * limit)
+    scaled = np.rint((np.clip(array, low, 1) - low) / (1 - low) * limit)
     little_endian = np.dtype(dtype).newbyteorder("<")
     return base64.b64encode(scaled.astype(little_endian).tobytes()).decode("ascii")
 
@@ -64,7 +68,7 @@ def make_example(line: str, encoder) -> dict:
     ``attentions`` has shape (n_layers, n_heads, n_tokens, n_tokens), 65535 is 1; ``moved``,
     each token's 1 - cosine with itself in layer 0, (n_layers + 1, n_tokens), 255 is 1.
     """
-    input_ids, hidden_states, attentions = run(line, encoder)
+    input_ids, _, hidden_states, attentions = run(line, encoder)
     return {
         "text": line,
         "input_ids": input_ids,

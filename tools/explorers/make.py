@@ -24,11 +24,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from layerwise.models import find_checkpoint, load_encoder
+from layerwise.checkpoints import find_checkpoint
+from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
 from tools.desk import BuildError, run_command, say
 from tools.explorers.drift import make_drift
-from tools.explorers.examples import LINES, LINES_TO_MEASURE, make_example
+from tools.explorers.examples import LINES, make_example
 from tools.explorers.scripts import compile_kernel
 from tools.explorers.weights import (
     BITS,
@@ -51,37 +52,22 @@ def vocabulary(tokenizer) -> str:
     return "".join(piece + "\n" for piece, _ in pieces)
 
 
-class Folder:
-    """Where the assets go: each file is written whole or not at all."""
-
-    def __init__(self, path: Path) -> None:
-        """Make the folder if it is not there."""
-        self.path = path
-        self.path.mkdir(parents=True, exist_ok=True)
-
-    def write(self, name: str, data: bytes) -> dict:
-        """Write one file and describe it: its name, size and digest."""
-        partial = self.path / (name + ".partial")
-        partial.write_bytes(data)
-        partial.replace(self.path / name)
-        return {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-    def write_json(self, name: str, content: dict) -> dict:
-        """Write one JSON file and describe it."""
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return self.write(name, text.encode())
-
-    def remove(self, name: str) -> None:
-        """Remove a file that an earlier build left and this one does not make."""
-        (self.path / name).unlink(missing_ok=True)
+def write(folder: Path, name: str, content: bytes | dict) -> dict:
+    """Write a file whole or not at all, a dict as JSON; return its name, size and digest."""
+    if isinstance(content, dict):
+        content = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    partial = folder / (name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(folder / name)
+    return {"file": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit: int) -> None:
+def add_weights(manifest: dict, lines: list[str], encoder, out: Path) -> None:
     """Write the weights and the error they make, or why there are none."""
     parameters = parameters_of(encoder.model)
     size = weights_size(parameters)
-    if size > limit:
-        folder.remove("weights.bin")
+    if size > MAX_WEIGHTS_BYTES:
+        (out / "weights.bin").unlink(missing_ok=True)  # an earlier build may have left it
         manifest["weights"] = None
         manifest["weights_left_out"] = (
             f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in {BITS} bits a number, "
@@ -90,23 +76,18 @@ def add_weights(manifest: dict, lines: list[str], encoder, folder: Folder, limit
         return
     quantized = quantize_all(parameters)
     data, tensors = pack_weights(parameters, quantized)
-    manifest["weights"] = folder.write("weights.bin", data) | {"block": BLOCK, "bits": BITS}
+    manifest["weights"] = write(out, "weights.bin", data) | {"block": BLOCK, "bits": BITS}
     manifest["tensors"] = tensors
     manifest["error"] = measure_error(lines, encoder, quantized)
 
 
-def build(
-    out: Path,
-    model: str | None = None,
-    poems: pd.DataFrame | None = None,
-    limit: int = MAX_WEIGHTS_BYTES,
-) -> dict:
+def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None) -> dict:
     """Make all assets in a folder and return the manifest; poems: default, the book's."""
     checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
-    folder = Folder(out)
+    out.mkdir(parents=True, exist_ok=True)
     config, tokenizer = encoder.model.config, encoder.tokenizer
     poems = load_poems() if poems is None else poems
-    measured = list(dict.fromkeys(LINES_TO_MEASURE + poems["first_line"].tolist()))
+    measured = list(dict.fromkeys([*LINES, *poems["first_line"]]))
     manifest = {
         "format": FORMAT,
         "checkpoint": checkpoint.name,
@@ -120,8 +101,9 @@ def build(
             "layer_norm_eps": config.layer_norm_eps,
         },
         "kernel": compile_kernel(),
-        "vocab": folder.write("vocab.txt", vocabulary(tokenizer).encode()),
-        "examples": folder.write_json(
+        "vocab": write(out, "vocab.txt", vocabulary(tokenizer).encode()),
+        "examples": write(
+            out,
             "examples.json",
             {
                 "n_layers": config.num_hidden_layers,
@@ -129,10 +111,10 @@ def build(
                 "examples": [make_example(line, encoder) for line in LINES],
             },
         ),
-        "drift": folder.write_json("drift.json", make_drift(poems, encoder)),
+        "drift": write(out, "drift.json", make_drift(poems, encoder)),
     }
-    add_weights(manifest, measured, encoder, folder, limit)
-    folder.write_json("manifest.json", manifest)
+    add_weights(manifest, measured, encoder, out)
+    write(out, "manifest.json", manifest)
     return manifest
 
 

@@ -9,19 +9,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from tools.desk import ROOT, BuildError, sha256_of_text
+from tools.desk import ROOT, BuildError, say, sha256_of_text
 from tools.executions.fingerprint import Basis, fingerprint_of_code
 from tools.explorers.scripts import SOURCE, write_script_for_files
 
 ASSETS = Path("_static/explorer/assets")
 
 
-def add_in_page_model(
-    root: Path, basis: Basis, html: Path, report: Callable[[str], None]
-) -> None:
+def add_in_page_model(root: Path, basis: Basis, html: Path) -> None:
     """Add the explorers' assets to pages that have just been written.
 
     A book without explorers needs none. On a machine without torch or the model, where pages
@@ -38,12 +35,12 @@ def add_in_page_model(
     made = root / "_build" / "explorer" / assets_key(basis)
     if not made.is_dir():
         if importlib.util.find_spec("torch") is None:
-            report("torch is not installed: the pages are built without the in-page model")
+            say("torch is not installed: the pages are built without the in-page model")
             return
         if not basis.models["encoder"].here:
-            report("the model is not here: the pages are built without the in-page model")
+            say("the model is not here: the pages are built without the in-page model")
             return
-        report("making the in-page model")
+        say("making the in-page model")
         make_assets(basis, made)
     shutil.copytree(made, html / ASSETS, copy_function=link_or_copy)
     write_script_for_files((html / ASSETS).parent)

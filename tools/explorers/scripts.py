@@ -11,7 +11,9 @@ from pathlib import Path
 
 from wasmtime import wat2wasm
 
-SOURCE = Path(__file__).resolve().parents[2] / "_static" / "explorer"
+from tools.desk import ROOT
+
+SOURCE = ROOT / "_static" / "explorer"
 ASSETS = Path("assets")
 FROM_FILE = "from-file.js"  # beside the assets; _static/explorer/start.js asks for it
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.mjs)";\n', re.MULTILINE)

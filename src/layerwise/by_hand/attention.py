@@ -1,6 +1,6 @@
 """Attention, written out: scores, masks, heads, and a model's own attention rebuilt.
 
-Chapter: *Large Language Models: An Introduction*, "Attention". The equations are those of
+Chapter: ``chapters/transformer.md``, "Attention". The equations are those of
 Vaswani et al. (2017), "Attention Is All You Need", section 3.2.
 """
 

@@ -1,10 +1,10 @@
 """The encoder rebuilt from its own weights: a BERT in one sitting.
 
 Every function takes the weights from a ``transformers`` model and does the arithmetic itself.
-:func:`encode` returns the model's hidden states, in float32 to 1e-5 and in float64 to 1e-12.
+:func:`encode` returns the model's hidden states, but for rounding, in float32 and float64.
 Dropout is left out: in evaluation mode it does nothing.
 
-Chapter: *Large Language Models: An Introduction*, "Components of the Transformer".
+Chapter: ``chapters/transformer.md``, "The whole encoder".
 Source: Devlin et al. (2019), "BERT", section 3, and Vaswani et al. (2017), section 3.
 """
 

@@ -1,8 +1,6 @@
 """The model as pictures: the whole of it, its tokenizer, attention, heads, and pooling.
 
 Numbers are the model's, and the alt text of a picture is made from the same numbers.
-
-Chapter: *Large Language Models: An Introduction*.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,6 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from IPython.display import HTML
 
+from layerwise.display import number
 from layerwise.figures.drawing import arrow, bar, box, diagram, text
 
 # The parts of an encoder, in the order in which the chapters come to them.
@@ -304,10 +303,9 @@ def pooling_diagram(tokens: Sequence[str], vectors: np.ndarray, mask: Sequence[i
     for x, name, vector, border in columns:
         shapes.append(text(x + (width - 3) / 2, 20, name, size=11))
         for row, value in enumerate(vector):
-            number = f"{value:.1f}".replace("-", "−")
-            shapes.append(box(x, 28 + 26 * row, width - 3, 24, number, border))
+            shapes.append(box(x, 28 + 26 * row, width - 3, 24, number(value, 1), border))
     listed = "; ".join(
-        f"{name} {', '.join(f'{v:.1f}' for v in vector)}" for name, vector in pooled.items()
+        f"{name} {', '.join(number(x, 1) for x in vector)}" for name, vector in pooled.items()
     )
     alt = (
         f"{len(tokens)} tokens, each a column of {vectors.shape[1]} numbers; those that count "

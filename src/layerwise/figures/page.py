@@ -134,10 +134,10 @@ def label_tokens(axis: XAxis | YAxis, tokens: Sequence[str], places, room: float
         )  # fmt: skip
 
 
-def short(token: str, longest: int = 16) -> str:
-    """Return a token as it stands beside a figure."""
+def short(token: str) -> str:
+    """Return a token as it stands beside a figure: at most 16 characters."""
     token = drawn(token)
-    return token if len(token) <= longest else f"{token[:10]}…{token[-5:]}"
+    return token if len(token) <= 16 else f"{token[:10]}…{token[-5:]}"
 
 
 def label_width(token: str) -> float:
@@ -199,6 +199,13 @@ def _shade_through_image(image: re.Match) -> str:
     )
 
 
+def svg_with_alt(figure: Figure, name: str, alt: str) -> str:
+    """Return a figure as :func:`figure_to_svg` does, with alt text."""
+    label = html.escape(drawn(alt))
+    svg = figure_to_svg(figure, name)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
 def show(figure: Figure, alt: str, caption: str = "") -> HTML:
     """Turn a figure into an output with alt text; make it the last line of a cell.
 
@@ -222,12 +229,10 @@ def show(figure: Figure, alt: str, caption: str = "") -> HTML:
             legend.set_frame_on(False)
             plt.setp(legend.get_texts(), color=INK)
     name = "f" + hashlib.sha256((alt + caption).encode()).hexdigest()[:8]
-    svg = figure_to_svg(figure, name)
+    svg = svg_with_alt(figure, name, alt)
     plt.close(figure)
-    alt, caption = (html.escape(drawn(text)) for text in (alt, caption))
     width_px = figure.get_figwidth() * 96
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
-    caption = f"<figcaption>{caption}</figcaption>" if caption else ""
+    caption = f"<figcaption>{html.escape(drawn(caption))}</figcaption>" if caption else ""
     return HTML(
         f'<figure class="layerwise-figure" style="max-width: {width_px:.0f}px">\n'
         f"{svg}{caption}</figure>"

@@ -19,7 +19,7 @@ from layerwise.evaluation import (
     shuffled_agreement,
 )
 from layerwise.report.tokens import NO_SPACES
-from layerwise.similarity import nearest
+from layerwise.similarity import nearest, order_others
 
 N_SHUFFLES = 1000
 COUNTED = "counted words (TF-IDF)"
@@ -56,9 +56,7 @@ def word_count_neighbours(texts: Sequence[str]) -> np.ndarray:
     if not any(re.search(words, text) for text in texts):
         words = r"\S"  # emoji and marks alone
     weights = TfidfVectorizer(token_pattern=words).fit_transform(texts)  # of length one, sparse
-    similarities = (weights @ weights.T).toarray()
-    np.fill_diagonal(similarities, -np.inf)
-    return np.argsort(-similarities, axis=1, kind="stable")[:, :-1]
+    return order_others((weights @ weights.T).toarray())
 
 
 def label_agreement(

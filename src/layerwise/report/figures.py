@@ -7,11 +7,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from layerwise.figures.layers import COMPARISON_COLORS, compare_by_layer, violins_by_layer
-from layerwise.figures.page import INK, new_figure
+from layerwise.display import number
+from layerwise.figures.layers import compare_by_layer, violins_by_layer
+from layerwise.figures.page import COMPARISON_COLORS, INK, new_figure
 from layerwise.report.agreement import COUNTED, Agreement
 from layerwise.report.measure import Measured
-from layerwise.report.words import number, percent
+from layerwise.report.words import percent
 
 DOTS_PER_INCH = 200
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from layerwise.display import number
 from layerwise.evaluation import bootstrap_interval
 from layerwise.report.measure import Measured
-from layerwise.report.words import interval, number, p_value, percent
+from layerwise.report.words import interval, p_value, percent
 
 LEVEL = 0.05
 YES, IN_PART, NO, OPEN = "yes", "in part", "no", "cannot be said"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from layerwise.figures.page import figure_to_svg
+from layerwise.figures.page import svg_with_alt
 from layerwise.report.figures import Picture
 
 escape = html.escape
@@ -56,9 +56,8 @@ def _class(name: str) -> str:
 
 def picture_html(picture: Picture, folder: str) -> str:
     """Set a figure in the page's own colours, with links to its files."""
-    alt = escape(picture.alt)
-    svg = figure_to_svg(picture.figure, f"{folder}-{picture.name}".replace("/", "-"))
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
+    name = f"{folder}-{picture.name}".replace("/", "-")
+    svg = svg_with_alt(picture.figure, name, picture.alt)
     width = picture.figure.get_figwidth() * 96
     files = " · ".join(
         file_link(f"{folder}/{picture.name}.{x}", x.upper()) for x in ["svg", "png"]

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from layerwise.display import number
 from layerwise.models import Encoder, context_window
 from layerwise.report.measure import FEW_TEXTS, MOSTLY_UNKNOWN, Measured
 from layerwise.report.tokens import count_tokens, pieces_per_word
-from layerwise.report.words import count, number, percent
+from layerwise.report.words import count, percent
 from layerwise.texts.poems import load_poems
 
 FEW_OF_A_LABEL = 5

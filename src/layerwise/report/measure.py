@@ -32,7 +32,6 @@ class Measured(NamedTuple):
     ----------
     model : str
         Its name.
-    layer_embeddings : float32 array of shape (n_layers + 1, n_texts, n_dims)
     drift : DataFrame
         ``comparison``, ``layer``, ``title``, ``cosine``: texts with layer 0, and baselines.
     steps : DataFrame
@@ -48,7 +47,6 @@ class Measured(NamedTuple):
     """
 
     model: str
-    layer_embeddings: np.ndarray
     drift: pd.DataFrame
     steps: pd.DataFrame
     nearest: pd.DataFrame
@@ -96,7 +94,7 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
         "agreement": agreement.numbers if agreement else None,
     }  # fmt: skip
     neighbours = neighbour_table(layers[-1], nearest(layers[-1]), table)
-    return Measured(name, layers, drift, steps, neighbours, words, agreement, numbers)
+    return Measured(name, drift, steps, neighbours, words, agreement, numbers)
 
 
 def embed(table: pd.DataFrame, encoder: Encoder) -> np.ndarray:

@@ -11,11 +11,13 @@ import pandas as pd
 import torch
 
 from layerwise.checkpoints import digests, fetch_checkpoint, find_checkpoint, sha256_of_file
+from layerwise.display import number
+from layerwise.evaluation import N_DRAWS
 from layerwise.models import Encoder, context_window
 from layerwise.report.agreement import N_SHUFFLES
 from layerwise.report.findings import LEVEL
 from layerwise.report.measure import Measured
-from layerwise.report.words import count, interval, number, p_value, percent
+from layerwise.report.words import count, interval, p_value, percent
 
 LIBRARIES = ["layerwise", "torch", "transformers", "tokenizers", "numpy", "scipy",
              "scikit-learn", "pandas"]  # fmt: skip
@@ -91,7 +93,7 @@ def methods_paragraphs(facts: dict, models: Sequence[Measured]) -> list[str]:
         about_texts(facts["texts"]),
         *(about_model(model, facts["models"][model.model]) for model in models),
         about_measures(models[0]),
-        *(about_labels(model) for model in models if model.agreement),
+        *(about_labels(x.model, x.agreement.numbers) for x in models if x.agreement),
         about_software(facts),
     ]
 
@@ -145,18 +147,17 @@ def about_measures(measured: Measured) -> str:
         f"{last['random pair']}. Centred, the mean of all texts subtracted from each layer "
         f"(Timkey and van Schijndel 2021): {last['same text, centred']}, with other texts "
         f"{last['other text, centred']}. {rotated}all in layer {n_layers}, medians over texts. "
-        "Intervals are 95% percentile bootstrap intervals over texts (2,000 draws; Efron and "
-        f"Tibshirani 1993). The level of tests is {number(LEVEL)}, without correction for "
-        "their number."
+        f"Intervals are 95% percentile bootstrap intervals over texts ({N_DRAWS:,} draws; "
+        f"Efron and Tibshirani 1993). The level of tests is {number(LEVEL)}, without "
+        "correction for their number."
     )
 
 
-def about_labels(measured: Measured) -> str:
-    """Say how the agreement of labels was measured, and what came out."""
-    x = measured.agreement.numbers if measured.agreement else {}
+def about_labels(model: str, x: dict) -> str:
+    """Say how the agreement of labels was measured, and what came out, given its numbers."""
     static, counted = x["against_static"], x["against_counted_words"]
     return (
-        f"Labels ({measured.model}). For {x['n_texts']:,} texts with {x['n_labels']} labels, "
+        f"Labels ({model}). For {x['n_texts']:,} texts with {x['n_labels']} labels, "
         f"the nearest neighbour by cosine in the last layer has the same label in "
         f"{percent(x['agreement'])} of cases (95% interval "
         f"{interval(x['interval'], percent)}); with labels dealt out at random {N_SHUFFLES:,} "

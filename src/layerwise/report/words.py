@@ -2,11 +2,7 @@
 
 from collections.abc import Sequence
 
-
-def number(x: float, digits: int = 2) -> str:
-    """Write a number with a true minus sign, and no sign before zero."""
-    text = f"{x:.{digits}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+from layerwise.display import number
 
 
 def percent(x: float) -> str:
@@ -25,9 +21,9 @@ def interval(low_and_high: Sequence[float], write=number) -> str:
     return f"{write(low)} to {write(high)}"
 
 
-def count(n: int, one: str, many: str = "") -> str:
+def count(n: int, one: str) -> str:
     """Write how many there are of something: 1 text, 1,200 texts."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    return f"{n:,} {one if n == 1 else one + 's'}"
 
 
 def row_ranges(rows: Sequence[int], most: int = 12) -> str:

@@ -87,7 +87,6 @@ def describe_texts(texts: OwnTexts, options: argparse.Namespace) -> dict:
     table, report = texts
     left_out = report.loc[report["done"].str.startswith("left out"), "n_rows"].sum()
     rows = table["source_row"] if "source_row" in table else table["row"]
-    cut = f"{options.passages}" if options.passages else None
     return {
         "file": options.texts.resolve().name,
         "file_sha256": digest_of_path(options.texts),
@@ -95,7 +94,7 @@ def describe_texts(texts: OwnTexts, options: argparse.Namespace) -> dict:
         "n_texts": len(table),
         "n_usable": int(table["n_usable"].iloc[0]),
         "is_sample": len(table) < int(table["n_usable"].iloc[0]),
-        "passages": cut,
+        "passages": options.passages,
         "n_labels": int(table["label"].nunique()),
         "n_words": int(table["n_words"].sum()),
         "median_words": float(table["n_words"].median()),

@@ -121,7 +121,7 @@ def test_going_back_executes_nothing(built_book):
 
 
 def test_checkpoints_lie_side_by_side(built_book):
-    run = built_book.build("--model", "some/other")
+    run = built_book.build("--encoder", "some/other")
     assert (run.status, run.executed) == (0, BOTH)
     assert "some/other cpu" in built_book.page("chapters/two")
     run = built_book.build()
@@ -140,7 +140,7 @@ def test_devices_lie_side_by_side(built_book):
 
 
 def test_model_and_device_may_come_from_the_environment(built_book):
-    run = built_book.build(LAYERWISE_CHECKPOINT="some/other", LAYERWISE_DEVICE="cpu")
+    run = built_book.build(LAYERWISE_ENCODER="some/other", LAYERWISE_DEVICE="cpu")
     assert (run.status, run.executed) == (0, BOTH)
 
 
@@ -154,7 +154,7 @@ def test_a_device_that_is_not_there_is_an_error(built_book):
     assert built_book.built() == before
 
 
-@pytest.mark.parametrize("argument", ["--encoder", "--model", "--device"])
+@pytest.mark.parametrize("argument", ["--encoder", "--device"])
 def test_an_unknown_name_is_an_error(book, argument):
     run = book.build(argument, "nonsense")
     assert run.status == 1
