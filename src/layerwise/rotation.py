@@ -1,4 +1,4 @@
-"""Ask how much of the drift is one rotation, the same for all texts.
+"""Ask how much of the drift is one rotation, or one shift, the same for all texts.
 
 Chapter: ``chapters/context.md``, "One rotation for all".
 """
@@ -39,10 +39,11 @@ def fit_rotation(a, b) -> np.ndarray:
 def rotation_baseline(
     token_layers: Sequence[np.ndarray], titles: Sequence[str]
 ) -> pd.DataFrame:
-    """Measure the drift that is left when layer 0 may be rotated, all texts in the same way.
+    """Measure the drift that is left when layer 0 may be moved, all texts in the same way.
 
-    The rotation is fitted on the tokens of every second text and tested on the texts between,
-    and the other way round, so that no text is tested on a rotation it had a part in.
+    Rotated: by the one rotation that fits best. Shifted: by one vector added to all, which
+    turns nothing. Both are found on every second text and tested on the texts between, and
+    the other way round, so that no text is tested on a change it had a part in.
 
     Parameters
     ----------
@@ -54,8 +55,9 @@ def rotation_baseline(
     Returns
     -------
     DataFrame
-        As :func:`drift_table`, with the same comparisons but the last, each ``, rotated``.
-        The other texts are those that were tested on the same rotation.
+        As :func:`drift_table`, with the same comparisons but the last, each ``, rotated``,
+        and the first two ``, shifted`` (centred texts have no shared part to exchange).
+        The other texts are those that were tested on the same change.
     """
     n_texts = len(token_layers)
     if n_texts < 4:
@@ -63,15 +65,22 @@ def rotation_baseline(
     pooled = np.stack([to_numbers(x).mean(axis=1) for x in token_layers], axis=1)
     centred = center_or_say_why(pooled)
     n_layers = len(pooled) - 1
-    cosines = {f"{name}, rotated": np.empty((n_layers, n_texts)) for name in COMPARISONS[:4]}
+    names = [f"{name}, rotated" for name in COMPARISONS[:4]]
+    names += [f"{name}, shifted" for name in COMPARISONS[:2]]
+    cosines = {name: np.empty((n_layers, n_texts)) for name in names}
     for fitted, tested in [(slice(0, None, 2), slice(1, None, 2)),
                            (slice(1, None, 2), slice(0, None, 2))]:  # fmt: skip
         tokens = np.concatenate([to_numbers(x) for x in token_layers[fitted]], axis=1)
+        means = pooled[:, fitted].mean(axis=1)  # (n_layers + 1, n_dims)
         for layer in range(1, n_layers + 1):
             rotation = fit_rotation(tokens[0], tokens[layer])
-            for suffix, vectors in [("", pooled), (", centred", centred)]:
-                now, rotated = vectors[layer, tested], vectors[0, tested] @ rotation
-                same, other = f"same poem{suffix}, rotated", f"other poem{suffix}, rotated"
-                cosines[same][layer - 1, tested] = cosine(now, rotated)
-                cosines[other][layer - 1, tested] = with_others(now, rotated)
+            moved = {
+                ", rotated": (pooled, pooled[0, tested] @ rotation),
+                ", centred, rotated": (centred, centred[0, tested] @ rotation),
+                ", shifted": (pooled, pooled[0, tested] - means[0] + means[layer]),
+            }
+            for suffix, (vectors, then) in moved.items():
+                now = vectors[layer, tested]
+                cosines[f"same poem{suffix}"][layer - 1, tested] = cosine(now, then)
+                cosines[f"other poem{suffix}"][layer - 1, tested] = with_others(now, then)
     return as_table(cosines, titles)

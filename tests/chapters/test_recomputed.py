@@ -120,6 +120,17 @@ def drift_rotated(token_vectors, vectors, compare):
     return np.median(values, axis=1).tolist()
 
 
+def drift_shifted(pooled, compare):
+    """Exchange the static mean of one half for the layer's, and test on the other half."""
+    values = np.empty(pooled.shape[:2])[1:]
+    for start in (0, 1):
+        half, rest = pooled[:, start::2], pooled[:, 1 - start :: 2]
+        shift = (half - half[0]).mean(axis=1)
+        for layer in range(1, len(pooled)):
+            values[layer - 1, 1 - start :: 2] = compare(rest[layer], rest[0] + shift[layer])
+    return np.median(values, axis=1).tolist()
+
+
 def first_neighbours(x):
     x = x / np.sqrt((x**2).sum(-1, keepdims=True))
     return (x @ x.T - 9 * np.eye(len(x))).argmax(axis=1)
@@ -158,17 +169,25 @@ def test_the_drift_and_its_baselines(shown, pooled):
     assert np.abs(np.subtract(others, row(shown, "same poem"))).min() > 3 * HALF
 
 
-def test_what_one_rotation_leaves(shown, token_vectors, pooled):
+def test_what_one_rotation_and_one_shift_leave(shown, token_vectors, pooled):
     c = pooled - pooled.mean(axis=1, keepdims=True)
     for name, vectors in [("poem", pooled), ("poem, centred", c)]:
         ours = drift_rotated(token_vectors, vectors, cos)
         same(row(shown, f"same {name}, rotated"), ours)
         ours = drift_rotated(token_vectors, vectors, mean_with_others)
         same(row(shown, f"other {name}, rotated"), ours)
+    shifted = drift_shifted(pooled, cos)
+    same(row(shown, "same poem, shifted"), shifted)
+    same(row(shown, "other poem, shifted"), drift_shifted(pooled, mean_with_others))
     distance = 1 - np.array(medians(lambda layer: cos(pooled[0], pooled[layer])))
-    left = 1 - np.array(drift_rotated(token_vectors, pooled, cos))
-    percents = re.search(r"takes away (\d+)% of it .* and (\d+)% in the last", shown)
-    same([int(p) / 100 for p in percents.groups()], (1 - left / distance)[-2:])
+    for left, pattern in [
+        (drift_rotated(token_vectors, pooled, cos),
+         r"rotation takes away (\d+)% of the raw drift.* and (\d+)% in the last\."),
+        (shifted, r"no turning at all, takes away (\d+)% and (\d+)%"),
+    ]:  # fmt: skip
+        percents = re.search(pattern, shown)
+        gone = 1 - (1 - np.array(left)) / distance
+        same([int(p) / 100 for p in percents.groups()], gone[-2:])
 
 
 def test_what_the_poems_share(shown, token_vectors, pooled):
@@ -214,9 +233,13 @@ def test_poems_without_company_drift_as_far(shown, read_by_numpy, pooled):
     poems = load_poems()["text"]
     alone = [read_by_numpy(text, alone=True).mean(axis=1) for text in poems]
     alone = np.stack(alone, axis=1).astype(float)
-    header = "same poem same poem, alone with and without company"
+    c, c_alone = (v - v.mean(axis=1, keepdims=True) for v in (pooled, alone))
+    header = "same poem same, alone with and without company another poem centred"
     same(column(shown, header, 1), medians(lambda layer: cos(alone[0], alone[layer])))
     same(column(shown, header, 2), medians(lambda layer: cos(pooled[layer], alone[layer])))
+    same(column(shown, header, 3),
+         medians(lambda layer: mean_with_others(pooled[layer], alone[layer])))  # fmt: skip
+    same(column(shown, header, 4), medians(lambda layer: cos(c[layer], c_alone[layer])))
 
 
 def test_steps_and_the_ends_of_the_violin(shown, pooled):

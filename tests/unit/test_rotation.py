@@ -36,13 +36,37 @@ def test_texts_that_were_only_turned_are_at_cosine_one_when_turned_back():
     table = rotation_baseline(texts, TITLES)
     assert list(table.columns) == ["comparison", "layer", "title", "cosine"]
     names = [f"{name}, rotated" for name in COMPARISONS[:4]]
+    names += [f"{name}, shifted" for name in COMPARISONS[:2]]
     assert list(table["comparison"].unique()) == names
-    assert len(table) == 4 * 1 * 7
+    assert len(table) == 6 * 1 * 7
     same = medians(table)[["same poem, rotated", "same poem, centred, rotated"]]
     np.testing.assert_allclose(same, 1, atol=1e-9)
     assert (medians(table)[["other poem, rotated", "other poem, centred, rotated"]] < 0.7).all()
     pooled = np.stack([text.mean(axis=1) for text in texts], axis=1)
     assert abs(medians(drift_table(pooled, TITLES))["same poem, centred"]) < 0.6
+
+
+def test_texts_that_were_only_shifted_are_at_cosine_one_when_shifted_back():
+    rng = np.random.default_rng(6)
+    tokens = rng.normal(size=(8, 40, 12)) + 2 * rng.normal(size=(8, 1, 12)) - 3
+    tokens[::2] += 5  # one half is elsewhere
+    shift = 9 * rng.normal(size=12)
+    texts = list(np.stack([tokens, tokens + shift], axis=1))
+    table = medians(rotation_baseline(texts, "abcdefgh"))
+    assert table["same poem, shifted"] == pytest.approx(1, abs=1e-9)
+    assert table["same poem, shifted"] > table["other poem, shifted"] + 0.01
+    turned = texts_turned_by(ortho_group.rvs(12, random_state=3))
+    assert medians(rotation_baseline(turned, TITLES))["same poem, shifted"] < 0.9
+
+
+def test_no_text_is_shifted_by_a_mean_it_had_a_part_in():
+    """One text alone has moved: those tested with it must not be shifted by its move."""
+    texts = [np.stack([x[0], x[0]]) for x in texts_turned_by(np.eye(12))]
+    texts[3][1] += 50
+    table = rotation_baseline(texts, TITLES)
+    same = table[table["comparison"] == "same poem, shifted"].set_index("title")["cosine"]
+    np.testing.assert_allclose(same[["b", "f"]], 1, atol=1e-9)  # of d's own half
+    assert same[["a", "c", "e", "g"]].max() < 0.95
 
 
 def test_what_each_text_moves_by_itself_no_rotation_brings_back():

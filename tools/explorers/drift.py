@@ -39,8 +39,8 @@ COMPARISONS = {
     },
     "other poem, centred": {
         "label": "another poem, centred",
-        "explained": "The baseline of the centred measure: near zero, since nothing is shared "
-        "any more.",
+        "explained": "The baseline of the centred measure. Near zero whatever the model does: "
+        "centred vectors add up to zero.",
         "group": "centred",
         "dash": "dashed",
     },

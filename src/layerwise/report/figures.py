@@ -33,7 +33,7 @@ def draw(measured: Measured) -> list[Picture]:
     is_centred = drift["comparison"].str.contains("centred")
     rotated = (
         " Rotated: layer 0 may first be rotated, all texts in the same way, by a rotation "
-        "fitted on other texts."
+        "fitted on other texts. Shifted: one vector, found on other texts, is added to all."
         if "same text, rotated" in measured.numbers["drift"] else ""
     )  # fmt: skip
     pictures = [

@@ -136,7 +136,9 @@ def about_measures(measured: Measured) -> str:
     rotated = (
         "Rotated: layer 0 is first multiplied by one orthogonal matrix, fitted on the tokens "
         "of every second text and tested on the texts between, and the other way round "
-        f"(orthogonal Procrustes, Schönemann 1966), which gives {last['same text, rotated']}; "
+        f"(orthogonal Procrustes, Schönemann 1966), which gives {last['same text, rotated']}. "
+        "Shifted: instead, one vector is added to all texts in layer 0, the mean of the layer "
+        f"less that of layer 0, from the same halves: {last['same text, shifted']}; "
         if "same text, rotated" in drift else ""
     )  # fmt: skip
     return (
