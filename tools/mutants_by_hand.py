@@ -52,7 +52,7 @@ EQUIVALENT = {
     "figures/page.py label_tokens: size < 5 → size <= 5": "no number of tokens gives exactly 5",
     "figures/page.py label_width: 72 → 73": "an estimate, on the safe side",
     "figures/page.py show: 8 → 9": "of these, the length of an id; tested is the other",
-    "figures/page.py show: 1 → 2": "there is one <svg> to name",
+    "figures/page.py svg_with_alt: 1 → 2": "there is one <svg> to name",
 }
 
 # Matters of taste (nobody is wrong about how thick a line is), and nets under nets.

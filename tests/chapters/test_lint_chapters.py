@@ -109,6 +109,14 @@ def test_a_book_without_faults_has_no_findings(book):
     assert lint(book) == []
 
 
+def test_a_label_is_of_one_exercise_in_the_whole_book(book):
+    """Else Sphinx takes one for the other, and stops at the end of an exercise."""
+    again = ":::{exercise} Again\n:label: ex-try\n:::\n\n:::{solution} ex-try\n:::\n"
+    (book / "index.md").write_text(FILES["index.md"] + again, "utf-8")
+    found = "\n".join(str(finding) for finding in lint(book))
+    assert "the label 'ex-try' is taken by " in found
+
+
 LONG = "x = 1  # " + "x" * 80
 # What is done to a file, and the finding it makes.
 TWINS = {

@@ -265,11 +265,25 @@ def check_terms(pages: list[Page]) -> Iterator[Finding]:
         yield Finding("glossary.md", entries[word][1], what)
 
 
+def check_labels(pages: list[Page]) -> Iterator[Finding]:
+    """A label of an exercise stands in one place of the book: the second would hide the first."""
+    seen: dict[str, str] = {}
+    for page in pages:
+        for directive in page.directives:
+            label = directive.options.get("label")
+            if label is None or directive.name not in ("exercise", "exercise-start"):
+                continue
+            if label in seen:
+                what = f"the label {label!r} is taken by {seen[label]}: choose another one"
+                yield Finding(page.name, directive.line, what)
+            seen[label] = f"{page.name}:{directive.line}"
+
+
 def lint(root: Path) -> list[Finding]:
     """Check every page of a book against every rule."""
     pages = read_pages(root)
     findings = [finding for page in pages for rule in PAGE_RULES for finding in rule(page)]
-    findings += [*check_citations(pages, root), *check_terms(pages)]
+    findings += [*check_citations(pages, root), *check_terms(pages), *check_labels(pages)]
     return sorted(findings)
 
 
