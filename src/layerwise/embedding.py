@@ -71,13 +71,13 @@ def pool_every_layer(batch: Mapping[str, Tensor], encoder: Encoder, pooling: str
 
     Returns
     -------
-    float32 Tensor of shape (n_layers + 1, n_texts, n_dims)
+    Tensor of shape (n_layers + 1, n_texts, n_dims)
     """
     counts = batch["attention_mask"]
     if pooling == "cls":  # not the first token of all: an XLNet has its [CLS] at the end
         counts = batch["input_ids"] == encoder.tokenizer.cls_token_id
     hidden_states = run_every_layer(batch, encoder)
-    return torch.stack([POOLINGS[pooling](layer.float(), counts) for layer in hidden_states])
+    return torch.stack([POOLINGS[pooling](layer, counts) for layer in hidden_states])
 
 
 def padding_counts(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> bool:
@@ -92,7 +92,7 @@ def padding_counts(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> 
     if not longer:
         return False
     alone = torch.stack(run_every_layer(pad([shortest], encoder), encoder))
-    company = pad([shortest, longer[len(longer) // 2]], encoder)
+    company = pad([shortest, longer[len(longer) // 2]], encoder)  # as far as most are padded
     together = torch.stack(run_every_layer(company, encoder))[:, :1, : alone.shape[2]]
     tolerance = ROUNDING if alone.dtype.itemsize >= 4 else ROUNDING_OF_HALF
     return bool((alone - together).abs().max() > tolerance * alone.abs().max())

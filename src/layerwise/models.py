@@ -3,7 +3,6 @@
 Chapter: ``chapters/tokens.md``, "Where models come from".
 """
 
-import inspect
 import json
 import math
 import os
@@ -189,11 +188,8 @@ def run_every_layer(batch: Mapping[str, Tensor], encoder: Encoder) -> tuple[Tens
         If the model has not one vector for each token in each layer.
     """
     model = encoder.model
-    parameters = inspect.signature(model.forward).parameters  # an FNet takes no mask
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    given = {name: x for name, x in batch.items() if takes_all or name in parameters}
     with torch.inference_mode():
-        hidden_states = model(**given, output_hidden_states=True).hidden_states
+        hidden_states = model(**batch, output_hidden_states=True).hidden_states
     shapes = {tuple(layer.shape) for layer in hidden_states or [torch.empty(0)]}
     if len(shapes) != 1 or min(shapes)[:2] != batch["input_ids"].shape:
         raise TypeError(

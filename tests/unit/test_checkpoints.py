@@ -124,6 +124,12 @@ def test_a_file_is_no_checkpoint(tiny):
         find_checkpoint(tiny / "config.json")
 
 
+def test_a_file_with_a_name_as_on_the_hub_is_no_checkpoint(tiny, monkeypatch):
+    monkeypatch.chdir(tiny)
+    with pytest.raises(ValueError, match=r"'tokenizer.json': it is no folder"):
+        find_checkpoint("tokenizer.json")
+
+
 def test_finding_and_digests_need_no_heavy_library(tiny):
     code = f"""
 import runpy, sys
@@ -456,6 +462,14 @@ def test_a_download_that_broke_off_is_not_taken(connections, tiny, monkeypatch, 
     with pytest.raises(OSError, match=r"own/tiny.*cannot be reached"):
         fetch_checkpoint(pinned)
     assert len(connections) == 1
+
+
+def test_a_model_that_another_program_fetched_without_its_tokenizer_is_not_taken(
+    connections, tiny
+):
+    without("tokenizer.json")(tiny)
+    put_into_cache(tiny, tiny.parent / "hub", "own/tiny", REVISION)
+    assert local_folder(Checkpoint(name="own/tiny")) is None
 
 
 def test_the_last_one_fetched_is_taken_where_the_hub_cannot_be_reached(connections, tiny):

@@ -31,6 +31,7 @@ from layerwise.embedding import embed_layers, padding_counts
 from layerwise.models import Encoder, load_encoder
 from layerwise.pooling import POOLINGS
 from layerwise.similarity import cosine, layer_to_layer, static_to_layer
+from layerwise.texts.poems import load_poems
 from layerwise.tokenizing import tokenize
 
 WORDS = ["hope", "feathers", "death", "immortality", "bee", "I", "slant", "!", "ne'er"]
@@ -345,6 +346,24 @@ def test_a_progress_bar_is_shown_when_asked_for_and_slow(tiny_encoder, monkeypat
     assert capsys.readouterr().err == ""
     embed_layers(["hope", "soul"], tiny_encoder)
     assert "embedding" in capsys.readouterr().err
+
+
+def test_rounding_in_half_precision_is_not_taken_for_padding_that_counts():
+    half = load_encoder(DEFAULT_CHECKPOINT, device="cpu", dtype="bfloat16")
+    inputs = tokenize(list(load_poems()["text"]), half, truncate=False)
+    assert not padding_counts(inputs, half)
+
+
+def test_padding_that_counts_only_from_afar_is_found(tiny_encoder, lines, monkeypatch):
+    right = embedding.run_every_layer
+
+    def blurred(batch, encoder):
+        far = batch["input_ids"].shape[1] > 12
+        return tuple(layer * (2 if far else 1) for layer in right(batch, encoder))
+
+    monkeypatch.setattr(embedding, "run_every_layer", blurred)
+    inputs = tokenize(["hope", "hope soul", *lines], tiny_encoder, truncate=False)
+    assert padding_counts(inputs, tiny_encoder)
 
 
 def test_padding_is_found_to_count_only_where_it_does(tiny_encoder, lines, monkeypatch):

@@ -91,8 +91,6 @@ def family(request, tmp_path_factory) -> tuple[str, Encoder]:
 def tokens_of_each_layer(encoder: Encoder, text: str) -> list[torch.Tensor]:
     """What transformers makes of a text by itself: for each layer (n_tokens, n_dims)."""
     batch = encoder.tokenizer(text, return_tensors="pt")
-    if encoder.model.config.model_type == "fnet":
-        del batch["attention_mask"]
     with torch.inference_mode():
         hidden_states = encoder.model(**batch, output_hidden_states=True).hidden_states
     return [layer[0] for layer in hidden_states]
@@ -168,6 +166,15 @@ def test_a_tokenizer_without_cls_has_no_cls_pooling(tmp_path):
     encoder = load_encoder(save_tiny(tmp_path, "t5", "t5", **T5), device="cpu")
     with pytest.raises(ValueError, match=r"adds no \[CLS\].*use 'mean' or 'max'"):
         embed_layers(["hope"], encoder, pooling="cls")
+
+
+def test_a_cls_that_is_typed_into_one_text_does_not_make_up_for_the_others(tmp_path):
+    encoder = load_encoder(save_tiny(tmp_path, "t5", "t5", **T5), device="cpu")
+    encoder.tokenizer.add_special_tokens({"cls_token": "<s>"})
+    typed = embed_layers(["<s> hope"], encoder, pooling="cls", progress=False)
+    assert typed.shape == (3, 1, 16)
+    with pytest.raises(ValueError, match=r"adds no \[CLS\] to a text"):
+        embed_layers(["<s> hope", "soul"], encoder, pooling="cls")
 
 
 def test_block_sparse_attention_is_made_full_or_refused(tmp_path):
