@@ -266,7 +266,7 @@ def check_terms(pages: list[Page]) -> Iterator[Finding]:
 
 
 def check_labels(pages: list[Page]) -> Iterator[Finding]:
-    """A label of an exercise stands in one place of the book: the second would hide the first."""
+    """A label of an exercise stands once in the book: the second would hide the first."""
     seen: dict[str, str] = {}
     for page in pages:
         for directive in page.directives:
