@@ -208,7 +208,7 @@ def test_jupyterlab_keeps_every_line_of_a_header(tmp_path, monkeypatch):
     """As it saves a chapter: through the contents manager of jupytext."""
     header = PAGES["chapters/tokens"].read_text("utf-8").split("---\n")[1]
     header += "mystnb:\n  execution_timeout: 900\nmyst:\n  substitutions:\n    a: b\n"
-    header += "html_meta:\n  keywords: poems\nown:\n- 1\n"
+    header += "html_meta:\n  keywords: poems\nown: [1]\n"
     text = f"---\n{header}---\n\n# Own\n\n```{{code-cell}} ipython3\n1\n```\n"
     (tmp_path / "chapters").mkdir()
     (tmp_path / "chapters/own.md").write_text(text)

@@ -4,7 +4,6 @@ The pages are the site's own, each with a listener at its head that keeps what g
 """
 
 import itertools
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from engines import (
 )
 from site_checks import PAGES
 
+from tools.explorers.publish import link_or_copy
 from tools.site.serve import served
 
 NUMBERS = itertools.count()
@@ -117,7 +117,7 @@ def copy_with(site_folder: Path, folder: Path, edit: Callable[[str], str]) -> Pa
         elif path.suffix == ".html":
             target.write_text(edit(path.read_text("utf-8")), "utf-8")
         else:
-            os.symlink(path, target)
+            link_or_copy(path, target)  # a server follows no link out of its folder
     return folder
 
 

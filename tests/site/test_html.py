@@ -104,7 +104,7 @@ def test_exercises_and_figures_can_be_linked_to(site_folder, name):
 @every_chapter
 def test_reading_line(site_folder, name):
     line = re.search(r'<p class="reading">(.*?)</p>', read(site_folder, name)).group(1)
-    assert re.search(r"\d+ min to read", line)
+    assert re.search(r"\d+ min of prose, \d+ min of code", line)
     assert re.search(r"\d+ (s|min) to run", line)
 
 

@@ -36,8 +36,8 @@ def edit(data, old, new, name=SUCCESS):
 def complaint(capsys, data):
     """Run ``--check`` on spoiled data and give what it says."""
     assert builder.main(["--check", "--data", str(data)]) == 1
-    output, complaint = capsys.readouterr()
-    assert output == ""
+    complaint, traceback = capsys.readouterr()
+    assert traceback == ""
     return complaint
 
 
