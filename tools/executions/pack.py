@@ -55,8 +55,9 @@ def pack(store: Store, executions: list[Execution], file: Path) -> None:
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
         os.replace(draft, file)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise
 
 
 def read_members(file: Path) -> dict[str, str]:
