@@ -1,5 +1,8 @@
 """What every test may ask for: the real encoder, a tiny random one, and lines to read."""
 
+import socket
+
+import huggingface_hub
 import pytest
 import torch
 from hypothesis import settings
@@ -58,3 +61,17 @@ def tiny_encoder(encoder) -> Encoder:
     for parameter in model.parameters():
         parameter.data.normal_(std=0.4, generator=generator)
     return Encoder(encoder.tokenizer, model, torch.device("cpu"))
+
+
+@pytest.fixture
+def connections(monkeypatch, tmp_path) -> list:
+    """Give this test an empty cache, and refuse and count its connections."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    asked = []
+
+    def refuse(address, *args, **kwargs):
+        asked.append(address)
+        raise ConnectionRefusedError("no network in a test")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    return asked

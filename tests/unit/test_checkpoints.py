@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -387,20 +386,6 @@ def test_weights_in_several_files_are_read(tiny):
 
 
 # Local before network
-
-
-@pytest.fixture
-def connections(monkeypatch, tmp_path) -> list:
-    """Give this test an empty cache, and refuse and count its connections."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    asked = []
-
-    def refuse(address, *args, **kwargs):
-        asked.append(address)
-        raise ConnectionRefusedError("no network in a test")
-
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    return asked
 
 
 def put_into_cache(folder: Path, hub: Path, name: str, revision: str) -> Path:

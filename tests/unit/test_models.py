@@ -5,12 +5,10 @@ import inspect
 import io
 import math
 import runpy
-import socket
 import warnings
 from importlib import import_module
 from pathlib import Path
 
-import huggingface_hub
 import matplotlib
 import pytest
 import torch
@@ -147,20 +145,6 @@ def test_torchs_own_devices_and_dtypes_will_do():
 def test_an_unknown_dtype_is_refused_with_the_known_ones(dtype):
     with pytest.raises(ValueError, match=f"dtype {dtype!r}: use 'float32' or 'bfloat16'"):
         load_encoder(dtype=dtype)
-
-
-@pytest.fixture
-def connections(monkeypatch, tmp_path) -> list:
-    """Give this test an empty cache, and refuse and count its connections."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    asked = []
-
-    def refuse(address, *args, **kwargs):
-        asked.append(address)
-        raise ConnectionRefusedError("no network in a test")
-
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    return asked
 
 
 @pytest.fixture
