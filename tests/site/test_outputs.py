@@ -12,6 +12,7 @@ from pypdf import PdfReader
 from _ext.citation import citation
 from _ext.outputs import improve_tables, mark_shapes
 from _ext.valid_html import improve_html
+from tools.desk import BuildError
 from tools.site.browser import CHROMIUM
 from tools.site.pdf import make_pdf, one_document
 
@@ -167,5 +168,5 @@ def test_the_pdf_has_an_outline_and_every_poem_but_no_solution(printed):
 
 
 def test_a_pdf_needs_a_site(tmp_path):
-    with pytest.raises(FileNotFoundError, match="build it first"):
+    with pytest.raises(BuildError, match="build it first"):
         make_pdf(tmp_path, tmp_path / "book.pdf")
