@@ -10,6 +10,7 @@
 
 import argparse
 import sys
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from tools.desk import (
 from tools.executions.devices import resolve_device
 from tools.executions.fingerprint import Basis, Fingerprint, fingerprint_of, read_basis
 from tools.executions.pack import pack, unpack
-from tools.executions.store import Execution, Store, basis_of
+from tools.executions.store import Execution, Store, device_and_models
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,7 +78,7 @@ def state_of(chapter: Chapter, basis: Basis, store: Store) -> State:
         seconds, when, device = (record[name] for name in ("seconds", "executed", "device"))
         return State("fresh", f"{seconds:>7.1f} s  {when}  {device}")
     for earlier in store.earlier(chapter.name):
-        if basis_of(earlier.fingerprint) == basis_of(fingerprint):
+        if device_and_models(earlier.fingerprint) == device_and_models(fingerprint):
             reasons = fingerprint.differences(earlier.fingerprint)
             more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
             return State("stale", "; ".join(reasons[:3]) + more)
@@ -116,21 +117,25 @@ def pack_command(book: Book, basis: Basis, options: argparse.Namespace) -> int:
 def unpack_command(book: Book, basis: Basis, options: argparse.Namespace) -> int:
     """Take over the executions in a file."""
     chapters = {chapter.name: chapter for chapter in book.chapters}
+    asked = {role: model for role, model in models_asked_for(options).items() if model}
+
+    @cache  # the executions of a pack were made on the same models, whose files are large
+    def basis_here(device: str, models: tuple[tuple[str, str], ...]) -> Basis:
+        return read_basis(book.root, dict(models) | asked, device)
 
     def fingerprint_here(execution: Execution) -> Fingerprint | None:
-        chapter = chapters.get(execution.record["chapter"])
-        parts = execution.fingerprint.parts
-        models = {r: p["checkpoint"] for r, p in parts.items() if "checkpoint" in p}
-        asked = {r: m for r, m in models_asked_for(options).items() if m}
-        other = read_basis(book.root, models | asked, parts["device"]["type"])
-        return chapter and fingerprint_of(chapter, other)
+        chapter, made = chapters.get(execution.record["chapter"]), execution.fingerprint
+        models = tuple(sorted(made.models.items()))
+        return chapter and fingerprint_of(chapter, basis_here(made.device, models))
 
     executions = unpack(Store(book.root), options.file, fingerprint_here)
-    bases = {basis_of(execution.fingerprint) for execution in executions}
-    device, *models = max(bases, key=len)
+    device = executions[0].fingerprint.device
+    models = {r: m for e in executions for r, m in e.fingerprint.models.items()}
+    roles = [role for role in models_asked_for(options) if role in models]
+    named = "".join(f" --{role} {models[role]}" for role in roles)
     say(
         f"unpacked {len(executions)} executions on {device}. Build from them with: nox -s book "
-        f"-- --device {device}" + "".join(f" --encoder {model}" for model in models)
+        f"-- --device {device}{named}"
     )
     return 0
 

@@ -40,6 +40,16 @@ class Fingerprint:
         text = json.dumps(self.parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def device(self) -> str:
+        """The type of device: cpu, cuda or mps."""
+        return self.parts["device"]["type"]
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The checkpoint of each role that it names."""
+        return {r: p["checkpoint"] for r, p in self.parts.items() if "checkpoint" in p}
+
     def differences(self, other: "Fingerprint", other_is: str = "before") -> list[str]:
         """Name what differs, part by part and thing by thing.
 

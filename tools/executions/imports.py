@@ -8,6 +8,7 @@ string that names the package), it counts as resting on every module.
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 PACKAGE = "layerwise"
 RUN_TEXT = {"exec", "eval", "compile"}  # as functions: model.eval() and re.compile() run none
@@ -37,11 +38,17 @@ def modules_used(cells: Iterable[str], modules: dict[str, str]) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        tree = ast.parse(modules[name])
+        tree = parse(modules[name])
         if imports_are_hidden(tree):
             return set(modules)
         waiting += imported(tree, modules, of_module=name)
     return found
+
+
+@cache
+def parse(source: str) -> ast.Module:
+    """Parse the source of a module, once for all the chapters that import it."""
+    return ast.parse(source)
 
 
 def imported_by_cell(cell: str, modules: dict[str, str]) -> list[str] | None:

@@ -152,6 +152,8 @@ def read_pack(file: Path) -> list[tuple[Execution, str, str]]:
         if execution is None or slug(execution.record["chapter"]) != folder.partition("/")[0]:
             raise BuildError(f"{file} is refused: execution {folder} in it is broken")
         found.append((execution, notebook, record))
+    if not found:
+        raise BuildError(f"{file} is empty: it holds no execution; pack it again")
     return found
 
 

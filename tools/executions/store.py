@@ -121,9 +121,9 @@ class Store:
             seen: Counter = Counter()
             for folder in self.folders(chapter):
                 execution = read_execution(folder)
-                basis = basis_of(execution.fingerprint) if execution else ()
-                seen[basis] += 1
-                if execution is None or seen[basis] > 1 + EARLIER_KEPT:
+                made_on = device_and_models(execution.fingerprint) if execution else ()
+                seen[made_on] += 1
+                if execution is None or seen[made_on] > 1 + EARLIER_KEPT:
                     shutil.rmtree(folder, ignore_errors=True)
         for folder in self.folder.glob("*"):
             if folder.name not in {slug(chapter) for chapter in used}:
@@ -135,10 +135,9 @@ def slug(chapter: str) -> str:
     return chapter.replace("/", "--")
 
 
-def basis_of(fingerprint: Fingerprint) -> tuple[str, ...]:
-    """Return the device and the models of an execution: those beside it lie apart."""
-    models = {r: p["checkpoint"] for r, p in fingerprint.parts.items() if "checkpoint" in p}
-    return (fingerprint.parts["device"]["type"], *sorted(models.values()))
+def device_and_models(fingerprint: Fingerprint) -> tuple[str, ...]:
+    """Return what an execution was made on: those made on something else lie apart."""
+    return (fingerprint.device, *sorted(fingerprint.models.values()))
 
 
 def read_execution(folder: Path) -> Execution | None:
@@ -165,7 +164,7 @@ def check_execution(digest: str, notebook: str, record: str) -> Execution | None
         right = (
             execution.fingerprint.digest == digest
             and hashed_notebook(execution.notebook)[1] == execution.key
-            and basis_of(execution.fingerprint) != ()
+            and device_and_models(execution.fingerprint) != ()
         )
     except Exception:  # a record may hold any JSON whatever, and be wrong in any way
         return None

@@ -140,6 +140,10 @@ def manifest_is_partial(pack):
     repack(pack, lambda members: members.update({"manifest.json": b"{}"}))
 
 
+def nothing_in_it(pack):
+    repack(pack, lambda members: (members.clear(), members.update({"manifest.json": b"{}"})))
+
+
 def forged(pack):
     """Changed and its digest with it, so that it is no execution any more."""
 
@@ -159,7 +163,9 @@ def forged(pack):
     "damage",
     [
         truncate, flip, empty, not_an_archive, not_a_tar_archive, member_missing,
-        member_changed, manifest_missing, manifest_is_a_list, manifest_is_partial, forged,
+        member_changed, manifest_missing, manifest_is_a_list, manifest_is_partial,
+        nothing_in_it,
+        forged,
     ],
 )  # fmt: skip
 def test_a_damaged_pack_is_refused(book, pack, damage):
