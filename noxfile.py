@@ -7,6 +7,7 @@
     python3 -m nox -s serve           serve the built site on 127.0.0.1
     python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s pdf             print the site into one PDF, through Chromium
+    python3 -m nox -s classroom       make what a teacher hands out, into _build/classroom
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
@@ -111,6 +112,13 @@ def site_archive(session: nox.Session) -> None:
 def pdf(session: nox.Session) -> None:
     """Print the site into _build/layer-by-layer.pdf: --solutions open|left-out, --to FILE."""
     python(session, "-m", "tools.site.pdf", *session.posargs)
+
+
+@nox.session
+def classroom(session: nox.Session) -> None:
+    """Make what a teacher hands out, into _build/classroom: --to FOLDER."""
+    python(session, "-m", "tools.book.build")
+    python(session, "-m", "tools.classroom.make", *session.posargs)
 
 
 @nox.session

@@ -119,6 +119,7 @@ class Writer:
         self.parts: list[str] = []  # of the Markdown cell being written
         self.attachments: dict[str, dict[str, str]] = {}
         self.in_solution = False
+        self.exercise = ""  # the label of the one that is open
         self.n_headings = 0
 
     def add_code(self, cell: NotebookNode) -> None:
@@ -127,6 +128,8 @@ class Writer:
             self.parts.append(f"```python\n{cell.source.strip()}\n```")
             self.parts += [self.output_as_text(output) for output in cell.get("outputs", [])]
             return
+        if self.exercise:
+            cell.metadata["layerwise"] = {"exercise": self.exercise}
         tags = cell.metadata.get("tags", [])
         jupyter = {}
         if {"hide-input", "remove-input", "hide-cell"} & set(tags):
@@ -168,6 +171,7 @@ class Writer:
             self.parts.append("</details>")
             self.in_solution = False
             self.end_cell()
+            self.cells[-1].metadata["layerwise"] = {"solution": True}
         elif written := self.write(block):
             self.parts.append(written)
 
@@ -192,10 +196,12 @@ class Writer:
         if block.name == "code":
             return block.body
         if block.name in ("exercise", "exercise-start"):
+            self.exercise = block.options["label"] if block.name == "exercise-start" else ""
             name = self.references.exercise(block.options["label"])
             title = f"{name} ({block.argument})" if block.argument else name
             return "\n\n".join(filter(None, [f"### {title}", self.write_all(block.body)]))
         if block.name == "exercise-end":
+            self.exercise = ""
             return ""
         if block.name == "solution":
             return f"{self.open_solution(block)}\n\n{self.write_all(block.body)}\n\n</details>"
