@@ -51,6 +51,7 @@ def which_label(label: str, by_label: pd.DataFrame) -> Verdict:
     """Judge which label's texts most often have a neighbour of their own."""
     if label == "":
         return not_yet("there is no label yet")
+    by_label = by_label.set_index("label")
     shares = by_label["agreement"]
     if not isinstance(label, str):
         return mistake("this is a share: the question is whose it is")
@@ -134,8 +135,8 @@ EXERCISES = {
         "count how often each `row` of `own.table` stands there",
     ]),
     "ex-which-label": Exercise(which_label, [
-        "look at the table `by_label`, column `agreement`",
-        "`idxmax` returns the name of the row with the largest number",
+        "look at the table `agreement.by_label`, column `agreement`",
+        "`idxmax` returns the number of the row with the largest share",
     ]),
     "ex-leak": Exercise(leak, [
         "`source[order[i]]` says for each neighbour of passage i which text it is from",

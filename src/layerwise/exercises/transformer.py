@@ -113,7 +113,7 @@ def gelu(gelu_with_tanh: Callable) -> Verdict:
     inner = (x + 0.044715 * x**3) * 2 / torch.pi
     return compare(gelu_with_tanh(x), theirs, {
         "this is twice too high: the formula begins with one half": 2 * theirs,
-        "the root of 2/π is missing: only the number is there":
+        "2/π stands here without its root":
             x / 2 * (1 + torch.tanh(inner)),
         "this is the exact curve: write the formula with tanh": functional.gelu(x),
     }, tolerance=1e-6)  # fmt: skip
