@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
+from tools.book.quiz import read_answers
+
 
 class References(Protocol):
     """What a chapter's text refers to: Sphinx knows it, see ``_ext/notebooks.py``."""
@@ -125,6 +127,8 @@ class Writer:
     def add_code(self, cell: NotebookNode) -> None:
         """Take over a cell of code: hidden as on the website, or as text in a solution."""
         if self.in_solution:
+            if "mistakes" in cell.metadata.get("tags", []):
+                self.parts.append("**Usual mistakes**, and what the check says of each:")
             self.parts.append(f"```python\n{cell.source.strip()}\n```")
             self.parts += [self.output_as_text(output) for output in cell.get("outputs", [])]
             return
@@ -213,6 +217,8 @@ class Writer:
         if block.name in BOXES:
             title = block.argument if block.name == "admonition" else block.name.capitalize()
             return quote(f"**{title}**\n\n{self.write_all(block.body)}")
+        if block.name == "quiz":
+            return self.write_quiz(block)
         if block.name == "math":
             label = block.options.get("label")
             tag = f"\\tag{{{self.references.equation(label)}}}" if label else ""
@@ -223,6 +229,16 @@ class Writer:
             f"no notebook can show the directive {{{block.name}}} yet: teach it to "
             "tools/book/plain.py"
         )
+
+    def write_quiz(self, block: Block) -> str:
+        """Return a question, and its answers, each folded above what is to be said to it."""
+        parts = [f"**{self.write_text(block.argument)}**"]
+        for answer in read_answers(block.body):
+            text, feedback = self.write_text(answer.text), self.write_text(answer.feedback)
+            text = re.sub("`([^`]+)`", r"<code>\1</code>", text)  # a summary is HTML
+            opened = f'<details class="quiz"><summary>{text}</summary>'
+            parts += [opened, feedback, "</details>"]
+        return "\n\n".join(parts)
 
     def write_all(self, source: str) -> str:
         """Return the text in a box as Markdown."""

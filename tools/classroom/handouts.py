@@ -17,15 +17,7 @@ PAGE = """\
 <meta charset="utf-8">
 <title>{title}</title>
 <style>
-  @page {{ size: A4; margin: 18mm 18mm 20mm; @bottom-center {{ content: "{title} · " counter(page); font: 9pt sans-serif; }} }}
-  body {{ font: 11pt/1.45 Georgia, serif; max-width: 46em; margin: 2em auto; padding: 0 1em; color: #111; }}
-  h1 {{ font-size: 20pt; margin: 0 0 .2em; }} h2 {{ font-size: 14pt; }} h3 {{ font-size: 11.5pt; margin: 0 0 .2em; }}
-  section {{ break-inside: avoid; margin: 1.1em 0; }}
-  .lines div {{ border-bottom: 1px solid #999; height: 8mm; }}
-  pre, code {{ font: 9.5pt/1.4 monospace; }} pre {{ background: #f3f3f3; padding: .5em; white-space: pre-wrap; }}
-  .quiz li {{ list-style: "☐  "; }}
-  .name {{ float: right; font-size: 10pt; }}
-</style>
+{style}</style>
 </head>
 <body>
 <p class="name">Name: ______________________</p>
@@ -33,7 +25,12 @@ PAGE = """\
 </body>
 </html>
 """
+STYLE = Path(__file__).with_name("handout.css")
 LINES_OF_STARS = {1: 3, 2: 5, 3: 8}
+EXERCISE = re.compile(r"^### Exercise.*", re.MULTILINE)
+QUESTION = re.compile(
+    r'\*\*([^*]+)\*\*\n\n((?:<details class="quiz">.*?</details>\s*)+)', re.DOTALL
+)
 
 
 def make_handout(name: str, notebook: NotebookNode) -> str:
@@ -53,10 +50,22 @@ def make_handout(name: str, notebook: NotebookNode) -> str:
             lines = "<div></div>" * n_lines
             parts.append(f'<section>{markdown.render(cell.source[found.start():])}'
                          f'<div class="lines">{lines}</div></section>')  # fmt: skip
-    return PAGE.format(title=html.escape(title[1] if title else name), body="\n".join(parts))
+    if quiz := questions(whole):
+        parts.append(f"<h2>Test yourself</h2>{quiz}")
+    words = html.escape(title[1] if title else name)
+    style = STYLE.read_text("utf-8").replace("TITLE", words.replace('"', ""))
+    return PAGE.format(title=words, style=style, body="\n".join(parts))
 
 
-EXERCISE = re.compile(r"^### Exercise.*", re.MULTILINE)
+def questions(text: str) -> str:
+    """Return the quiz of a chapter, with boxes to tick in place of what unfolds."""
+    parts = []
+    for question, folded in QUESTION.findall(text):
+        answers = re.findall(r"<summary>(.*?)</summary>", folded)
+        items = "".join(f"<li>{answer}</li>" for answer in answers)
+        asked = MarkdownIt("commonmark").renderInline(question)
+        parts.append(f'<section class="quiz"><b>{asked}</b><ul>{items}</ul></section>')
+    return "\n".join(parts)
 
 
 def write_handouts(notebooks: dict[str, NotebookNode], folder: Path) -> None:

@@ -13,10 +13,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+from tools.book.pages import put_in_place
 from tools.classroom.handouts import write_handouts
 from tools.classroom.notebooks import read_notebooks, student_copy, teacher_copy, write
 from tools.classroom.plans import write_plans
-from tools.book.pages import put_in_place
 from tools.desk import ROOT, BuildError, run_command, say
 
 

@@ -1,4 +1,4 @@
-"""Copies of the notebooks for a class: without solutions for students, with them for teachers."""
+"""Copies of the notebooks for a class: with solutions for teachers, for students without."""
 
 import re
 from pathlib import Path

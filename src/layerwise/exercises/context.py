@@ -31,9 +31,9 @@ def layer(shares: dict, layers: dict, themes) -> Verdict:
         theirs = [neighbour_agreement(nearest(x), themes) for x in layers[pooling]]
         ours = [float(x) for x in np.atleast_1d(shares[pooling])]
         if len(ours) == n_layers - 1 and marking.same(ours, theirs[1:]):
-            return mistake("the static layer is missing, and it is what the others have to beat")
+            return mistake("the static layer is missing: it is what the others have to beat")
         if len(ours) != n_layers:
-            return not_yet(f"for {pooling} there are {len(ours)} numbers, and {n_layers} layers")
+            return not_yet(f"{pooling} has {len(ours)} numbers, for {n_layers} layers")
         verdict = compare(ours, theirs, {
             "every text has found itself: leave it out of its own neighbours": [1.0] * n_layers,
         })  # fmt: skip
@@ -100,7 +100,7 @@ def matrix(change: np.ndarray, runs: Sequence[tuple]) -> Verdict:
 
 
 def is_fit(change: np.ndarray, before: list, after: list) -> bool:
-    """Say whether a matrix is the best for tokens: what it leaves is at right angles to them."""
+    """Say whether a matrix is the best: what it leaves is at right angles to the tokens."""
     x, y = np.concatenate(before).astype(float), np.concatenate(after).astype(float)
     left = np.linalg.norm(x.T @ (x @ change - y))
     return bool(left < NEGLIGIBLE * np.linalg.norm(x.T @ y))
@@ -128,7 +128,7 @@ def order(mixed: Sequence[str], itself, texts: Sequence[str], layers, mixed_laye
     if list(mixed) == list(texts):
         return not_yet("these texts are in their right order")
     if sorted(mixed) == sorted(texts):
-        return mistake("the poems are in another order, and each is whole: mix the words of each")
+        return mistake("the poems are in another order, each of them whole: mix its words")
     for one, text in zip(mixed, texts, strict=True):
         if sorted(one.split()) != sorted(text.split()):
             if sorted(one.replace(" ", "")) == sorted("".join(text.split())):
@@ -148,7 +148,7 @@ EXERCISES = {
         "`layers[pooling]` can be gone through layer by layer: `for vectors in ...`",
     ]),
     "ex-mean": Exercise(mean, [
-        "`vectors * mask[..., None]` makes padding zero: what is left is to add up and to divide",
+        "`vectors * mask[..., None]` makes padding zero: then add up, and divide",
         "the number of tokens differs from text to text: `mask.sum(axis=1)`",
     ]),
     "ex-centre": Exercise(centre, [

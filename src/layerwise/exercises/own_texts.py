@@ -107,7 +107,7 @@ def function_words(small: Sequence[str], words: Sequence[str]) -> Verdict:
     if chosen == known - theirs:
         return mistake("these are the other words: keep what is in ENGLISH_STOP_WORDS")
     if max(map(len, chosen)) <= 4:
-        return mistake("these are short words: *war* is short, and *themselves* is a small word")
+        return mistake("these are short words: *war* is short, *themselves* is a small word")
     missing, extra = len(theirs - chosen), len(chosen - ENGLISH_STOP_WORDS)
     return not_yet(f"{missing} small words are missing, and {extra} others are among them")
 

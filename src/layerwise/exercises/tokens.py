@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -82,7 +83,8 @@ def letters(text: str) -> str:
 
 def ratio(ratios, texts: Sequence[str], tokenizer) -> Verdict:
     """Judge a number for each text: its tokens for each of its words."""
-    n_tokens = np.array([len(ids) for ids in tokenizer(list(texts), verbose=False)["input_ids"]])
+    all_ids = tokenizer(list(texts), verbose=False)["input_ids"]
+    n_tokens = np.array([len(ids) for ids in all_ids])
     n_words = np.array([len(text.split()) for text in texts])
     return compare(np.asarray(ratios, dtype=float), n_tokens / n_words, {
         "this divides by characters: split the text into words first":
@@ -151,7 +153,7 @@ def stride(pieces: Sequence[Sequence[int]], text: str, tokenizer) -> Verdict:
         return not_yet(f"the longest piece has {most} tokens, [CLS] and [SEP] among them")
     if inner[-1] != whole[-len(inner[-1]) :]:
         return not_yet("the last piece does not end where the text ends")
-    shared = {count_shared(a, b) for a, b in zip(inner, inner[1:], strict=False)}
+    shared = {count_shared(a, b) for a, b in pairwise(inner)}
     if shared <= {16}:
         return RIGHT
     if shared == {0}:
