@@ -76,8 +76,15 @@ def sections(notebook: NotebookNode) -> dict[str, list[NotebookNode]]:
         for line in cell.source.split("\n"):
             if opened := re.match(r"#{2,3} (?:[\d.]+ )?(.+)", line):
                 found[heading].append(new_markdown_cell("\n".join(text)))
-                text, heading = [], opened[1].replace("●", "").strip()
+                text, heading = [], heading_of(opened[1])
                 found.setdefault(heading, [])
             text.append(line)
         found[heading].append(new_markdown_cell("\n".join(text)))
     return found
+
+
+def heading_of(title: str) -> str:
+    """Return a heading without its marks; of an exercise, its name without its number."""
+    title = title.replace("●", "").strip()
+    exercise = re.fullmatch(r"Exercise(?: [\d.]+)? \((.+?) *\)", title)
+    return exercise[1] if exercise else title
