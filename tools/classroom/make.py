@@ -4,6 +4,7 @@
     teacher/      the same with outputs, solutions and usual mistakes
     plan/         for each chapter and for one session, a plan by the minute
     handout/      a sheet to print for each chapter
+    nbgrader/     a graded course; see teaching/README.md
     answers.zip   the notebooks with solutions, to be released later
 """
 
@@ -14,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 from tools.book.pages import put_in_place
+from tools.classroom.grading import write_course
 from tools.classroom.handouts import write_handouts
 from tools.classroom.notebooks import read_notebooks, student_copy, teacher_copy, write
 from tools.classroom.plans import write_plans
@@ -46,6 +48,7 @@ def make(root: Path, target: Path) -> None:
     zip_answers(draft / "teacher", draft / "answers.zip")
     write_plans(root, students, draft / "plan")
     write_handouts(students, draft / "handout")
+    write_course(root, students, draft / "nbgrader")
     put_in_place(draft, target)
 
 

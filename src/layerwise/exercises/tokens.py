@@ -3,7 +3,6 @@
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
@@ -153,20 +152,22 @@ def stride(pieces: Sequence[Sequence[int]], text: str, tokenizer) -> Verdict:
         return not_yet(f"the longest piece has {most} tokens, [CLS] and [SEP] among them")
     if inner[-1] != whole[-len(inner[-1]) :]:
         return not_yet("the last piece does not end where the text ends")
-    shared = {count_shared(a, b) for a, b in pairwise(inner)}
-    if shared <= {16}:
+    shared = [n for n in range(62) if joined(inner, n) == whole]
+    if 16 in shared:
         return RIGHT
-    if shared == {0}:
+    if shared == [0]:
         return mistake("these pieces share nothing: what is near a border has lost one side")
-    if shared == {62 - 16}:
+    if shared == [62 - 16]:
         return mistake("these share all but 16: stride is how many neighbours have in common, "
                        "not how far the next one moves on")  # fmt: skip
-    return not_yet(f"neighbours share {', '.join(map(str, sorted(shared)))} tokens")
+    if not shared:
+        return not_yet("some of the text is in none of the pieces")
+    return not_yet(f"neighbours share {shared[0]} tokens")
 
 
-def count_shared(a: list[int], b: list[int]) -> int:
-    """Return how many tokens at the end of one piece begin the next."""
-    return max(n for n in range(min(len(a), len(b)) + 1) if a[len(a) - n :] == b[:n])
+def joined(pieces: list[list[int]], n_shared: int) -> list[int]:
+    """Join pieces, of each but the first without what it shares with the one before."""
+    return pieces[0] + [token for piece in pieces[1:] for token in piece[n_shared:]]
 
 
 def own(own_text: str, ratio: float, line: str, tokenizer) -> Verdict:
