@@ -115,7 +115,8 @@ def test_pieces_that_end_early_and_pieces_too_long(encoder):
     )["input_ids"]
     assert tokens.judge("ex-stride", cut, text, encoder.tokenizer).right
     without_third = [*cut[:2], *cut[3:]]
-    assert "in none of" in tokens.judge("ex-stride", without_third, text, encoder.tokenizer).says
+    verdict = tokens.judge("ex-stride", without_third, text, encoder.tokenizer)
+    assert "in none of" in verdict.says
     assert "does not end" in tokens.judge("ex-stride", cut[:-1], text, encoder.tokenizer).says
     whole = [encoder.tokenizer(text)["input_ids"]]
     assert "the longest piece has 242" in tokens.judge(
