@@ -176,6 +176,7 @@ def test_every_chapter_has_a_plan_that_adds_up_and_names_what_is_there(classroom
         made = (classroom / "plan" / path.name).read_text("utf-8")
         assert "| 0:00 | " in made
         assert re.search(r"\(\d+ cells\)", made)
+        assert re.search(r"\(\d+ min, as counted\)", made)
         assert re.search(r"\| \d+ s \| \d+ min \| \d+ min \|", made)
         for heading in ("Where classes get stuck", "If you are late", "**Have running.**"):
             assert heading in made

@@ -47,6 +47,8 @@ def nbgrader(course: Path, *arguments: str, allowed: tuple[int, ...] = (0,)) -> 
     env = os.environ | {
         "JUPYTER_PATH": str(course.parent / "jupyter"), "OMP_NUM_THREADS": "1",
         "HOME": str(course.parent), "PYTHONPATH": "",
+        # it calls a program of its own, alembic, by name
+        "PATH": f"{Path(NBGRADER).parent}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
     ran = subprocess.run(
         [NBGRADER, *arguments], cwd=course, env=env, capture_output=True, text=True, check=False

@@ -26,7 +26,7 @@ PAGE = """\
 </html>
 """
 STYLE = Path(__file__).with_name("handout.css")
-LINES_OF_STARS = {1: 3, 2: 5, 3: 8}
+LINES_OF_STARS = {1: 2, 2: 4, 3: 6}
 EXERCISE = re.compile(r"^### Exercise.*", re.MULTILINE)
 QUESTION = re.compile(
     r'\*\*([^*]+)\*\*\n\n((?:<details class="quiz">.*?</details>\s*)+)', re.DOTALL

@@ -92,8 +92,13 @@ def write_plan(
     rows = ["| from | minutes | | what | how |", "|---|---|---|---|---|"]
     clock = 0
     for step in steps:
-        cells = [cell for cell in found.get(named_section(step), []) if kind_of(cell) == "code"]
-        counted = f" ({len(cells)} cells)" if cells and step.kind in ("read", "run") else ""
+        cells = found.get(named_section(step), [])
+        n_cells = sum(kind_of(cell) == "code" for cell in cells)
+        counted = ""
+        if step.kind == "read":
+            counted = f" ({max(1, round(count(cells).minutes))} min, as counted)"
+        elif step.kind == "run" and n_cells:
+            counted = f" ({n_cells} cell{'s' if n_cells > 1 else ''})"
         start = f"{clock // 60}:{clock % 60:02}"
         rows.append(
             f"| {start} | {step.minutes} | {step.kind} | {step.what}{counted} | {step.how} |"
