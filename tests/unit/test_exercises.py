@@ -9,6 +9,7 @@ import torch
 
 from layerwise.exercises import context, marking, own_texts, tokens, transformer
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
+from layerwise.similarity import nearest
 
 MODULES = [tokens, transformer, context, own_texts]
 
@@ -132,3 +133,68 @@ def test_a_label_that_is_neither_end_is_told_that_there_is_more():
         "there is a label with more than 30%"
     )
     assert "lowest" in own_texts.judge("ex-which-label", "a", table).says
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    """Three layers of eight texts in four dimensions."""
+    return np.random.default_rng(3).normal(size=(3, 8, 4))
+
+
+def test_shares_by_layer(vectors):
+    themes = np.array(list("aabbabab"))
+    layers = {"mean": vectors, "max": vectors[::-1]}
+    shares = {
+        pooling: [(themes[nearest(v)[:, 0]] == themes).mean() for v in layers[pooling]]
+        for pooling in layers
+    }
+    assert context.judge("ex-layer", shares, layers, themes).right
+    alone = context.judge("ex-layer", shares | {"mean": [1.0] * 3}, layers, themes)
+    assert alone.named
+    assert alone.says.startswith("mean: every text has found itself")
+    short = {pooling: shares[pooling][1:] for pooling in shares}
+    assert "static layer is missing" in context.judge("ex-layer", short, layers, themes).says
+    assert "nothing yet for max" in context.judge("ex-layer", {"mean": []}, layers, themes).says
+
+
+def test_senses_are_the_learners_own_and_the_count_is_of_them(vectors):
+    senses = ["quiet", "yet", "yet", "quiet", "yet", "quiet", "quiet", "yet"]
+    nearest_last, nearest_first = (nearest(vectors[i])[:, 0] for i in (-1, 0))
+    last, first = (
+        sum(senses[i] == senses[j] for i, j in enumerate(order))
+        for order in (nearest_last, nearest_first)
+    )
+    assert last != first
+    assert context.judge("ex-still", last, senses, vectors).right
+    for answer, words in [(8, "itself"), (first, "static"), (last / 8, "share")]:
+        verdict = context.judge("ex-still", answer, senses, vectors)
+        assert verdict.named
+        assert words in verdict.says
+    assert context.judge("ex-still", 8, ["yet"] * 8, vectors).named
+
+
+def test_a_matrix_is_right_if_nothing_is_left_that_it_could_explain():
+    rng = np.random.default_rng(5)
+    runs = [(None, rng.normal(size=(2, 6, 3))) for _ in range(10)]
+    static, later = (np.concatenate([v[i] for _, v in runs[::2]]) for i in (0, -1))
+    fitted = np.linalg.lstsq(static, later)[0]
+    assert context.judge("ex-matrix", fitted, runs).right
+    back = context.judge("ex-matrix", np.linalg.lstsq(later, static)[0], runs)
+    assert back.says.startswith("this goes back")
+    whole = [np.concatenate([v[i] for _, v in runs]) for i in (0, -1)]
+    assert "fitted on all" in context.judge("ex-matrix", np.linalg.lstsq(*whole)[0], runs).says
+    assert "rotation" in context.judge("ex-matrix", np.eye(3), runs).says
+    assert "leaves something over" in context.judge("ex-matrix", fitted + 0.1, runs).says
+
+
+def test_years_apart_and_passages():
+    years, first = np.array([1800.0, 1810.0, 1850.0, 1900.0]), np.array([1, 2, 1, 0])
+    assert own_texts.judge("ex-time", 47.5, years, first).right
+    signed = own_texts.judge("ex-time", (years[first] - years).mean(), years, first)
+    assert "without its sign" in signed.says
+    assert not own_texts.judge("ex-time", 0.0, None, first).right
+    table = pd.DataFrame({"row": [2, 3, 5]})
+    cut = pd.DataFrame({"row": [2, 2, 3, 5, 5, 5], "passage": [1, 2, 1, 1, 2, 3]})
+    assert own_texts.judge("ex-passages", [2, 1, 3], table, cut).right
+    assert "last passages" in own_texts.judge("ex-passages", [1, 0, 2], table, cut).says
+    assert "2 of its 3" in own_texts.judge("ex-passages", [2, 1, 2], table, cut).says
