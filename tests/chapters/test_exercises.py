@@ -32,7 +32,7 @@ def verdicts(name: str, cells: list) -> list[str]:
     for line in lines:
         if line.startswith(("✓ right", "✗ ")):
             said.append(line)
-        elif line.startswith("  hint"):
+        elif line.startswith("hint "):
             said[-1] += "\n" + line
     return said
 
@@ -48,7 +48,7 @@ def test_there_are_enough_exercises_and_the_steps_are_small():
 def test_the_start_fails_with_the_first_hint(name, exercise):
     (said,) = verdicts(name, exercise.check)
     assert said.startswith("✗ not yet: ")
-    assert "\n  hint 1 of " in said
+    assert "\nhint 1 of " in said
 
 
 @each

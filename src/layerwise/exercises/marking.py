@@ -129,4 +129,4 @@ def check(exercises: Mapping[str, Exercise], label: str, *answer) -> None:
     hints = exercises[label].hints
     number = given[label] = min(given.get(label, 0) + 1, len(hints))
     more = "; check again for the next" if number < len(hints) else ""
-    print(f"  hint {number} of {len(hints)}: {hints[number - 1]}{more}")
+    print(f"hint {number} of {len(hints)}: {hints[number - 1]}{more}")
