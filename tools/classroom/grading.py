@@ -20,6 +20,7 @@ c = get_config()
 c.CourseDirectory.course_id = "layer-by-layer"
 c.ClearSolutions.code_stub = {"python": "# change the lines above"}
 c.Execute.timeout = 120  # seconds for a cell; one that takes longer is stopped
+c.Execute.iopub_timeout = 120  # a busy machine may be silent for longer than four seconds
 c.OverwriteCells.add_missing_cells = True
 '''
 CHECK = re.compile(r"^check\((.*?)\)$", re.MULTILINE | re.DOTALL)
