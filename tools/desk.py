@@ -36,9 +36,10 @@ def say(line: str) -> None:
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which executions are meant."""
     parser.add_argument(
-        "--encoder", default=os.environ.get("LAYERWISE_ENCODER") or None, metavar="NAME|FOLDER",
+        "--encoder",
+        metavar="NAME|FOLDER",
         help="the model that reads: a name on the Hugging Face hub, or a folder",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--device",
         default=os.environ.get("LAYERWISE_DEVICE") or "auto",
