@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -112,16 +113,20 @@ sys.exit(run_command(wait))
 @pytest.mark.parametrize("method", ["suspend", "kill"])
 def test_stopped_again_while_it_ends_what_it_has_started(method):
     """No grandchild is left that nobody knows any more."""
-    run = subprocess.Popen(
-        [sys.executable, "-c", TWICE, method], cwd=ROOT, text=True, stdout=subprocess.PIPE
-    )
-    with run:
-        pids = [int(run.stdout.readline()) for _ in range(2)]
-        run.send_signal(signal.SIGINT)
+    command = [sys.executable, "-c", TWICE, method]
+    run = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    pids = [int(run.stdout.readline()) for _ in range(2)]
+    started = [psutil.Process(pid) for pid in pids]
+    try:
+        run.send_signal(signal.SIGTERM)
         assert run.communicate(timeout=30)[0].startswith("interrupted; nothing is half-written")
-    assert run.returncode == 130
-    psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], 10)
-    assert [pid for pid in pids if psutil.pid_exists(pid)] == []
+        assert run.returncode == 130
+        _, alive = psutil.wait_procs(started, timeout=10)
+        assert alive == []
+    finally:
+        for process in [run, *started]:
+            with suppress(psutil.Error):
+                process.kill()
 
 
 def test_a_signal_that_is_ignored_stays_ignored():
