@@ -177,8 +177,9 @@ def ranges(session: nox.Session) -> None:
         session.run(*pip, "--index-url", index, oldest["torch"], external=True)
     else:
         session.warn(f"not tried: {oldest['torch']}; no index of builds without CUDA answers")
-    tests = [str(PYTHON), "-m", "pytest", "tests/unit", *session.posargs]
-    session.run(*tests, external=True, env={"PYTHONPATH": str(folder)})
+    # What one library of today says to an old one of the other is no fault of the package.
+    tests = ["tests/unit", "-W", "default::DeprecationWarning", *session.posargs]
+    python(session, "-m", "pytest", *tests, env={"PYTHONPATH": str(folder)})
 
 
 @nox.session
