@@ -137,6 +137,12 @@ def test_two_lines_in_a_box_stand_as_in_every_other():
         assert (first, second) == (18, 36), box
 
 
+def test_the_parts_of_the_model_stand_in_one_column():
+    parts = [box for box in boxes(diagrams.model_diagram(CONFIG), "plain") if box[2] > 90]
+    assert len(parts) == 7
+    assert {x + width / 2 for x, _, width, _ in parts} == {WIDTH / 2}
+
+
 def test_heads_of_arrows_open_evenly_to_where_they_come_from():
     """Down, up, to the right, and askew."""
     ways = [((9, 2), (9, 30)), ((9, 30), (9, 2)), ((1, 5), (40, 5)), ((2, 3), (23, 31))]
