@@ -20,9 +20,8 @@ from layerwise.texts.columns import (
     longest_column,
 )
 from layerwise.texts.files import read_rows
+from layerwise.texts.names import first_words
 from layerwise.texts.rows import Finding, Rows
-
-TITLE_LENGTH = 60  # of a title that is made of a text's first words
 
 
 class OwnTexts(NamedTuple):
@@ -154,15 +153,6 @@ def read_name(cell: object) -> str | None:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)  # a column with gaps turns whole numbers into 1.0, 2.0
     return " ".join(clean(str(cell))[0].split()) or None
-
-
-def first_words(text: str) -> str:
-    """Return the beginning of a text's first line, cut between words."""
-    line = " ".join(text.split("\n", 1)[0].split())
-    if len(line) <= TITLE_LENGTH:
-        return line
-    cut = line[:TITLE_LENGTH]
-    return (cut.rpartition(" ")[0] or cut) + " …"
 
 
 def note_labels(table: pd.DataFrame, findings: list[Finding]) -> None:
