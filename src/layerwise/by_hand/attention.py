@@ -54,8 +54,8 @@ def scaled_dot_product_attention(
     Returns
     -------
     context : Tensor of shape (..., n_tokens, d_v)
-    weights : Tensor of shape (..., n_tokens, n_tokens)
-        Each row sums to one.
+    shares : Tensor of shape (..., n_tokens, n_tokens)
+        Usually called attention weights; each row sums to one.
 
     Raises
     ------
@@ -78,8 +78,8 @@ def scaled_dot_product_attention(
     if mask is not None:
         check_mask(mask, scores)
         scores = scores.masked_fill(~mask, -math.inf)
-    weights = scores.softmax(dim=-1)  # (..., n_tokens, n_tokens), rows sum to 1
-    return weights @ value, weights
+    shares = scores.softmax(dim=-1)  # (..., n_tokens, n_tokens), rows sum to 1
+    return shares @ value, shares
 
 
 def padding_mask(attention_mask: Tensor) -> Tensor:
@@ -193,16 +193,16 @@ def multi_head_self_attention(
     -------
     context : Tensor of shape (n_texts, n_tokens, n_dims)
         The heads side by side, before the output projection.
-    weights : Tensor of shape (n_texts, n_heads, n_tokens, n_tokens)
+    shares : Tensor of shape (n_texts, n_heads, n_tokens, n_tokens)
     """
     query = split_heads(linear(hidden_states, self_attention.query), n_heads)
     key = split_heads(linear(hidden_states, self_attention.key), n_heads)
     value = split_heads(linear(hidden_states, self_attention.value), n_heads)
-    context, weights = scaled_dot_product_attention(query, key, value, mask)
-    return merge_heads(context), weights
+    context, shares = scaled_dot_product_attention(query, key, value, mask)
+    return merge_heads(context), shares
 
 
-def attention_entropy(weights: Tensor) -> Tensor:
+def attention_entropy(shares: Tensor) -> Tensor:
     """Say how widely each token spreads its attention, in bits.
 
     0 is all on one token; log2(n) is evenly over n tokens (Clark et al. 2019, section 3.3,
@@ -210,10 +210,10 @@ def attention_entropy(weights: Tensor) -> Tensor:
 
     Parameters
     ----------
-    weights : Tensor of shape (..., n_tokens, n_tokens)
+    shares : Tensor of shape (..., n_tokens, n_tokens)
 
     Returns
     -------
     Tensor of shape (..., n_tokens)
     """
-    return torch.special.entr(weights).sum(dim=-1) / math.log(2)
+    return torch.special.entr(shares).sum(dim=-1) / math.log(2)

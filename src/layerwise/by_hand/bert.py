@@ -111,15 +111,15 @@ def encoder_layer(
     Returns
     -------
     hidden_states : Tensor of shape (n_texts, n_tokens, n_dims)
-    weights : Tensor of shape (n_texts, n_heads, n_tokens, n_tokens)
+    shares : Tensor of shape (n_texts, n_heads, n_tokens, n_tokens)
     """
-    context, weights = multi_head_self_attention(
+    context, shares = multi_head_self_attention(
         hidden_states, layer.attention.self, n_heads, mask
     )
     projected = linear(context, layer.attention.output.dense)
     attended = layer_norm(hidden_states + projected, layer.attention.output.LayerNorm)
     transformed = feed_forward(attended, layer)
-    return layer_norm(attended + transformed, layer.output.LayerNorm), weights
+    return layer_norm(attended + transformed, layer.output.LayerNorm), shares
 
 
 # All that a BERT is made of; a part of another kind computes something else.
@@ -216,7 +216,7 @@ def encode(batch: Mapping[str, Tensor], model: BertModel) -> tuple[list[Tensor],
     hidden_states = [embed_tokens(batch["input_ids"], batch["token_type_ids"], model)]
     attentions = []
     for layer in model.encoder.layer:
-        hidden, weights = encoder_layer(hidden_states[-1], layer, n_heads, mask)
+        hidden, shares = encoder_layer(hidden_states[-1], layer, n_heads, mask)
         hidden_states.append(hidden)
-        attentions.append(weights)
+        attentions.append(shares)
     return hidden_states, attentions
