@@ -1,7 +1,7 @@
 """The numbers of the chapter on context, computed again: NumPy and the weights, nothing else.
 
-No code of ``layerwise`` that measures, no PyTorch model: the encoder is written out once more, in
-``by_numpy``, and so is every measure here. What the executed chapter shows must agree.
+No code of ``layerwise`` that measures, no PyTorch model: the encoder is written out once more,
+in ``by_numpy``, and so is every measure here. What the executed chapter shows must agree.
 """
 
 import re
@@ -196,7 +196,7 @@ def test_steps_beside_their_baselines(shown, token_vectors, pooled):
     for i, numbers in enumerate(zip(steps, others, rotated, shifted, strict=True)):
         same(row(shown, f"{i}→{i + 1}", 4), numbers)
     largest = int(np.argmin(steps))
-    found = re.search(r"one rotation for all, at (\S+), where the others come to (\S+) or", shown)
+    found = re.search(r"rotation for all, at (\S+), where the others come to (\S+) or", shown)
     rest = min(rotated[:largest] + rotated[largest + 1 :])
     same([float(x) for x in found.groups()], [rotated[largest], rest])
 

@@ -48,8 +48,8 @@ COMPARISONS = {
     },
     "same poem, rotated": {
         "label": "the poem itself, rotated",
-        "explained": "The poem in this layer with itself in layer 0, after one rotation for all, "
-        "found on other poems. What it brings back is common to all.",
+        "explained": "The poem in this layer with itself in layer 0, after one rotation for "
+        "all, found on other poems. What it brings back is common to all.",
         "group": "rotated",
         "dash": "solid",
         "reference": "same poem",
@@ -64,16 +64,16 @@ COMPARISONS = {
     },
     "same poem, shifted": {
         "label": "the poem itself, shifted",
-        "explained": "The same with a shift: one vector, found on other poems, is added to every "
-        "poem in layer 0. Nothing is turned.",
+        "explained": "The same with a shift: one vector, found on other poems, is added to "
+        "every poem in layer 0. Nothing is turned.",
         "group": "shifted",
         "dash": "solid",
         "reference": "same poem",
     },
     "other poem, shifted": {
         "label": "another poem, shifted",
-        "explained": "The baseline of the shifted measure: how near the same shift brings other "
-        "poems.",
+        "explained": "The baseline of the shifted measure: how near the same shift brings "
+        "other poems.",
         "group": "shifted",
         "dash": "dashed",
         "reference": "same poem",

@@ -37,6 +37,19 @@ def check_mask(mask: Tensor, scores: Tensor) -> None:
         raise ValueError("a row of the mask is all False: that token has nothing to see")
 
 
+def check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
+    """Check that queries can meet keys, and that each key has its value."""
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError(
+            f"query and key must have the same last dimension, got {query.shape[-1]} and "
+            f"{key.shape[-1]}: project both to d_k first"
+        )
+    if key.shape[-2] != value.shape[-2]:
+        raise ValueError(
+            f"every key needs its value: got {key.shape[-2]} keys and {value.shape[-2]} values"
+        )
+
+
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -64,15 +77,7 @@ def scaled_dot_product_attention(
     ValueError
         If the shapes do not fit, or a row of the mask leaves nothing to see.
     """
-    if query.shape[-1] != key.shape[-1]:
-        raise ValueError(
-            f"query and key must have the same last dimension, got {query.shape[-1]} and "
-            f"{key.shape[-1]}: project both to d_k first"
-        )
-    if key.shape[-2] != value.shape[-2]:
-        raise ValueError(
-            f"every key needs its value: got {key.shape[-2]} keys and {value.shape[-2]} values"
-        )
+    check_shapes(query, key, value)
     d_k = query.shape[-1]
     scores = query @ key.transpose(-2, -1) / math.sqrt(d_k)  # (..., n_tokens, n_tokens)
     if mask is not None:

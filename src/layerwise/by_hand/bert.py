@@ -47,6 +47,15 @@ def gelu(x: Tensor) -> Tensor:
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
+def check_positions(n_tokens: int, n_positions: int) -> None:
+    """Check that a model has a position for each token."""
+    if n_tokens > n_positions:
+        raise ValueError(
+            f"{n_tokens} tokens, but the model has {n_positions} positions: truncate the text "
+            "or cut it into chunks"
+        )
+
+
 def embed_tokens(input_ids: Tensor, token_type_ids: Tensor, model: BertModel) -> Tensor:
     """Compute hidden state 0: LayerNorm(word + position + token type).
 
@@ -66,12 +75,7 @@ def embed_tokens(input_ids: Tensor, token_type_ids: Tensor, model: BertModel) ->
     """
     embeddings = model.embeddings
     n_tokens = input_ids.shape[1]
-    n_positions = embeddings.position_embeddings.num_embeddings
-    if n_tokens > n_positions:
-        raise ValueError(
-            f"{n_tokens} tokens, but the model has {n_positions} positions: truncate the text "
-            "or cut it into chunks"
-        )
+    check_positions(n_tokens, embeddings.position_embeddings.num_embeddings)
     word = embeddings.word_embeddings.weight[input_ids]  # (n_texts, n_tokens, n_dims)
     position = embeddings.position_embeddings.weight[:n_tokens]  # (n_tokens, n_dims)
     token_type = embeddings.token_type_embeddings.weight[token_type_ids]  # like word
