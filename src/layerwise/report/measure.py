@@ -13,6 +13,7 @@ from layerwise.report.progress import with_end_time
 from layerwise.report.tokens import run_tokens, token_movement
 from layerwise.rotation import rotation_baseline
 from layerwise.similarity import cosine, drift_table, layer_to_layer, nearest
+from layerwise.tables import medians_by_layer
 
 PART = 8000  # tokens that are embedded before progress is said
 N_NEAREST = 5
@@ -85,8 +86,8 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
         and table["n_unknown"].sum() <= MOSTLY_UNKNOWN * table["n_tokens"].sum(),
         "n_layers": len(layers) - 1,
         "n_dims": layers.shape[2],
-        "drift": medians(drift, "comparison"),
-        "steps": medians(steps, "step"),
+        "drift": {name: row.to_list() for name, row in medians_by_layer(drift).iterrows()},
+        "steps": steps.groupby("step", sort=False)["cosine"].median().to_dict(),
         "finds_itself": finds_itself(layers),
         "words": {
             "n_texts": len(kept), "n_tokens": sum(map(len, tokens)), "at_least": n_times,
@@ -120,14 +121,6 @@ def run_kept(texts: list[str], encoder: Encoder) -> tuple[list[list[str]], list[
     sizes = [len(text) for text in texts]
     runs = list(with_end_time(run_tokens(texts, encoder), sizes, "single tokens"))
     return [tokens for tokens, _ in runs], [vectors for _, vectors in runs]
-
-
-def medians(table: pd.DataFrame, by: str) -> dict:
-    """Return medians of the cosine: for each comparison by layer, or for each step."""
-    if by == "step":
-        return table.groupby("step", sort=False)["cosine"].median().to_dict()
-    grouped = table.groupby([by, "layer"], sort=False)["cosine"].median().unstack()
-    return {name: row.to_list() for name, row in grouped.iterrows()}
 
 
 def step_table(layers: np.ndarray, titles: pd.Series) -> pd.DataFrame:
