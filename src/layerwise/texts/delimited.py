@@ -4,7 +4,7 @@ import csv
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Literal, NamedTuple, TextIO
 
 from layerwise.texts.encodings import Encoding
 from layerwise.texts.rows import Finding, Row, Table, encoding_of, fit, name_columns
@@ -24,7 +24,7 @@ class Dress(NamedTuple):
     encoding: Encoding
     delimiter: str
     n_before: int  # lines before the table
-    quoting: int = csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
 
 
 class Scan(NamedTuple):
