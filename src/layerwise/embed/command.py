@@ -57,9 +57,9 @@ def run(options: argparse.Namespace) -> None:
     """Embed the texts into the folder."""
     out = options.out.resolve()
     if options.ray is not None:
-        from layerwise.embed.cluster import check_ray
+        from layerwise.embed.cluster import check_address
 
-        check_ray(options.ray)
+        check_address(options.ray)
     check_target(out)
     say(f"reading {options.texts}")
     from layerwise.embed.run import embed_table  # imports torch, which takes a while

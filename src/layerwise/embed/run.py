@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from layerwise.checkpoints import fetch_checkpoint, find_checkpoint
 from layerwise.embed.folder import (
     PARTS,
     digest_of_run,
@@ -152,7 +153,10 @@ def make_files(
     if options.ray:
         from layerwise.embed.cluster import make_files_on_cluster
 
-        yield from make_files_on_cluster(parts, encoder, settings, options.device)
+        checkpoint = fetch_checkpoint(find_checkpoint(options.encoder))
+        yield from make_files_on_cluster(
+            parts, checkpoint, settings, options.device, options.ray
+        )
         return
     for part in parts:
         yield (part.number, make_file(part, encoder, settings)), part.n_rows
