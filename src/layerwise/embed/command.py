@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from layerwise.embed.folder import check_target
+from layerwise.embed.folder import check_target, locked
 from layerwise.progress import say
 from layerwise.texts.options import add_text_options
 
@@ -64,4 +64,5 @@ def run(options: argparse.Namespace) -> None:
     say(f"reading {options.texts}")
     from layerwise.embed.run import embed_table  # imports torch, which takes a while
 
-    print(embed_table(options, out))
+    with locked(out):
+        print(embed_table(options, out))

@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from layerwise.embed.parts import read_about
 from layerwise.report.folder import plain
 
 RUN = "run.json"  # by it a folder is known, and what its vectors are
 PARTS = "parts"  # holds nothing but whole parquet files, so that the folder can be read as one
+LOCK = ".lock"  # held by the process that writes
 N_DIFFERENCES = 4  # that are named
 
 
@@ -38,19 +41,45 @@ def check_target(folder: Path) -> None:
         raise FileNotFoundError(f"there is no folder {str(folder.parent)!r} to write into")
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{str(folder)!r} is a file: name a folder with --out")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RUN).is_file():
-        raise FileExistsError(
-            f"{str(folder)!r} holds something else (it has no {RUN}): name another folder "
-            "with --out"
-        )
     try:
         folder.mkdir(exist_ok=True)
-        (folder / ".can-be-written").touch()
-        (folder / ".can-be-written").unlink()
+        probe = folder / f".{os.getpid()}.draft"
+        probe.touch()
+        probe.unlink()
     except OSError as error:
         raise PermissionError(
             f"{str(folder)!r} cannot be written ({error.strerror}): name another folder with "
             "--out"
+        ) from None
+    there = [path for path in folder.iterdir() if not is_left_over(path)]
+    if there and folder / RUN not in there:
+        raise FileExistsError(
+            f"{str(folder)!r} holds something else (it has no {RUN}): name another folder "
+            "with --out"
+        )
+
+
+def is_left_over(path: Path) -> bool:
+    """Say whether a file is what a run leaves behind that was killed."""
+    return path.name == LOCK or (path.name.startswith(".") and path.suffix == ".draft")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process; the system opens it again when the process ends.
+
+    Raises
+    ------
+    FileExistsError
+        If another process writes into it.
+    """
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise FileExistsError(
+            f"another run is writing into {str(folder)!r}: wait until it has ended, or name "
+            "another folder with --out"
         ) from None
 
 
@@ -91,8 +120,8 @@ def open_run(folder: Path, asked: dict, about: dict) -> dict[int, int]:
     else:
         write_run(folder, asked, about)
     (folder / PARTS).mkdir(exist_ok=True)
-    for left in folder.glob(".*.draft"):  # by a run that was killed
-        left.unlink(missing_ok=True)
+    for left in folder.glob(".*.draft"):
+        left.unlink()
     return dict(parts_there(folder, digest_of_run(asked)))
 
 
