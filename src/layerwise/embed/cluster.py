@@ -88,7 +88,10 @@ def connect(address: str) -> int:
     try:
         ray.init(address, log_to_driver=False, logging_level="error")
     except Exception as error:  # Ray's errors have no common base
-        raise nobody_there(address, " ".join(str(error).split())[:200]) from None
+        why = " ".join(str(error).split())[:200]
+        raise nobody_there(
+            address, f"{why}; does it ask for a token? then set RAY_AUTH_MODE=token"
+        ) from None
     return int(ray.cluster_resources().get("CPU", 1))
 
 
