@@ -2,10 +2,10 @@
 
     python -m tools.lock [--upgrade]
 
-Writes requirements.txt, and in requirements-cluster.txt what the session cluster needs beside it:
+Writes requirements.txt, and requirements-cluster.txt, which has what nox -s cluster needs more:
 for every system and Python that the package supports, each file with its digest. Notes in
-requirements-torch.txt how much an installation downloads. The version of torch is a line of that
-file, to be changed by hand. Runs where uv and packaging are.
+requirements-torch.txt how much an installation downloads. The version of torch is a line of
+that file, to be changed by hand. Runs where uv and packaging are.
 """
 
 import json
