@@ -43,8 +43,10 @@ LONGEST_TEXT = 256
 MATRIX_SIZE = 2048
 SECONDS_BETWEEN_SAMPLES = 0.002
 
-# What each ratio must reach, or stay below.
+# What each ratio must reach, or stay below; those of benchmarks.embed too.
 TARGETS = {
+    "embed: texts/s over sentence-transformers": (">=", 1),
+    "embed: memory for the large table over that for the small": ("<=", 1.5),
     "poems: times faster than the textbook way": (">=", 5),
     "poems: share of the textbook way's extra memory": ("<=", 1 / 6),
     "poems: largest difference from the textbook way": ("<=", 1e-5),
@@ -392,7 +394,7 @@ def main() -> None:
     merge_into(arguments.out, SECTION, {"machine": machine, "figures": figures})
     print_table("Measured on", machine)
     print_table("Figures", {name: figures[name] for name in figures if name not in TARGETS})
-    print_table("Ratios", {name: figures[name] for name in TARGETS})
+    print_table("Ratios", {name: figures[name] for name in TARGETS if name in figures})
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,15 +25,17 @@ run.ROWS_PER_PART = 25
 sys.exit(cli.main(sys.argv[1:]))
 """
 N_ROWS = 600
+ADDRESS = re.compile(r"--address='([^']+):\d+'")
 WORKER = "ray::MapWorker(Map(Worker))"
-SECONDS = 100  # for whatever is waited for
+SECONDS = 150  # for whatever is waited for
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_token():
-    """Whether a cluster asks for one depends on what is in the home of who starts it."""
+def settings_of_ray():
+    """A cluster that asks for no token, whatever is in this home, and may start slowly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")
+        patch.setenv("RAY_raylet_start_wait_time_s", str(SECONDS))
         yield
 
 
@@ -42,21 +45,24 @@ def address():
     # Not in pytest's folders: the names of sockets may not be long.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as place:
         ray = Path(sys.executable).with_name("ray")
-        command = [ray, "start", "--head", "--port=0", "--num-cpus=2", "--block",
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        command = [ray, "start", "--head", f"--port={port}", "--num-cpus=2", "--block",
                    "--include-dashboard=false", "--disable-usage-stats",
                    f"--temp-dir={place}"]  # fmt: skip
         said = Path(place, "said.txt")
         with said.open("wb") as output:
             head = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            found = wait_for(lambda: re.search(r"--address='([^']+)'", said.read_text()))
-            yield found[1]
+            wait_for(lambda: "--address='" in said.read_text() or head.poll() is not None)
+            assert head.poll() is None, said.read_text()
+            yield f"{ADDRESS.search(said.read_text())[1]}:{port}"
         finally:
-            processes = psutil.Process(head.pid).children(recursive=True)
             head.terminate()
             head.wait(SECONDS)
-            for process in psutil.wait_procs(processes, timeout=10)[1]:
-                process.kill()
+            for process in psutil.process_iter(["cmdline"]):
+                if place in " ".join(process.info["cmdline"] or []):
+                    process.kill()  # what did not hear that its head has ended
 
 
 def wait_for(condition):
@@ -66,7 +72,7 @@ def wait_for(condition):
         if found := condition():
             return found
         time.sleep(0.05)
-    raise TimeoutError
+    return None
 
 
 @pytest.fixture(scope="module")
