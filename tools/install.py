@@ -125,8 +125,8 @@ def install_cluster(root: Path, environment: Path) -> Path:
 def packages_of(environment: Path) -> Path:
     """Return the folder in which an environment has its packages."""
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    command = [python_of(environment), "-c", ask]
-    return Path(subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip())
+    command = [str(python_of(environment)), "-c", ask]
+    return Path(subprocess.check_output(command, text=True).strip())
 
 
 def install_torch(root: Path, environment: Path, cpu_index: str | None) -> None:

@@ -37,7 +37,7 @@ def embed(tmp_path, small_model, monkeypatch, capsys):
     def command(*arguments: str) -> tuple[int, str, str]:
         model = [] if "--encoder" in arguments else ["--encoder", str(small_model)]
         out = [] if "--out" in arguments else ["--out", "vectors"]
-        status = cli.main(["embed", *arguments, "--device", "cpu", *model, *out])
+        status = cli.main(["embed", "--device", "cpu", *arguments, *model, *out])
         output, errors = capsys.readouterr()
         assert "Traceback" not in errors
         return status, output, errors
@@ -283,6 +283,7 @@ def test_what_is_wrong_is_said_in_one_sentence(embed, table, tmp_path):
         (["table.csv", "--out", "no/where"], "there is no folder '"),
         (["table.csv", "--out", "table.csv"], "is a file: name a folder"),
         (["table.csv", "--out", "notes"], "holds something else (it has no run.json)"),
+        (["notes", "--out", "notes/vectors"], "is among the texts"),
         (["empty.csv"], "empty.csv is empty"),
         (["header.csv"], "header.csv has no rows"),
         (["blank.csv", "--text", "text"], "the column 'text' holds no text: no text in 1 rows"),
@@ -354,6 +355,9 @@ def test_numbers_that_float16_cannot_hold_are_refused(embed, table, monkeypatch)
 
 
 def test_a_cluster_that_is_none_is_said_at_once(embed, table, monkeypatch):
+    assert "compute on processors alone" in embed(
+        "table.csv", "--ray", "auto", "--device", "cuda"
+    )[2]
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)
     status, _, errors = embed("table.csv", "--ray", "auto")
     assert (status, "pip install 'layerwise[ray]'" in errors) == (1, True)

@@ -17,13 +17,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from layerwise.checkpoints import checkpoint_files
-from layerwise.embed.parts import Part, Settings, make_file
+from layerwise.embed.parts import LIBRARIES, Part, Settings, make_file
 from layerwise.models import load_encoder
 from layerwise.provenance import versions
 
 PARTS_PER_WAVE = 256  # that are with the cluster at a time, so that its memory has an end
 SECONDS_TO_ANSWER = 5  # Ray itself tries for two minutes
-LIBRARIES = ["layerwise", "torch", "transformers", "tokenizers", "numpy", "pyarrow"]
 
 
 def check_address(address: str) -> None:
@@ -98,7 +97,7 @@ def connect(address: str) -> int:
 class Worker:
     """A process of the cluster: it gets the model once, and then makes one file at a time."""
 
-    def __init__(self, model, settings: Settings, device: str, expected: dict[str, str]):
+    def __init__(self, model, settings: Settings, expected: dict[str, str]):
         import ray
 
         here = versions(LIBRARIES)
@@ -108,7 +107,7 @@ class Worker:
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
             for name, content in ray.get(model).items():
                 Path(folder, name).write_bytes(content)
-            self.encoder = load_encoder(folder, device)
+            self.encoder = load_encoder(folder, "cpu")
         self.settings = settings
 
     def __call__(self, row: dict) -> dict:
@@ -124,7 +123,7 @@ def as_row(part: Part) -> dict[str, bytes]:
 
 
 def make_files_on_cluster(
-    parts: Iterator[Part], checkpoint: Path, settings: Settings, device: str, address: str
+    parts: Iterator[Part], checkpoint: Path, settings: Settings, address: str
 ) -> Iterator[tuple[tuple[int, bytes], int]]:
     """Yield each part's number and file as they come, with how many rows it stands for.
 
@@ -134,8 +133,6 @@ def make_files_on_cluster(
     checkpoint : Path
         The folder of a model, of which each worker gets a copy.
     settings : Settings
-    device : str
-        The workers' device.
     address : str
         See :func:`check_address`.
 
@@ -151,7 +148,7 @@ def make_files_on_cluster(
 
     ray.data.DataContext.get_current().enable_progress_bars = False
     model = ray.put({path.name: path.read_bytes() for path in checkpoint_files(checkpoint)})
-    given = (model, settings, device, versions(LIBRARIES))
+    given = (model, settings, versions(LIBRARIES))
     try:
         while wave := list(map(as_row, itertools.islice(parts, PARTS_PER_WAVE))):
             # One part a block, so that one is what a worker who dies has to do again.

@@ -59,7 +59,17 @@ def run(options: argparse.Namespace) -> None:
     if options.ray is not None:
         from layerwise.embed.cluster import check_address
 
+        if options.device not in ("auto", "cpu"):
+            raise ValueError(
+                f"--device {options.device}: the workers of a cluster compute on processors "
+                "alone; leave it out, or leave out --ray"
+            )
         check_address(options.ray)
+    if options.texts.is_dir() and out.is_relative_to(options.texts.resolve()):
+        raise ValueError(
+            f"{str(out)!r} is among the texts, which would not be the same at the next run: "
+            "name another folder with --out"
+        )
     check_target(out)
     say(f"reading {options.texts}")
     from layerwise.embed.run import embed_table  # imports torch, which takes a while

@@ -15,6 +15,8 @@ from layerwise.report.tokens import count_tokens
 from layerwise.texts.rows import Finding
 
 METADATA = b"layerwise"  # the key, in a file's metadata, of what is known of it
+# Whose versions decide on the numbers, and on the bytes.
+LIBRARIES = ["layerwise", "torch", "transformers", "tokenizers", "numpy", "pyarrow"]
 LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
 MOSTLY = 0.5  # a larger share of unknown tokens is noted
 

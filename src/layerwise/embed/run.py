@@ -22,7 +22,7 @@ from layerwise.embed.folder import (
     write_run,
     write_whole,
 )
-from layerwise.embed.parts import Part, Settings, make_file, read_about
+from layerwise.embed.parts import LIBRARIES, Part, Settings, make_file, read_about
 from layerwise.models import Encoder, load_encoder, run_every_layer
 from layerwise.progress import say, with_end_time
 from layerwise.provenance import describe_model, digest_of_path, versions
@@ -36,7 +36,6 @@ from layerwise.texts.rows import Finding, Table, gather, in_chunks
 # A part ends with either: enough to keep the processor busy, little to lose or to hold.
 ROWS_PER_PART, CHARACTERS_PER_PART = 4096, 1_000_000
 ROWS_SAMPLED = 1000  # by which columns that are not named are chosen
-LIBRARIES = ["layerwise", "torch", "transformers", "tokenizers", "numpy", "pyarrow"]
 STOPPED = "stopped; what is written stays, and the same command goes on from there"
 
 
@@ -53,7 +52,7 @@ def embed_table(options: argparse.Namespace, out: Path) -> str:
     table, columns, findings = open_texts(options)
     say("loading the model")
     with contextlib.redirect_stdout(sys.stderr):
-        device = "cpu" if options.ray else options.device  # a cluster has devices of its own
+        device = "cpu" if options.ray else options.device
         encoder = load_encoder(options.encoder, device)
     n_layers, n_dims = shape_of_layers(encoder)
     asked = {
@@ -155,7 +154,7 @@ def make_files(
 
         checkpoint = fetch_checkpoint(find_checkpoint(options.encoder))
         yield from make_files_on_cluster(
-            parts, checkpoint, settings, options.device, options.ray
+            parts, checkpoint, settings, options.ray
         )
         return
     for part in parts:
