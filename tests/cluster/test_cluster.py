@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,14 @@ from layerwise.embed import run
 run.ROWS_PER_PART = 25
 sys.exit(cli.main(sys.argv[1:]))
 """
-OTHER_TORCH = "real = cluster.versions; cluster.versions = lambda x: {**real(x), 'torch': '1.0'}"
+OTHER_TORCH = """
+real = cluster.versions
+cluster.versions = lambda names: {**real(names), "torch": "1.0"}
+"""
 N_ROWS = 600
-# Named, they are there at once; Ray waits for those it finds itself, on a busy machine in vain.
-PORTS = ["port", "dashboard-agent-grpc-port", "dashboard-agent-listen-port",
-         "metrics-export-port", "runtime-env-agent-port"]  # fmt: skip
-ADDRESS = re.compile(r"--address='([^']+):\d+'")
+ADDRESS = re.compile(r"--address='([^']+)'")
 WORKER = "ray::MapWorker(Map(Worker))"
+N_STARTS = 3  # that are tried
 SECONDS = 150  # for whatever is waited for
 
 
@@ -40,42 +42,45 @@ def settings_of_ray():
     """A cluster that asks for no token, whatever is in this home, and may start slowly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        patch.setenv("RAY_raylet_start_wait_time_s", str(SECONDS))
+        patch.setenv("RAY_raylet_start_wait_time_s", "60")
         yield
 
 
 @pytest.fixture(scope="module")
 def address():
     """The address of a cluster of this machine alone, with two workers."""
+    for _ in range(N_STARTS):
+        with a_cluster() as found:
+            if found:
+                yield found
+                return
+    pytest.fail("Ray did not start")
+
+
+@contextmanager
+def a_cluster():
+    """Start a cluster, and give its address; None where Ray gives up, as on a busy machine."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
     # Not in pytest's folders: the names of sockets may not be long.
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as place:
-        ray = Path(sys.executable).with_name("ray")
-        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-        command = [ray, "start", "--head", "--num-cpus=2", "--block", f"--temp-dir={place}",
-                   "--include-dashboard=false", "--disable-usage-stats",
-                   *(f"--{name}={port}" for name, port in ports.items())]  # fmt: skip
+        command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block",
+                   f"--port={port}", "--num-cpus=2", f"--temp-dir={place}",
+                   "--include-dashboard=false", "--disable-usage-stats"]  # fmt: skip
         said = Path(place, "said.txt")
         with said.open("wb") as output:
             head = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
             wait_for(lambda: "--address='" in said.read_text() or head.poll() is not None)
-            assert head.poll() is None, said.read_text()
-            yield f"{ADDRESS.search(said.read_text())[1]}:{ports['port']}"
+            found = ADDRESS.search(said.read_text())
+            print(said.read_text())
+            yield found[1] if found else None
         finally:
             head.terminate()
             head.wait(SECONDS)
             for process in psutil.process_iter(["cmdline"]):
                 if place in " ".join(process.info["cmdline"] or []):
                     process.kill()  # what did not hear that its head has ended
-
-
-def free_ports(n: int) -> list[int]:
-    """Numbers of ports that nobody listens on."""
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    numbers = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return numbers
 
 
 def wait_for(condition):
@@ -176,7 +181,7 @@ def test_what_a_cluster_began_one_machine_ends(address, table, alone, tmp_path):
 
 def test_what_a_worker_cannot_do_is_said_in_one_sentence(address, table, tmp_path):
     asked = command(table, tmp_path / "vectors", "--ray", address)
-    asked[2] = asked[2].replace("import run\n", f"import run, cluster\n{OTHER_TORCH}\n")
+    asked[2] = asked[2].replace("import run\n", f"import run, cluster{OTHER_TORCH}")
     ended = subprocess.run(asked, capture_output=True, text=True, timeout=SECONDS)
     assert ended.returncode == 1
     (sentence,) = [x for x in ended.stderr.splitlines() if x.startswith("layerwise: ")]
