@@ -8,8 +8,8 @@ import pandas as pd
 
 from layerwise.embedding import embed_layers
 from layerwise.models import Encoder, context_window
+from layerwise.progress import with_end_time
 from layerwise.report.agreement import Agreement, label_agreement
-from layerwise.report.progress import with_end_time
 from layerwise.report.tokens import run_tokens, token_movement
 from layerwise.rotation import rotation_baseline
 from layerwise.similarity import cosine, drift_table, layer_to_layer, nearest
@@ -105,7 +105,7 @@ def embed(table: pd.DataFrame, encoder: Encoder) -> np.ndarray:
     sizes = [int(n_tokens[part.index].sum()) for part in parts]
     return np.concatenate([
         embed_layers(part["text"], encoder, truncate=True, progress=False)
-        for part in with_end_time(parts, sizes, "embedding")
+        for part in with_end_time(zip(parts, sizes, strict=True), sum(sizes), "embedding")
     ], axis=1)  # fmt: skip
 
 
@@ -119,7 +119,8 @@ def draw_texts(n_tokens: np.ndarray) -> np.ndarray:
 def run_kept(texts: list[str], encoder: Encoder) -> tuple[list[list[str]], list[np.ndarray]]:
     """Run texts one by one, keep every token, and say when it will be done."""
     sizes = [len(text) for text in texts]
-    runs = list(with_end_time(run_tokens(texts, encoder), sizes, "single tokens"))
+    sized = zip(run_tokens(texts, encoder), sizes, strict=True)
+    runs = list(with_end_time(sized, sum(sizes), "single tokens"))
     return [tokens for tokens, _ in runs], [vectors for _, vectors in runs]
 
 
