@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -201,3 +203,13 @@ def test_what_is_wrong_with_a_plan_is_said_all_at_once():
         "exercise, buffer",
         "teaching/plans/song.md: it has no minutes to buffer, discuss, exercise, predict, run",
     ]
+
+
+def test_a_students_notebook_uses_no_name_that_only_a_solution_defines(classroom):
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F821", "--quiet"]
+    ran = subprocess.run(
+        [*command, *(classroom / "student").glob("*.ipynb")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.stdout == ""
+    assert ran.returncode == 0
