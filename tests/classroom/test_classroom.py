@@ -16,8 +16,8 @@ from tools.chapters import read_pages
 from tools.classroom import handouts
 from tools.classroom.make import make
 from tools.classroom.notebooks import kind_of
-from tools.classroom.plans import check_steps, read_steps
-from tools.desk import ROOT
+from tools.classroom.plans import check_steps, read_steps, write_plans
+from tools.desk import ROOT, BuildError
 
 PLANS = sorted((ROOT / "teaching" / "plans").glob("*.md"))
 PAGES = {Path(page.name).stem: page for page in read_pages(ROOT) if any(exercises_in(page))}
@@ -213,3 +213,21 @@ def test_a_students_notebook_uses_no_name_that_only_a_solution_defines(classroom
     )  # fmt: skip
     assert ran.stdout == ""
     assert ran.returncode == 0
+
+
+def test_all_plans_that_do_not_fit_are_told_at_once(tmp_path):
+    head = "---\nminutes: 90\nchapters: {}\n---\n| 5 | read | A | b |\n"
+    plans = tmp_path / "teaching" / "plans"
+    plans.mkdir(parents=True)
+    (plans / "one.md").write_text(head.format("tokens"), "utf-8")
+    (plans / "three.md").write_text("# No head\n", "utf-8")
+    (plans / "two.md").write_text(head.format("tokens, tokkens"), "utf-8")
+    site = tmp_path / "_build" / "html"
+    site.mkdir(parents=True)
+    (site / "executions.json").write_text('{"chapters": []}', "utf-8")
+    with pytest.raises(BuildError) as raised:
+        write_plans(tmp_path, {"tokens": nbformat.v4.new_notebook()}, tmp_path / "plan")
+    told = str(raised.value).splitlines()
+    assert told[0] == "teaching/plans/one.md: its minutes are 5, the session has 90"
+    assert "teaching/plans/three.md: begin with minutes: and chapters:" in told
+    assert told[-1] == "teaching/plans/two.md: no chapter is called 'tokkens'"
