@@ -20,6 +20,7 @@ from tools.classroom.plans import check_steps, read_steps, write_plans
 from tools.desk import ROOT, BuildError
 
 PLANS = sorted((ROOT / "teaching" / "plans").glob("*.md"))
+NUMBER = re.compile(r"(?<![\w.])\d+\.\d{2,}|\d{1,3}(?:,\d{3})+")
 PAGES = {Path(page.name).stem: page for page in read_pages(ROOT) if any(exercises_in(page))}
 
 
@@ -103,7 +104,7 @@ def test_no_number_of_a_solution_is_in_any_file_that_a_student_gets(classroom):
         for exercise in exercises_in(PAGES[name]):
             for cell in exercise.solution:
                 outputs = str(by_code["\n".join(cell.code).strip()].outputs)
-                for number in set(re.findall(r"(?<![\w.])\d+\.\d{3,}|\d,\d{3}(?!\d)", outputs)):
+                for number in set(NUMBER.findall(outputs)):
                     n_sought += 1
                     assert number not in students, (exercise.label, number)
     assert n_sought > 10
