@@ -16,8 +16,9 @@ text files, whose sub-folders are the labels. Nothing leaves this machine but th
 model that is not on it yet.
 
   layerwise report poems.csv --text text --label theme
+  layerwise report letters.csv --text text --label writer --group letter
   layerwise report novel.txt --passages paragraph
-  layerwise report speeches/ --model sentence-transformers/all-MiniLM-L6-v2 ../my-model
+  layerwise report speeches/ --encoder sentence-transformers/all-MiniLM-L6-v2 ../my-model
 """
 
 
@@ -36,6 +37,8 @@ def build_parser() -> argparse.ArgumentParser:
         ("--text", "the texts; else the longest are read"),
         ("--label", "what kind of text each is"),
         ("--title", "what to call each; else its first words"),
+        ("--group", "which belong together, such as those of one document: they do not count "
+         "as each other's neighbours; passages of one text never do"),
     ]:
         columns.add_argument(name, metavar="COLUMN", help=meaning)
     reading = parser.add_argument_group("reading")
@@ -51,8 +54,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--overlap", type=int, metavar="N", help="how many units passages have in common (0)"
     )
     add(
-        "--model", nargs="+", metavar="NAME|FOLDER", default=[],
-        help="models on the hub or on this machine; the first is the main one",
+        "--encoder", "--model", dest="encoders", nargs="+", action="extend",
+        metavar="NAME|FOLDER", default=[],
+        help="models on the hub or on this machine; the first is the main one, and the others "
+        "say which findings hold with another model",
     )  # fmt: skip
     add("--device", default="auto", help="cpu, cuda, mps; else the best there is")
     add("--out", metavar="FOLDER", type=Path, help="else NAME-report, here")
@@ -69,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
     say(f"reading {options.texts}")
     texts = load_texts(
         options.texts, options.text, options.label, options.title, options.encoding,
-        options.as_is,
+        options.as_is, options.group,
     )  # fmt: skip
     say("loading the model")
     from layerwise.report.write import make_report  # imports torch: what is wrong is said first

@@ -150,21 +150,41 @@ def drift_part(section: Section) -> str:
     pictures = f'<div class="beside">{pictures}</div>'
     return (
         "<p>A falling line by itself says nothing of context: ask first what other texts do, "
-        "and how much is one rotation, the same for all.</p>"
+        "and how much is one rotation, or one vector added, the same for all.</p>"
         + pictures + table_html(medians, caption, by_layer)
     )
 
 
 def labels_part(section: Section) -> str:
     """Set the agreement of labels beside its controls."""
-    agreement = section.measured.agreement
+    agreement, groups = section.measured.agreement, set_aside(section.measured)
     if agreement is None:
-        return "<p>No labels to compare: see what this report cannot say.</p>"
+        return groups + "<p>No labels to compare: see what this report cannot say.</p>"
     pictures = [x for x in section.pictures if x.name == "labels"]
     return (
-        "".join(picture_html(x, section.folder + "figures") for x in pictures)
+        groups
+        + "".join(picture_html(x, section.folder + "figures") for x in pictures)
         + agreement_tables(agreement, section.folder)
     )
+
+
+def set_aside(measured: Measured) -> str:
+    """Say how many nearest texts did not count, and what they would have made of labels."""
+    x = measured.numbers["neighbours"]
+    if not x["is_grouped"]:
+        return ""
+    text = (
+        f"The nearest of all is a text of the same group for {x['n_set_aside']:,} of "
+        f"{len(measured.groups):,} texts. These do not count: the texts come from "
+        f"{x['n_groups']:,} groups, and only those of other groups are neighbours."
+    )
+    if measured.agreement:
+        y = measured.agreement.numbers
+        text += (
+            f" In the last layer {percent(y['agreement'])} of neighbours have the same label; "
+            f"had those of the same group counted, it would be {percent(y['with_own_group'])}."
+        )
+    return f"<p>{text}</p>"
 
 
 def agreement_tables(agreement: Agreement, folder: str) -> str:

@@ -37,7 +37,7 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
     The first model decides which texts are measured: how long a passage may be, and what it
     can read at all. The others are measured on the same.
     """
-    asked = options.model or [None]
+    asked = options.encoders or [None]
     encoders = dict(zip(asked, load_models(asked, options.device), strict=True))
     texts = prepare(texts, encoders[asked[0]], options)
     sections: list[Section] = []
@@ -95,6 +95,8 @@ def describe_texts(texts: OwnTexts, options: argparse.Namespace) -> dict:
         "n_usable": int(table["n_usable"].iloc[0]),
         "is_sample": len(table) < int(table["n_usable"].iloc[0]),
         "passages": options.passages,
+        "group": options.group,
+        "n_groups": int(table["group"].nunique()),
         "n_labels": int(table["label"].nunique()),
         "n_words": int(table["n_words"].sum()),
         "median_words": float(table["n_words"].median()),

@@ -32,7 +32,7 @@ class OwnTexts(NamedTuple):
     ----------
     table : DataFrame
         One row a text, with columns ``row`` (its number in the file, as a spreadsheet counts),
-        ``title``, ``text`` and ``label``.
+        ``title``, ``text`` and ``label``; and ``group``, if its column was named.
     report : DataFrame
         One row a finding, with columns ``found``, ``done``, ``n_rows`` and ``rows``.
     """
@@ -48,6 +48,7 @@ def load_texts(
     title: str | None = None,
     encoding: str | None = None,
     as_is: bool = False,
+    group: str | None = None,
 ) -> OwnTexts:
     """Load your own texts from a table or a folder, and report all that was found.
 
@@ -66,6 +67,9 @@ def load_texts(
         Left out, it is found.
     as_is : bool
         Whether to leave markup, invisible characters and white space in the texts.
+    group : str, optional
+        The name of a column that says which texts belong together, such as those of one
+        document or one author.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def load_texts(
     if path.is_dir():
         text, title = text or "text", title or "title"
         label = label or ("folder" if any(column_of(rows, "folder")) else None)
-    check_columns(rows, {"text": text, "label": label, "title": title})
+    check_columns(rows, {"text": text, "label": label, "title": title, "group": group})
     if text is None:
         text = longest_column(rows)
         if len(rows.columns) > 1:
@@ -103,6 +107,12 @@ def load_texts(
         "text": pd.Series([texts[i] for i in kept], dtype="str"),
         "label": pd.Series([labels[i] if labels else None for i in kept], dtype="str"),
     })  # fmt: skip
+    if group:
+        names = [read_name(cell) for cell in column_of(rows, group)]
+        table["group"] = pd.Series([names[i] for i in kept], dtype="str")
+        alone = table.loc[table["group"].isna(), "row"].tolist()
+        if alone:
+            findings.append(Finding("no group", "kept; a group of its own", alone))
     if labels:
         note_labels(table, findings)
     table = leave_out_repeats(table, findings)
