@@ -9,6 +9,7 @@ import pandas as pd
 from layerwise.embedding import embed_layers
 from layerwise.models import Encoder, context_window
 from layerwise.report.agreement import Agreement, label_agreement
+from layerwise.report.explorer import explorer_data
 from layerwise.report.neighbours import neighbour_table, own_groups
 from layerwise.report.progress import with_end_time
 from layerwise.report.tokens import run_tokens, token_movement
@@ -42,6 +43,8 @@ class Measured(NamedTuple):
         ``token``, ``n``, ``moved``.
     groups : Series
         By title, a number for the group of each text: what intervals are taken over.
+    explorer : dict
+        What the explorer of drift shows.
     agreement : Agreement or None
         None without labels to compare.
     numbers : dict
@@ -54,6 +57,7 @@ class Measured(NamedTuple):
     nearest: pd.DataFrame
     words: pd.DataFrame
     groups: pd.Series
+    explorer: dict
     agreement: Agreement | None
     numbers: dict
 
@@ -80,6 +84,7 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
     words, n_times = token_movement(tokens, vectors)
     if len(kept) >= FEWEST_FOR_ROTATION:
         drift = pd.concat([drift, rotation_baseline(vectors, titles.iloc[kept])])
+    explorer = explorer_data(table, kept, tokens, vectors, drift, encoder)
     drift["comparison"] = drift["comparison"].str.replace("poem", "text")
     agreement = agree(layers, table)
     groups = pd.Series(own_groups(table), index=titles)
@@ -100,7 +105,9 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
         },
         "agreement": agreement.numbers if agreement else None,
     }  # fmt: skip
-    return Measured(name, drift, steps, neighbours, words, groups, agreement, numbers)
+    return Measured(
+        name, drift, steps, neighbours, words, groups, explorer, agreement, numbers
+    )
 
 
 def embed(table: pd.DataFrame, encoder: Encoder) -> np.ndarray:

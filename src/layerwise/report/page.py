@@ -9,6 +9,7 @@ import pandas as pd
 
 from layerwise.display import number
 from layerwise.report.agreement import Agreement
+from layerwise.report.explorer import SCRIPT, STYLE, explorer_part
 from layerwise.report.figures import Picture, medians_table
 from layerwise.report.html import escape, file_link, list_html, picture_html, table_html
 from layerwise.report.measure import Measured
@@ -55,6 +56,7 @@ def page_html(
     parts = {
         "findings": ("What the numbers come to", findings_part(claims, facts)),
         "limits": ("What this report cannot say", limits_part(sections)),
+        "explore": ("Text by text", explorer_part(main.measured.explorer, len(table))),
         "drift": ("Drift, and what to read it against", drift_part(main)),
         "labels": ("Labels and neighbours", labels_part(main)),
         "words": ("The tokens that move", words_part(main)),
@@ -80,7 +82,9 @@ def page_html(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
+<link rel="stylesheet" href="{STYLE}">
 <style>{style}</style>
+<script src="{SCRIPT}" defer></script>
 </head>
 <body>
 <header>

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from layerwise.models import Encoder, load_encoder
+from layerwise.report.explorer import write_explorer
 from layerwise.report.figures import draw, medians_table, save
 from layerwise.report.findings import compare_models, shared_neighbours
 from layerwise.report.folder import NUMBERS, write_json, write_table
@@ -125,6 +126,7 @@ def write_files(
     (draft / "methods.md").write_text(methods, encoding="utf-8", newline="\n")
     page = page_html(facts["title"], facts, sections, claims, table, report, paragraphs)
     (draft / "index.html").write_text(page, encoding="utf-8", newline="\n")
+    write_explorer(sections[0].measured.explorer, sections[0].measured.model, draft)
     for section in sections:
         for picture in section.pictures:
             save(picture, draft / section.folder / "figures")
