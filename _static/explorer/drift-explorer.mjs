@@ -147,8 +147,10 @@ class DriftExplorer extends Explorer {
     return this.pairs[(layer * n + a) * n + b];
   }
 
+  // Texts of one group (passages of one book) are not each other's neighbours.
   nearestTo(poem, layer) {
-    return this.poems.map((_, i) => i).filter((i) => i !== poem)
+    const { group } = this.poems[poem];
+    return this.poems.map((_, i) => i).filter((i) => i !== poem && (group === undefined || this.poems[i].group !== group))
       .sort((a, b) => this.pairCosine(layer, poem, b) - this.pairCosine(layer, poem, a))
       .slice(0, N_NEAREST);
   }

@@ -112,7 +112,9 @@ def test_every_number_in_the_methods_is_one_of_the_numbers(poems_report):
 def test_the_folder_has_every_figure_twice_and_every_table(poems_report):
     folder, ran = poems_report
     figures = {path.stem: path.suffix for path in (folder / "figures").iterdir()}
-    assert set(figures) == {"drift", "baselines", "baselines-centred", "steps", "labels"}
+    assert set(figures) == {
+        "drift", "baselines", "changes", "baselines-centred", "steps", "labels",
+    }  # fmt: skip
     assert len(list((folder / "figures").iterdir())) == 2 * len(figures)
     page = (folder / "index.html").read_text("utf-8")
     links = set(re.findall(r'href="([^#"]+)"', page))

@@ -12,10 +12,10 @@ import layerwise.explorers.source as source  # from _static, as pyproject.toml s
 from layerwise.explorers.drift import describe_drift, describe_text
 from layerwise.explorers.scripts import bundle
 from layerwise.models import Encoder, context_window
+from layerwise.report.neighbours import own_groups
 
 MOST_SHOWN = 150  # texts, drawn at random from more: the cosine of every pair is in the file
-FOLDER = "explorer"
-SCRIPT, STYLE = f"{FOLDER}/drift.js", f"{FOLDER}/explorer.css"
+SCRIPT = "explorer/drift.js"
 
 
 def explorer_data(
@@ -43,12 +43,14 @@ def explorer_data(
     drawn = np.sort(np.random.default_rng(0).permutation(len(kept))[:MOST_SHOWN])
     chosen = table.iloc[kept[drawn]]
     pooled = np.stack([vectors[i].mean(axis=1) for i in drawn], axis=1)
+    groups = own_groups(table)[kept[drawn]]
     described = []
-    for i, text in zip(drawn, chosen.itertuples(), strict=True):
+    for i, group, text in zip(drawn, groups, chosen.itertuples(), strict=True):
         offsets = offsets_of(text.text, len(tokens[i]), encoder)
         label = text.label if isinstance(text.label, str) else ""
         words = describe_text(text.text, tokens[i], offsets, vectors[i])
-        described.append({"first_line": text.title, "theme": label, **words})
+        names = {"first_line": text.title, "theme": label, "group": int(group)}
+        described.append({**names, **words})
     shown = drift[drift["title"].isin(chosen["title"])]
     return describe_drift(described, pooled, shown, noun="text")
 
@@ -64,16 +66,18 @@ def offsets_of(text: str, n_tokens: int, encoder: Encoder) -> list:
 
 
 def write_explorer(data: dict, model: str, draft: Path) -> None:
-    """Write the script, with the data in it, and its style sheet into a report's folder."""
+    """Write the script, with the data in it, into a report's folder."""
     manifest = {"format": 2, "checkpoint": model, "drift": {"file": "drift.json"}}
     contents = {"manifest.json": as_json(manifest), "drift.json": as_json(data)}
-    folder = files(source)
     script = f"globalThis.layerwiseFiles = {as_json(contents)};\n"
-    script += bundle(folder, ["drift-explorer.mjs"])
-    (draft / FOLDER).mkdir()
+    script += bundle(files(source), ["drift-explorer.mjs"])
+    (draft / SCRIPT).parent.mkdir()
     (draft / SCRIPT).write_text(script, encoding="utf-8", newline="\n")
-    style = (folder / "explorer.css").read_text("utf-8")
-    (draft / STYLE).write_text(style, encoding="utf-8", newline="\n")
+
+
+def explorer_style() -> str:
+    """Return the explorer's style sheet."""
+    return (files(source) / "explorer.css").read_text("utf-8")
 
 
 def as_json(content: dict) -> str:

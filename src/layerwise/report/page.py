@@ -9,7 +9,7 @@ import pandas as pd
 
 from layerwise.display import number
 from layerwise.report.agreement import Agreement
-from layerwise.report.explorer import SCRIPT, STYLE, explorer_part
+from layerwise.report.explorer import SCRIPT, explorer_part, explorer_style
 from layerwise.report.figures import Picture, medians_table
 from layerwise.report.html import escape, file_link, list_html, picture_html, table_html
 from layerwise.report.measure import Measured
@@ -82,8 +82,7 @@ def page_html(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<link rel="stylesheet" href="{STYLE}">
-<style>{style}</style>
+<style>{explorer_style()}{style}</style>
 <script src="{SCRIPT}" defer></script>
 </head>
 <body>
@@ -106,9 +105,9 @@ Made by layerwise {escape(facts['versions']['layerwise'])} on {escape(facts['dat
 def findings_part(claims: pd.DataFrame, facts: dict) -> str:
     """Set the claims, for all models, and how far models share neighbours."""
     marks = [name for name in claims if name.endswith("holds") or name == "in all"]
-    shown = claims
+    shown = claims.replace({" p ([=<]) ": " p\u00a0\\1\u00a0"}, regex=True)
     if len(facts["models"]) == 1:
-        shown = claims.rename(columns=lambda name: name.rpartition(": ")[2])
+        shown = shown.rename(columns=lambda name: name.rpartition(": ")[2])
         marks = ["holds"]
     text = table_html(
         shown,
