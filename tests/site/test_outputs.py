@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +150,10 @@ def printed(site_folder, tmp_path_factory) -> PdfReader:
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"THE PDF IS NOT TESTED: there is no {CHROMIUM}")
     target = tmp_path_factory.mktemp("pdf") / "book.pdf"
-    make_pdf(site_folder, target, "left-out")
+    # in a process of its own: one process has one Playwright, and here it is the browser fixture's
+    command = [sys.executable, "-m", "tools.site.pdf", "--site", str(site_folder)]
+    command += ["--to", str(target), "--solutions", "left-out"]
+    subprocess.run(command, cwd=ROOT, check=True)
     return PdfReader(target)
 
 
