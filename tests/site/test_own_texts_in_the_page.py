@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from explorer_pages import open_page
+from playwright.sync_api import expect
 
 from layerwise.embedding import embed_layers
 from layerwise.models import Encoder
@@ -157,7 +158,7 @@ def test_files_are_read_and_what_is_left_out_is_said(drift):
         {"name": "t.csv", "mimeType": "text/csv", "buffer": ("\ufeff" + table).encode()}
     )
     said = drift.locator("drift-explorer .own-texts .status")
-    assert said.text_content() == "t.csv: 6 texts."
+    expect(said).to_have_text("t.csv: 6 texts.")
     drift.locator("drift-explorer .own-texts .action").click()
     drift.locator("drift-explorer .own-texts .status", has_text="in this page").wait_for()
     assert "4 texts in" in said.text_content()
