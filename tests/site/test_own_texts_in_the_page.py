@@ -26,7 +26,7 @@ TEXTS = [
     "No letter came.\nNo letter had been promised.",
     "My sister's garden grows in rows; mine, where it likes!",
     "A bell, a dog, a bell.",
-    "Übermorgen, sagte sie, gehört uns das Café 🐧.",
+    "Übermorgen, sagst du, gehört uns das Café 🐧.",
 ]
 
 
