@@ -2,6 +2,7 @@
 
     python3 -m nox -s book            build and execute the book into _build/html
     python3 -m nox -s tests           build it, and run all tests
+    python3 -m nox -s cluster         test layerwise embed on a Ray cluster
     python3 -m nox -s lab             open the chapters in JupyterLab, as copies: --edit
     python3 -m nox -s cache           look after executions: status, pack, unpack, fingerprint
     python3 -m nox -s serve           serve the built site on 127.0.0.1
@@ -125,6 +126,18 @@ def tests(session: nox.Session) -> None:
     # A file stays in one process, so that what its tests share is made once.
     in_parallel = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
     python(session, "-m", "pytest", *in_parallel)
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """Test layerwise embed on a Ray cluster of two workers, and what reads its files."""
+    install(session)
+    try:
+        environment = tools.install.install_cluster(ROOT, ENVIRONMENT)
+    except tools.install.InstallError as error:
+        session.error(str(error))
+    pytest = [str(tools.install.python_of(environment)), "-m", "pytest", "tests/cluster"]
+    session.run(*pytest, *session.posargs, external=True)
 
 
 @nox.session

@@ -42,8 +42,10 @@ from layerwise.texts.poems import load_poems
 SECTION = "embedding"
 SENTENCE_TRANSFORMERS_BATCHES = [8, 16, 32, 64, 128]
 
-# What each ratio must reach, or stay below.
+# What each ratio must reach, or stay below; those of benchmarks.embed too.
 TARGETS = {
+    "embed: texts/s over sentence-transformers": (">=", 1),
+    "embed: memory for the large table over that for the small": ("<=", 1.5),
     "poems: times faster than the textbook way": (">=", 5),
     "poems: share of the textbook way's extra memory": ("<=", 1 / 6),
     "poems: largest difference from the textbook way": ("<=", 1e-5),
@@ -245,7 +247,7 @@ def main() -> None:
     merge_into(arguments.out, SECTION, {"machine": machine, "figures": figures})
     print_table("Measured on", machine)
     print_table("Figures", {name: figures[name] for name in figures if name not in TARGETS})
-    print_table("Ratios", {name: figures[name] for name in TARGETS})
+    print_table("Ratios", {name: figures[name] for name in TARGETS if name in figures})
 
 
 if __name__ == "__main__":

@@ -68,6 +68,15 @@ def tiny_encoder(encoder) -> Encoder:
     return Encoder(encoder.tokenizer, model, torch.device("cpu"))
 
 
+@pytest.fixture(scope="session")
+def small_model(tiny_encoder, tmp_path_factory):
+    """A folder with a model of two layers: what is tested is the way through it."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_encoder.model.save_pretrained(folder)
+    tiny_encoder.tokenizer.save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
 def connections(monkeypatch, tmp_path) -> list:
     """Give this test an empty cache, and refuse and count its connections."""

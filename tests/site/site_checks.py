@@ -209,7 +209,12 @@ def check_keyboard(page: Page) -> None:
             break  # once around
     reached = {stop for stop, _ in stops}
     unseen = [wanted[stop] for stop, seen in stops if stop >= 0 and not seen]
-    lost = [text for i, text in enumerate(wanted) if i not in reached]
+    # an explorer that starts meanwhile takes the place of its figure, links included
+    there = page.evaluate(
+        "Array.from(document.querySelectorAll('[data-stop]'))"
+        ".filter((e) => e.checkVisibility()).map((e) => Number(e.dataset.stop))"
+    )
+    lost = [wanted[i] for i in there if i not in reached]
     assert not lost, "not reached by Tab:\n" + "\n".join(lost)
     assert not unseen, "focus not visible on:\n" + "\n".join(unseen)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from layerwise.models import Encoder, context_window
-from layerwise.report.progress import say
+from layerwise.progress import say
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import count
 from layerwise.texts.names import first_words
