@@ -258,6 +258,13 @@ def test_tokens_are_found_in_a_text_of_any_length_without_a_warning(encoder):
     assert tokenizer.deprecation_warnings == {}
 
 
+@pytest.mark.parametrize(("size", "overlap"), [(0, 0), (3, -1)])
+def test_a_passage_of_nothing_is_none(size, overlap):
+    told = f"a passage of {size} tokens with an overlap of {overlap} is none"
+    with pytest.raises(ValueError, match=told):
+        cut_texts(pd.DataFrame({"text": ["one two"]}), "sentence", size, overlap)
+
+
 def test_a_long_list_of_names_is_cut_after_twelve():
     assert listed(list("abcdefghijkl")).endswith("'k', 'l'")
     assert listed(list("abcdefghijklmn")).endswith("'l' and 2 more")
