@@ -23,7 +23,7 @@ Model = Callable[[str, Context], float]
 
 LINE_END = "\n"
 UNKNOWN = "<unk>"
-WORD = re.compile(r"\w+(?:['’]\w+)*")
+WORD = re.compile(r"\w+(?:'\w+)*")
 
 
 # ---------------------------------------------------------------- tokens
@@ -32,10 +32,10 @@ WORD = re.compile(r"\w+(?:['’]\w+)*")
 def split_words(text: str) -> list[str]:
     """Cut a text into its words, in lower case, with a line end after every line that has any.
 
-    Punctuation, empty lines and indents are left out.
+    Punctuation, empty lines and indents are left out, and all apostrophes are straight.
     """
     tokens = []
-    for line in text.lower().splitlines():
+    for line in text.lower().replace("’", "'").splitlines():
         words = WORD.findall(line)
         tokens += [*words, LINE_END] if words else []
     return tokens
@@ -259,8 +259,8 @@ def pick(
         Draw among so many of the largest weights ("top-k"); 1 is the greedy choice.
     """
     ranked = sorted(weights, key=lambda token: (-weights[token], token))[:most]
-    logs = np.log([weights[token] for token in ranked]) / temperature
-    shares = np.exp(logs - logs.max())
+    shares = np.array([weights[token] / weights[ranked[0]] for token in ranked])
+    shares **= 1 / temperature
     return ranked[rng.choice(len(ranked), p=shares / shares.sum())]
 
 
