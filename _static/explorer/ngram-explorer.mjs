@@ -29,8 +29,8 @@ class NgramExplorer extends Explorer {
         h("div", { class: "columns" },
           h("div", { class: "output" }, h("div", { class: "scroll page", tabindex: 0, role: "region", "aria-label": "What was written" }, this.written), this.summary),
           h("div", { class: "next" }, h("table", {}, this.after,
-            h("thead", {}, h("tr", {}, ...["next", "counted", "probability", ""].map((name) =>
-              h("th", { scope: "col", class: name === "next" ? "text" : "" }, name)))), this.table))),
+            h("thead", {}, h("tr", {}, ...["next", "counted", "probability"].map((name) =>
+              h("th", { scope: "col", class: name === "next" ? "text" : "" }, name)), h("td", { "aria-hidden": "true" }))), this.table))),
         h("p", { class: "provenance" }, "Counted in this page; nothing is sent anywhere. ", this.link)),
     );
     const title = this.getAttribute("poem") ?? "Hope";
@@ -58,12 +58,13 @@ class NgramExplorer extends Explorer {
     this.amount = slider("amount", 0, 1, 0.05, 0);
     this.temperature = slider("temperature", 0.1, 2, 0.1, 1);
     this.said = Object.fromEntries(["order", "amount", "temperature"].map((name) => [name, h("output", { for: name })]));
+    this.gives = h("span");
     this.others = h("input", { type: "checkbox", id: "others", onchange: show });
     const field = (label, input, said = "") =>
       h("div", { class: "field" }, h("label", { for: input.id }, label, " ", said), input);
     return h("div", { class: "controls" },
       field("Tokens", this.unit), field("n", this.order, this.said.order),
-      field("Smoothing", this.smoothing), field("of it", this.amount, this.said.amount),
+      field("Smoothing", this.smoothing), h("div", { class: "field" }, h("label", { for: "amount" }, this.gives, " ", this.said.amount), this.amount),
       field("Temperature", this.temperature, this.said.temperature),
       h("label", { class: "check" }, this.others, `count the ${this.poems.length} poems too`),
       h("button", { class: "action", type: "button", onclick: () => { this.seed += 1; this.show(); } }, "Write on"));
@@ -107,6 +108,7 @@ class NgramExplorer extends Explorer {
     this.tokens = split(this.text.value);
     const texts = [this.tokens, ...(this.others.checked ? this.poems.map(({ text }) => split(text)) : [])].filter(({ length }) => length);
     this.said.order.textContent = `= ${n}`;
+    this.gives.textContent = this.smoothing.value === "Kneser-Ney" ? "off each count" : "to shorter runs";
     this.said.amount.textContent = share(amount);
     this.said.temperature.textContent = share(temperature, 1);
     this.updateLink();
@@ -164,7 +166,7 @@ class NgramExplorer extends Explorer {
     const after = tables[n - 1].get(context.join("\0")) ?? new Map();
     const order = vocabulary.map((_, k) => k).sort((a, b) => shares[b] - shares[a]);
     const drawn = vocabulary.indexOf(this.all[at]);
-    const shown = order.slice(0, MOST_ROWS);
+    const shown = order.slice(0, MOST_ROWS).filter((k) => shares[k] > 0);
     if (!shown.includes(drawn)) shown.splice(-1, 1, drawn);
     this.after.replaceChildren(...(n === 1 ? ["whatever stands before"] : ["after ", verse(shorten(context.map(name).join(" "), 40)), after.size ? "" : ", never counted"]));
     this.table.replaceChildren(...shown.map((k) => h("tr", { class: k === drawn ? "drawn" : "" },
@@ -190,16 +192,14 @@ textarea {
 .page { height: 17rem; max-height: none; padding: 2px; }
 .written { font-family: var(--lw-serif, Georgia, "Iowan Old Style", "Palatino Linotype", serif); line-height: 1.7; }
 .written button {
-  font: inherit; color: inherit; background: none; border: 0; border-radius: 2px; padding: 0 1px; min-height: 1.5rem; min-width: 1.5rem;
-  cursor: pointer; text-align: start;
+  font: inherit; color: inherit; background: none; border: 0; border-radius: 2px; padding: 0; min-height: 1.6rem; cursor: pointer;
 }
-.written.letters button { min-width: 0; padding: 0; }
 .written button[aria-pressed="true"] { background: color-mix(in srgb, var(--ex-most) var(--ex-most-behind-text), transparent); }
-.copied { text-decoration: underline 2px var(--ex-most); text-underline-offset: 0.25em; }
+.written .copied { box-shadow: inset 0 -2px var(--ex-most); }
 .output .status { min-height: 4.5em; margin-top: 0.5rem; }
-.next { height: 21rem; overflow: hidden; }
+.next { height: 19rem; overflow: hidden; }
 .next table { width: 100%; table-layout: fixed; }
-caption { text-align: start; color: var(--ex-muted); font-size: 0.875rem; height: 3em; overflow: hidden; }
+caption { text-align: start; color: var(--ex-muted); font-size: 0.875rem; height: 1.6em; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .next th, .next td { height: 1.9rem; overflow: hidden; text-overflow: ellipsis; }
 .next thead th { position: static; }
 .next th:first-child { width: 42%; }
@@ -210,6 +210,8 @@ caption { text-align: start; color: var(--ex-muted); font-size: 0.875rem; height
   .columns { grid-template-columns: minmax(0, 1fr); gap: 1rem; }
   .poem .field:not(.wide) { flex: 1 0 100%; }
   .counted { min-height: 3em; }
+  .next th, .next td { padding-inline: 0.2rem; }
+  .next thead th { font-size: 0.8125rem; }
 }
 `;
 
