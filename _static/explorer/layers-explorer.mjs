@@ -78,7 +78,7 @@ class LayersExplorer extends Explorer {
       h("tbody", {}, ...rows)));
     const last = Array.from(moved.at(-1), (distance, i) => (SPECIAL.has(tokens[i]) ? -1 : distance));
     const farthest = last.indexOf(Math.max(...last));
-    this.caption.replaceChildren("“", verse(text), "”, token by token, layer by layer. The darker, the farther a token's vector is from where it began: " +
+    this.caption.replaceChildren("“", verse(text), "”, token by token, layer by layer. The stronger the colour, the farther a token's vector is from where it began: " +
       `1 − cosine with layer 0. Of the line itself “${tokens[farthest]}” has moved most, ${last[farthest].toFixed(2)}.`);
     this.updateLink();
   }

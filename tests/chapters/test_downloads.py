@@ -171,6 +171,16 @@ class Learner:
     def pip(self, *arguments: str) -> None:
         subprocess.run([self.python, "-m", "pip", *arguments], check=True)
 
+    def forget_the_package(self) -> None:
+        """Uninstall the book's package, if it is there."""
+        self.pip("uninstall", "--quiet", "--yes", "layerwise")
+
+    def check_the_package(self) -> None:
+        """The package that ran was this environment's own."""
+        command = [self.python, "-c", "import layerwise; print(layerwise.__file__)"]
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=True)
+        assert ran.stdout.startswith(str(self.folder / "environment")), ran.stdout
+
     def run(self, notebook: Path, **settings: str) -> list:
         """Run a notebook where it lies; return its cells of code."""
         environment = os.environ | {"JUPYTER_PATH": str(self.folder / "jupyter")} | settings
@@ -192,26 +202,50 @@ NO_NETWORK = {
 } | {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
 
 
-@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_a_downloaded_notebook_runs_from_nothing(tmp_path, version):
-    learner = Learner(tmp_path, python_with_torch(version))
-    host = tmp_path / "host"
-    shutil.copytree(SITE, host / "course" / "book")
-    (empty := tmp_path / "empty").mkdir()
-    shutil.copy(SITE / "notebooks" / "chapters" / "tokens.ipynb", empty)
-    with served(host) as url:
-        cells = learner.run(empty / "tokens.ipynb", LAYERWISE_SITE=f"{url}course/book")
-    assert any("✓" in output.get("text", "") for cell in cells for output in cell.outputs)
+NOTEBOOKS = sorted(
+    path.relative_to(SITE / "notebooks").as_posix()
+    for path in (SITE / "notebooks").rglob("*.ipynb")
+    if "executed" not in path.parts
+)
 
-    # Once the libraries are there, the archive needs no network.
-    learner.pip("uninstall", "--quiet", "--yes", "layerwise")
-    archive_site(SITE, tmp_path / "book.zip")
-    zipfile.ZipFile(tmp_path / "book.zip").extractall(tmp_path)
-    notebook = tmp_path / "layer-by-layer" / "notebooks" / "chapters" / "tokens.ipynb"
-    cells = learner.run(notebook, LAYERWISE_SITE="", **NO_NETWORK)
-    assert "pip" in str(cells[0].source)
-    place = subprocess.run(
-        [learner.python, "-c", "import layerwise; print(layerwise.__file__)"],
-        capture_output=True, text=True, cwd=tmp_path,
-    ).stdout  # fmt: skip
-    assert place.startswith(str(tmp_path / "environment"))
+
+@pytest.fixture(scope="module", params=["3.11", "3.12", "3.13"])
+def learner(request, tmp_path_factory):
+    """Someone with that Python, and nothing else."""
+    program = python_with_torch(request.param)
+    return Learner(tmp_path_factory.mktemp("learner"), program)
+
+
+@pytest.fixture(scope="module")
+def in_a_folder(tmp_path_factory):
+    """The site in a sub-folder of a host: its address."""
+    host = tmp_path_factory.mktemp("host")
+    shutil.copytree(SITE, host / "course" / "book")
+    with served(host) as url:
+        yield f"{url}course/book"
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """The notebooks in the unpacked archive."""
+    folder = tmp_path_factory.mktemp("archive")
+    archive_site(SITE, folder / "book.zip")
+    zipfile.ZipFile(folder / "book.zip").extractall(folder)
+    return folder / "layer-by-layer" / "notebooks"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS or ["index.ipynb"])
+def test_a_downloaded_notebook_runs_from_nothing(learner, in_a_folder, tmp_path, notebook):
+    learner.forget_the_package()  # what the first one brought, but the libraries
+    shutil.copy(SITE / "notebooks" / notebook, tmp_path)
+    cells = learner.run(tmp_path / Path(notebook).name, LAYERWISE_SITE=in_a_folder)
+    assert any(cell.outputs for cell in cells)
+    learner.check_the_package()
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS or ["index.ipynb"])
+def test_once_the_libraries_are_there_the_archive_needs_no_network(learner, unpacked, notebook):
+    learner.forget_the_package()
+    cells = learner.run(unpacked / notebook, LAYERWISE_SITE="", **NO_NETWORK)
+    assert any(cell.outputs for cell in cells)
+    learner.check_the_package()
