@@ -7,6 +7,8 @@
     python3 -m nox -s serve           serve the built site on 127.0.0.1
     python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s pdf             print the site into one PDF, through Chromium
+    python3 -m nox -s classroom       make what a teacher hands out, into _build/classroom
+    python3 -m nox -s grading         try the graded course on six submissions
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
@@ -32,6 +34,7 @@ ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = tools.install.python_of(ENVIRONMENT)
 BIOME = ENVIRONMENT / "biome" / "2.6.8"  # its settings are in biome.json
+NBGRADER = "nbgrader==0.9.6"  # in an environment of its own: it pins what Jupyter is made of
 BENCHMARKS = ROOT / "_build" / "bench.json"
 
 nox.options.sessions = ["book"]
@@ -111,6 +114,27 @@ def site_archive(session: nox.Session) -> None:
 def pdf(session: nox.Session) -> None:
     """Print the site into _build/layer-by-layer.pdf: --solutions open|left-out, --to FILE."""
     python(session, "-m", "tools.site.pdf", *session.posargs)
+
+
+@nox.session
+def classroom(session: nox.Session) -> None:
+    """Make what a teacher hands out, into _build/classroom: --to FOLDER."""
+    python(session, "-m", "tools.book.build")
+    python(session, "-m", "tools.classroom.make", *session.posargs)
+
+
+@nox.session
+def grading(session: nox.Session) -> None:
+    """Try the graded course: six submissions, through nbgrader in an environment of its own."""
+    python(session, "-m", "tools.book.build")
+    environment = ROOT / "_build" / "nbgrader"
+    program = tools.install.python_of(environment).with_name("nbgrader")
+    if not program.is_file():
+        venv.create(environment, with_pip=True, clear=True)
+        pip = [str(tools.install.python_of(environment)), "-m", "pip", "install", "--quiet"]
+        session.run(*pip, NBGRADER, external=True)
+    found = {"LAYERWISE_NBGRADER": str(program)}
+    python(session, "-m", "pytest", "tests/classroom/test_grading.py", env=found)
 
 
 @nox.session

@@ -33,11 +33,22 @@ $$
 y = 0.5 x
 $$
 
-:::{{exercise}} Try 1.5
+::::{{exercise-start}} Try 1.5
 :label: ex-try
+::::
 
 Count.
-:::
+
+```{{code-cell}} ipython3
+guess = 0
+```
+
+```{{code-cell}} ipython3
+check("ex-try", guess)
+```
+
+::::{{exercise-end}}
+::::
 
 :::{{solution-start}} ex-try
 :class: dropdown
@@ -48,7 +59,25 @@ Count.
 print(12345.678)
 ```
 
+```{{code-cell}} ipython3
+check("ex-try", 1)
+```
+
+```{{code-cell}} ipython3
+:tags: [mistakes]
+
+check("ex-try", 2)
+check("ex-try", 3)
+```
+
 :::{{solution-end}}
+:::
+
+:::{{quiz}} Why 1.5?
+- [ ] So.
+  Not so.
+- [x] Because.
+  Yes.
 :::
 
 % a note to authors: 99.9%
@@ -92,7 +121,7 @@ def test_a_cell_where_none_can_be_executed_is_read_too(book):
     text = CHAPTER.replace("Count.", "- Count:\n\n  ```{code-cell}\n  !pip install x\n  ```")
     (book / "chapters/01_one.md").write_text(text, "utf-8")
     (found,) = lint(book)
-    assert str(found).startswith("chapters/01_one.md:44: code that installs packages")
+    assert str(found).startswith("chapters/01_one.md:45: code that installs packages")
 
 
 def test_findings_are_shown_and_decide_on_the_exit_status(monkeypatch, capsys, book):
@@ -123,26 +152,36 @@ TWINS = {
     "nothing named": ("layerwise:\n  models: []\n", "", "one.md:1: the models and data are"),
     "no header": ("language: python\n", "", "01_one.md:1: another header"),
     "a header of its own": ("Python 3 (ipykernel)", "Python", "01_one.md:1: another header"),
-    "pip": ("%matplotlib inline", "!pip install x", ":49: code that installs packages"),
+    "pip": ("%matplotlib inline", "!pip install x", ":60: code that installs packages"),
     "pip, the magic": ("%matplotlib inline", "%pip install x", "code that installs packages"),
     "a folder": ("print(12345.678)", "os.chdir('/')", "code that changes the working folder"),
     "a path": ("print(12345.678)", "sys.path.append('..')", "changes where Python looks"),
-    "a long line": ("print(12345.678)", LONG, ":50: 89 characters of code: break the line, 88"),
-    "a long cell": ("print(12345.678)", "x = 1\n" * 22, ":49: a cell of 23 lines: split it"),
-    "a decimal": ("Count.", "About .41 of them.", ":41: the number .41 is typed"),
+    "a long line": ("print(12345.678)", LONG, ":61: 89 characters of code: break the line, 88"),
+    "a long cell": ("print(12345.678)", "x = 1\n" * 22, ":60: a cell of 23 lines: split it"),
+    "a decimal": ("Count.", "About .41 of them.", ":42: the number .41 is typed"),
     "a decimal with a zero": ("Count.", "It is 0.41.", "the number 0.41 is typed"),
     "a percentage": ("Count.", "It is 41 % here.", "the number 41 % is typed"),
     "a share in words": ("Count.", "41 percent", "the number 41 percent is typed"),
     "thousands": ("Count.", "Of 30,522 entries", "the number 30,522 is typed"),
     "a large number": ("Count.", "Of 30522 entries", "the number 30522 is typed"),
     "no year": ("Count.", "Of 1512 entries", "the number 1512 is typed"),
-    "simply": ("Count.", "Simply count.", ":41: 'Simply': leave it out"),
+    "simply": ("Count.", "Simply count.", ":42: 'Simply': leave it out"),
     "as you can see": ("Count.", "It is, as you can see, so.", "'as you can see': leave"),
     "no alt text": ('    alt=f"Bars for {n} poems.",\n', "", ":28: a figure without alt text"),
     "a fixed alt text": ("{n} poems", "some poems", ":28: an alt text without a computed"),
     "no twin": ("check_differs(", "print(", ":23: a check without a broken twin"),
     "no label": (":label: ex-try\n", "", ":38: an exercise without a label"),
     "no solution": ("-start} ex-try", "-start} ex-other", ":38: an exercise without a"),
+    "no start": ("guess = 0", 'check("ex-try", 0)', ":38: the exercise ex-try has no cell to"),
+    "two checks": ("guess = 0", 'check("ex-try", 0)', "has 2 cells with a check"),
+    "no check of the solution": ('check("ex-try", 1)', "pass", "has a solution that is not"),
+    "one mistake": ('check("ex-try", 3)', "pass", "ex-try has no 2 usual mistakes"),
+    "mistakes untagged": (":tags: [mistakes]", "", "ex-try has no 2 usual mistakes"),
+    "no cells": ("{exercise-start}", "{exercise}", ":38: an exercise without cells"),
+    "no quiz": ("{quiz}", "{note}", ":1: a chapter without a quiz"),
+    "two right": ("- [ ] So", "- [x] So", ":78: a quiz: a question has two answers or more"),
+    "no feedback": ("  Yes.\n", "", ":78: a quiz: the answer 'Because.' has no feedback"),
+    "not an answer": ("- [ ] So.", "- So.", ":78: a quiz: '- So.' is neither"),
     "no such source": ("`dickinson`", "`dickenson`", ":17: 'dickenson' is not in"),
     "no such term": ("<token>", "<tokens>", "the term 'tokens' is not in glossary.md"),
 }  # fmt: skip

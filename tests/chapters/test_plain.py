@@ -195,3 +195,35 @@ def test_exercises_and_citations_read_as_on_the_website(name):
     for heading in re.findall(r"^#+ (\d[\d.]* .*)", text, re.MULTILINE):
         assert heading.replace("'", "’").replace("`", "") in page, heading
 
+
+
+def test_the_parts_of_an_exercise_can_be_told_apart():
+    check = new_code_cell('check("ex-try", 1)')
+    mistakes = new_code_cell("check(2)", metadata={"tags": ["mistakes"]})
+    mistakes.outputs = [new_output("stream", text="✗ two\n")]
+    cells = plain(
+        "::::{exercise-start} ★ Try\n:label: ex-try\n::::\n\nCount.",
+        new_code_cell("one = 0"), check,
+        "::::{exercise-end}\n::::\n\n:::{solution-start} ex-try\n:::",
+        new_code_cell("one = 1"), mistakes,
+        ":::{solution-end}\n:::\n\nOn we go.",
+        new_code_cell("two = 2"),
+    )  # fmt: skip
+    said = [cell.metadata.get("layerwise") for cell in cells]
+    inside = {"exercise": "ex-try"}
+    assert said == [None, inside, inside, {"solution": True}, None, None]
+    solution = cells[3].source
+    assert solution.index("one = 1") < solution.index("**Usual mistakes**")
+    assert solution.index("**Usual mistakes**") < solution.index("✗ two")
+
+
+def test_a_question_unfolds_answer_by_answer():
+    text = text_of(
+        ":::{quiz} What is `x`?\n- [ ] A `y`.\n  No: {term}`word`,\n  or so.\n"
+        "- [x] Itself.\n  Yes.\n:::"
+    )
+    assert text == (
+        '**What is `x`?**\n\n<details class="quiz"><summary>A <code>y</code>.</summary>\n\n'
+        "No: <term|word|>, or so.\n\n</details>\n\n"
+        '<details class="quiz"><summary>Itself.</summary>\n\nYes.\n\n</details>'
+    )

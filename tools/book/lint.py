@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.book.exercises import exercises_in, missing_in
+from tools.book.quiz import read_answers
 from tools.chapters import Cell, Page, read_pages
 from tools.desk import ROOT, run_command
 
@@ -181,7 +183,10 @@ def check_twins(page: Page) -> Iterator[Finding]:
 
 
 def check_exercises(page: Page) -> Iterator[Finding]:
-    """Every exercise has a label and a solution."""
+    """Every exercise has a label and a solution; if code runs, a start and a check of both.
+
+    And two usual mistakes, in cells tagged ``mistakes``, each of which is checked as well.
+    """
     solutions = {
         directive.argument
         for directive in page.directives
@@ -197,6 +202,25 @@ def check_exercises(page: Page) -> Iterator[Finding]:
         elif label not in solutions:
             what = f"an exercise without a solution: add :::{{solution-start}} {label}"
             yield Finding(page.name, directive.line, what)
+        elif directive.name == "exercise" and page.cells:
+            what = f"an exercise without cells: write exercise-start, {label}, and a start"
+            yield Finding(page.name, directive.line, what)
+    for exercise in exercises_in(page):
+        for what in missing_in(exercise):
+            yield Finding(page.name, exercise.line, f"the exercise {exercise.label} {what}")
+
+
+def check_quizzes(page: Page) -> Iterator[Finding]:
+    """A chapter with exercises ends with a quiz, and each question can be answered."""
+    quizzes = [directive for directive in page.directives if directive.name == "quiz"]
+    for quiz in quizzes:
+        try:
+            read_answers("\n".join(line for _, line in quiz.body))
+        except ValueError as error:
+            yield Finding(page.name, quiz.line, f"a quiz: {error}")
+    if not quizzes and any(exercises_in(page)):
+        what = "a chapter without a quiz: add :::{quiz} with a question"
+        yield Finding(page.name, 1, what)
 
 
 PAGE_RULES = [
@@ -207,6 +231,7 @@ PAGE_RULES = [
     check_figures,
     check_twins,
     check_exercises,
+    check_quizzes,
 ]
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
+from tools.book.quiz import read_answers
+
 
 class References(Protocol):
     """What a chapter's text refers to: Sphinx knows it, see ``_ext/notebooks.py``."""
@@ -119,14 +121,19 @@ class Writer:
         self.parts: list[str] = []  # of the Markdown cell being written
         self.attachments: dict[str, dict[str, str]] = {}
         self.in_solution = False
+        self.exercise = ""  # the label of the one that is open
         self.n_headings = 0
 
     def add_code(self, cell: NotebookNode) -> None:
         """Take over a cell of code: hidden as on the website, or as text in a solution."""
         if self.in_solution:
+            if "mistakes" in cell.metadata.get("tags", []):
+                self.parts.append("**Usual mistakes**, and what the check says of each:")
             self.parts.append(f"```python\n{cell.source.strip()}\n```")
             self.parts += [self.output_as_text(output) for output in cell.get("outputs", [])]
             return
+        if self.exercise:
+            cell.metadata["layerwise"] = {"exercise": self.exercise}
         tags = cell.metadata.get("tags", [])
         jupyter = {}
         if {"hide-input", "remove-input", "hide-cell"} & set(tags):
@@ -168,6 +175,7 @@ class Writer:
             self.parts.append("</details>")
             self.in_solution = False
             self.end_cell()
+            self.cells[-1].metadata["layerwise"] = {"solution": True}
         elif written := self.write(block):
             self.parts.append(written)
 
@@ -192,10 +200,12 @@ class Writer:
         if block.name == "code":
             return block.body
         if block.name in ("exercise", "exercise-start"):
+            self.exercise = block.options["label"] if block.name == "exercise-start" else ""
             name = self.references.exercise(block.options["label"])
             title = f"{name} ({block.argument})" if block.argument else name
             return "\n\n".join(filter(None, [f"### {title}", self.write_all(block.body)]))
         if block.name == "exercise-end":
+            self.exercise = ""
             return ""
         if block.name == "solution":
             return f"{self.open_solution(block)}\n\n{self.write_all(block.body)}\n\n</details>"
@@ -207,6 +217,8 @@ class Writer:
         if block.name in BOXES:
             title = block.argument if block.name == "admonition" else block.name.capitalize()
             return quote(f"**{title}**\n\n{self.write_all(block.body)}")
+        if block.name == "quiz":
+            return self.write_quiz(block)
         if block.name == "math":
             label = block.options.get("label")
             tag = f"\\tag{{{self.references.equation(label)}}}" if label else ""
@@ -217,6 +229,16 @@ class Writer:
             f"no notebook can show the directive {{{block.name}}} yet: teach it to "
             "tools/book/plain.py"
         )
+
+    def write_quiz(self, block: Block) -> str:
+        """Return a question, and its answers, each folded above what is to be said to it."""
+        parts = [f"**{self.write_text(block.argument)}**"]
+        for answer in read_answers(block.body):
+            text, feedback = self.write_text(answer.text), self.write_text(answer.feedback)
+            text = re.sub("`([^`]+)`", r"<code>\1</code>", text)  # a summary is HTML
+            opened = f'<details class="quiz"><summary>{text}</summary>'
+            parts += [opened, feedback, "</details>"]
+        return "\n\n".join(parts)
 
     def write_all(self, source: str) -> str:
         """Return the text in a box as Markdown."""

@@ -1,0 +1,1 @@
+"""What a learner's answer is compared with: one module a chapter, and how they say it."""

@@ -1,0 +1,198 @@
+"""What is handed out: whole for the teacher, without a solution for the student."""
+
+import ast
+import re
+import zipfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+from tools.book.exercises import exercises_in
+from tools.chapters import read_pages
+from tools.classroom import handouts
+from tools.classroom.make import make
+from tools.classroom.notebooks import kind_of
+from tools.classroom.plans import check_steps, read_steps
+from tools.desk import ROOT
+
+PLANS = sorted((ROOT / "teaching" / "plans").glob("*.md"))
+PAGES = {Path(page.name).stem: page for page in read_pages(ROOT) if any(exercises_in(page))}
+
+
+@pytest.fixture(scope="module")
+def classroom(tmp_path_factory) -> Path:
+    """Return what ``nox -s classroom`` makes, without PDFs."""
+    if not (ROOT / "_build" / "html" / "notebooks" / "chapters").is_dir():
+        pytest.skip("the book was not built: run python3 -m nox -s book first")
+    folder = tmp_path_factory.mktemp("classroom") / "made"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handouts, "CHROMIUM", "/nowhere/chromium")
+        make(ROOT, folder)
+    return folder
+
+
+def text_of(path: Path) -> str:
+    """Return all text of a file that is handed out; of a wheel, of all its modules."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as wheel:
+            names = [name for name in wheel.namelist() if name.endswith(".py")]
+            return "\n".join(wheel.read(name).decode() for name in names)
+    if path.suffix == ".ipynb":
+        notebook = nbformat.read(path, as_version=4)
+        shown = [str(cell.get("outputs", "")) for cell in notebook.cells]
+        return "\n".join([cell.source for cell in notebook.cells] + shown)
+    return path.read_text("utf-8")
+
+
+def statements(code: str) -> set[str]:
+    """Return the statements of code that are long enough to be told from others."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        compound = ast.FunctionDef | ast.For | ast.If
+        if isinstance(node, ast.stmt) and not isinstance(node, compound):
+            written = re.sub(r"\s+", "", ast.unparse(node))
+            if len(written) > 24:
+                found.add(written)
+    return found
+
+
+def test_no_solution_is_in_any_file_that_a_student_gets(classroom):
+    given = [*(classroom / "student").iterdir(), *(classroom / "handout").glob("*.html")]
+    assert {path.suffix for path in given} == {".ipynb", ".whl", ".html"}
+    searched = {path.name: re.sub(r"\s+", "", text_of(path)) for path in given}
+    n_sought = 0
+    for page in PAGES.values():
+        exercises = list(exercises_in(page))
+        inside = {cell.line for e in exercises for cell in [*e.solution, *e.mistakes]}
+        shown = set()
+        for cell in page.cells:
+            if cell.line not in inside:
+                shown |= statements("\n".join(cell.code))
+        for exercise in exercises:
+            for cell in [*exercise.solution, *exercise.mistakes]:
+                for statement in statements("\n".join(cell.code)) - shown:
+                    if statement.startswith(("check(", "print(")):
+                        continue
+                    n_sought += 1
+                    holding = [name for name, text in searched.items() if statement in text]
+                    assert not holding, (exercise.label, statement, holding)
+    assert n_sought > 100
+
+
+def test_no_number_of_a_solution_is_in_any_file_that_a_student_gets(classroom):
+    students = "\n".join(text_of(path) for path in (classroom / "student").glob("*.ipynb"))
+    n_sought = 0
+    for name in PAGES:
+        executed = nbformat.read(
+            ROOT / "_build" / "executed" / "chapters" / f"{name}.ipynb", as_version=4
+        )
+        by_code = {
+            cell.source.strip(): cell for cell in executed.cells if cell.cell_type == "code"
+        }
+        for exercise in exercises_in(PAGES[name]):
+            for cell in exercise.solution:
+                outputs = str(by_code["\n".join(cell.code).strip()].outputs)
+                for number in set(re.findall(r"(?<![\w.])\d+\.\d{3,}|\d,\d{3}(?!\d)", outputs)):
+                    n_sought += 1
+                    assert number not in students, (exercise.label, number)
+    assert n_sought > 10
+
+
+def test_a_student_finds_a_start_and_a_check_under_each_exercise(classroom):
+    for name, page in PAGES.items():
+        notebook = nbformat.read(classroom / "student" / f"{name}.ipynb", as_version=4)
+        kinds = [kind_of(cell) for cell in notebook.cells]
+        n_exercises = len(list(exercises_in(page)))
+        assert kinds.count("check") == n_exercises
+        assert kinds.count("start") >= n_exercises
+        assert "solution" not in kinds
+        for at, kind in enumerate(kinds):
+            assert kind != "check" or kinds[at - 1] == "start"
+        assert not any(cell.get("outputs") for cell in notebook.cells)
+
+
+def test_a_student_keeps_all_other_cells(classroom):
+    for name, page in PAGES.items():
+        notebook = nbformat.read(classroom / "student" / f"{name}.ipynb", as_version=4)
+        inside = {
+            "\n".join(cell.code).strip()
+            for exercise in exercises_in(page)
+            for cell in [*exercise.solution, *exercise.mistakes]
+        }
+        chapter = jupytext.read(ROOT / page.name)
+        wanted = [
+            cell.source.strip() for cell in chapter.cells
+            if cell.cell_type == "code" and cell.source.strip() not in inside
+        ]  # fmt: skip
+        code = [cell.source.strip() for cell in notebook.cells if cell.cell_type == "code"]
+        assert code[1:] == wanted  # after the install cell
+
+
+def test_a_teacher_sees_solutions_unfolded_with_their_mistakes(classroom):
+    for name, page in PAGES.items():
+        notebook = nbformat.read(classroom / "teacher" / f"{name}.ipynb", as_version=4)
+        solutions = [cell.source for cell in notebook.cells if kind_of(cell) == "solution"]
+        assert len(solutions) == len(list(exercises_in(page)))
+        for solution in solutions:
+            assert "<details open>" in solution
+            assert "✓ right" in solution
+            mistakes = solution.partition("**Usual mistakes**")[2]
+            assert mistakes.count("✗ ") >= 2
+
+
+def test_no_link_leads_to_a_page_that_is_not_handed_out(classroom):
+    for folder in ("student", "teacher"):
+        for path in (classroom / folder).glob("*.ipynb"):
+            for cell in nbformat.read(path, as_version=4).cells:
+                if cell.cell_type == "markdown":
+                    for target in re.findall(r"\]\(([^)\s#]+)", cell.source):
+                        is_ours = not re.match(r"\w+:", target)
+                        assert not is_ours or (path.parent / target).is_file(), target
+
+
+def test_the_answers_are_the_teachers_notebooks(classroom):
+    with zipfile.ZipFile(classroom / "answers.zip") as archive:
+        assert set(archive.namelist()) == {f"answers/{name}.ipynb" for name in PAGES}
+        for name in PAGES:
+            theirs = archive.read(f"answers/{name}.ipynb")
+            assert theirs == (classroom / "teacher" / f"{name}.ipynb").read_bytes()
+
+
+def test_a_handout_has_every_exercise_and_question_with_room(classroom):
+    for name, page in PAGES.items():
+        sheet = (classroom / "handout" / f"{name}.html").read_text("utf-8")
+        assert sheet.count('<div class="lines">') == len(list(exercises_in(page)))
+        quizzes = [d for d in page.directives if d.name == "quiz"]
+        assert sheet.count('<section class="quiz">') == len(quizzes) >= 3
+        assert "You will be able to" in sheet
+        assert "{term}" not in sheet
+
+
+def test_every_chapter_has_a_plan_that_adds_up_and_names_what_is_there(classroom):
+    assert {path.stem for path in PLANS} == {*PAGES, "one_session"}
+    for path in PLANS:
+        made = (classroom / "plan" / path.name).read_text("utf-8")
+        assert "| 0:00 | " in made
+        assert re.search(r"\(\d+ cells\)", made)
+        assert re.search(r"\(\d+ min, as counted\)", made)
+        assert re.search(r"\| \d+ s \| \d+ min \| \d+ min \|", made)
+        for heading in ("Where classes get stuck", "If you are late", "**Have running.**"):
+            assert heading in made
+        steps = read_steps(path.read_text("utf-8"))
+        last = [line for line in made.splitlines() if re.match(r"\| \d:\d\d \|", line)][-1]
+        hours, minutes = map(int, last.split("|")[1].strip().split(":"))
+        assert 60 * hours + minutes + steps[-1].minutes == 90
+
+
+def test_what_is_wrong_with_a_plan_is_said_all_at_once():
+    steps = read_steps("| 5 | read | *Nothing like it* | |\n| 7 | sing | A song | loud |\n")
+    wrong = check_steps("song", 90, steps, {"Input IDs"})
+    assert wrong == [
+        "teaching/plans/song.md: its minutes are 12, the session has 90",
+        "teaching/plans/song.md: there is no section called 'Nothing like it'",
+        "teaching/plans/song.md: 'sing' is no kind: use one of read, predict, run, discuss, "
+        "exercise, buffer",
+        "teaching/plans/song.md: it has no minutes to buffer, discuss, exercise, predict, run",
+    ]

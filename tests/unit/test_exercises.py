@@ -1,0 +1,200 @@
+"""What is said of answers: true of those that nobody foresaw, and never a traceback."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from layerwise.exercises import context, marking, own_texts, tokens, transformer
+from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
+from layerwise.similarity import nearest
+
+MODULES = [tokens, transformer, context, own_texts]
+
+
+@pytest.fixture(autouse=True)
+def no_hint_was_given():
+    marking.given.clear()
+
+
+def test_hints_come_one_by_one_and_the_last_stays(capsys):
+    exercises = {"ex-two": Exercise(lambda x: compare(x, 2.0, {}), ["a", "b"])}
+    for _ in range(3):
+        check(exercises, "ex-two", 5.0)
+    said = capsys.readouterr().out
+    assert said.count("✗ not yet: this number is too high") == 3
+    assert said.count("hint 1 of 2: a; check again for the next") == 1
+    assert said.count("hint 2 of 2: b\n") == 2
+
+
+def test_a_named_mistake_costs_no_hint_and_a_right_answer_says_no_more(capsys):
+    exercises = {"ex-two": Exercise(lambda x: compare(x, 2.0, {"this is one": 1.0}), ["a"])}
+    check(exercises, "ex-two", 1.0)
+    check(exercises, "ex-two", 2.0)
+    assert capsys.readouterr().out == "✗ this is one\n✓ right\n"
+    assert marking.given == {}
+
+
+def test_an_exercise_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(KeyError, match="no exercise is called 'ex-tow': there are ex-two"):
+        judge({"ex-two": Exercise(mistake, [])}, "ex-tow", 1)
+
+
+@pytest.mark.parametrize(("answer", "says"), [
+    (1.9, "this number is too low"),
+    (2.1, "this number is too high"),
+    (None, "None cannot be compared: does a function lack its return?"),
+    (math.nan, "there is a nan in one of them"),
+    ("2", "str and"),
+    ([2.0, 2.0], "cannot be compared"),
+])  # fmt: skip
+def test_what_is_said_of_a_number_is_true_and_does_not_give_it_away(answer, says):
+    verdict = compare(answer, 2.0, {})
+    assert says in verdict.says
+    assert "2.0" not in verdict.says.replace(repr(answer), "")
+
+
+def test_of_many_numbers_it_is_said_how_many_are_right():
+    verdict = compare(torch.tensor([[1.0, -2.0], [3.0, 5.0]]), [[1.0, -2.0], [3.0, 4.0]], {})
+    assert verdict == marking.not_yet("3 of its 4 numbers are right")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_whatever_an_answer_is_it_ends_in_a_sentence(module):
+    for label, exercise in module.EXERCISES.items():
+        verdict = module.judge(label, *[object()] * exercise.judge.__code__.co_argcount)
+        assert not verdict.right
+        assert verdict.says
+        assert "\n" not in verdict.says
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_exercise_has_hints_in_the_order_of_a_sentence(module):
+    for exercise in module.EXERCISES.values():
+        assert 2 <= len(exercise.hints) <= 3
+        assert all(not hint.endswith(".") for hint in exercise.hints)
+
+
+# Plausible answers that no mistake was written for, and what has to be said of them.
+def raises(lists):
+    raise IndexError("list index out of range")
+
+
+def test_answers_that_were_not_foreseen_get_what_is_true(encoder):
+    tokenizer = encoder.tokenizer
+    said = [
+        (tokens.judge("ex-pad", raises), "it raised IndexError: list index out of range"),
+        (tokens.judge("ex-pad", lambda lists: None), "return two things"),
+        (tokens.judge("ex-pad", lambda lists: ([[0] * 6] * 3, [[1] * 6] * 3)), "do not stand"),
+        (tokens.judge("ex-spell", "sesquipedalian", ["a", "bird"], tokenizer), "none of the"),
+        (tokens.judge("ex-own", "To be or not to be", "0.8", "a line", tokenizer), "too low"),
+        (transformer.judge("ex-window", lambda n: torch.zeros(n, n)), "20 of its 36"),
+        (transformer.judge("ex-softmax", lambda s: (2 * s).softmax(-1)), "0 of its 12"),
+        (transformer.judge("ex-norm", lambda x: x[:, :2]), "shapes (3, 2) and (3, 4)"),
+        (transformer.judge("ex-fourth", torch.ones(3), torch.eye(3, 2)), "has shape (3,)"),
+        (context.judge("ex-mean", lambda vectors, mask: vectors.max(axis=1)), "of its 6"),
+        (context.judge("ex-still", 3, ["quiet", "?", "yet"], np.ones((2, 3, 4))), "no sense"),
+        (context.judge("ex-order", ["a b c"], [1], ["c a d"], np.ones((1, 1, 2)), None),
+         "has not the words of"),
+    ]  # fmt: skip
+    for verdict, words in said:
+        assert not verdict.right
+        assert not verdict.named
+        assert words in verdict.says
+
+
+def test_two_lines_that_differ_only_in_what_is_unknown_are_right(encoder):
+    assert tokens.judge("ex-loss", "hope ☃", "Hope  ❄", encoder.tokenizer).right
+
+
+def test_pieces_that_end_early_and_pieces_too_long(encoder):
+    text = "a bird came down the walk " * 40
+    cut = encoder.tokenizer(
+        [text], truncation=True, max_length=64, stride=16, return_overflowing_tokens=True
+    )["input_ids"]
+    assert tokens.judge("ex-stride", cut, text, encoder.tokenizer).right
+    without_third = [*cut[:2], *cut[3:]]
+    verdict = tokens.judge("ex-stride", without_third, text, encoder.tokenizer)
+    assert "in none of" in verdict.says
+    assert "does not end" in tokens.judge("ex-stride", cut[:-1], text, encoder.tokenizer).says
+    whole = [encoder.tokenizer(text)["input_ids"]]
+    assert "the longest piece has 242" in tokens.judge(
+        "ex-stride", whole, text, encoder.tokenizer
+    ).says  # fmt: skip
+
+
+def test_a_label_that_is_neither_end_is_told_that_there_is_more():
+    table = pd.DataFrame({"label": ["a", "b", "c"], "agreement": [0.1, 0.5, 0.3],
+                          "chance": [0.3, 0.2, 0.1], "n_texts": [3, 3, 3]})  # fmt: skip
+    assert own_texts.judge("ex-which-label", "b", table).right
+    assert own_texts.judge("ex-which-label", "c", table).says == (
+        "there is a label with more than 30%"
+    )
+    assert "lowest" in own_texts.judge("ex-which-label", "a", table).says
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    """Three layers of eight texts in four dimensions."""
+    return np.random.default_rng(3).normal(size=(3, 8, 4))
+
+
+def test_shares_by_layer(vectors):
+    themes = np.array(list("aabbabab"))
+    layers = {"mean": vectors, "max": vectors[::-1]}
+    shares = {
+        pooling: [(themes[nearest(v)[:, 0]] == themes).mean() for v in layers[pooling]]
+        for pooling in layers
+    }
+    assert context.judge("ex-layer", shares, layers, themes).right
+    alone = context.judge("ex-layer", shares | {"mean": [1.0] * 3}, layers, themes)
+    assert alone.named
+    assert alone.says.startswith("mean: every text has found itself")
+    short = {pooling: shares[pooling][1:] for pooling in shares}
+    assert "static layer is missing" in context.judge("ex-layer", short, layers, themes).says
+    assert "nothing yet for max" in context.judge("ex-layer", {"mean": []}, layers, themes).says
+
+
+def test_senses_are_the_learners_own_and_the_count_is_of_them(vectors):
+    senses = ["quiet", "yet", "yet", "quiet", "yet", "quiet", "quiet", "yet"]
+    nearest_last, nearest_first = (nearest(vectors[i])[:, 0] for i in (-1, 0))
+    last, first = (
+        sum(senses[i] == senses[j] for i, j in enumerate(order))
+        for order in (nearest_last, nearest_first)
+    )
+    assert last != first
+    assert context.judge("ex-still", last, senses, vectors).right
+    for answer, words in [(8, "itself"), (first, "static"), (last / 8, "share")]:
+        verdict = context.judge("ex-still", answer, senses, vectors)
+        assert verdict.named
+        assert words in verdict.says
+    assert context.judge("ex-still", 8, ["yet"] * 8, vectors).named
+
+
+def test_a_matrix_is_right_if_nothing_is_left_that_it_could_explain():
+    rng = np.random.default_rng(5)
+    runs = [(None, rng.normal(size=(2, 6, 3))) for _ in range(10)]
+    static, later = (np.concatenate([v[i] for _, v in runs[::2]]) for i in (0, -1))
+    fitted = np.linalg.lstsq(static, later)[0]
+    assert context.judge("ex-matrix", fitted, runs).right
+    back = context.judge("ex-matrix", np.linalg.lstsq(later, static)[0], runs)
+    assert back.says.startswith("this goes back")
+    whole = [np.concatenate([v[i] for _, v in runs]) for i in (0, -1)]
+    assert "fitted on all" in context.judge("ex-matrix", np.linalg.lstsq(*whole)[0], runs).says
+    assert "rotation" in context.judge("ex-matrix", np.eye(3), runs).says
+    assert "leaves something over" in context.judge("ex-matrix", fitted + 0.1, runs).says
+
+
+def test_years_apart_and_passages():
+    years, first = np.array([1800.0, 1810.0, 1850.0, 1900.0]), np.array([1, 2, 1, 0])
+    assert own_texts.judge("ex-time", 47.5, years, first).right
+    signed = own_texts.judge("ex-time", (years[first] - years).mean(), years, first)
+    assert "without its sign" in signed.says
+    assert not own_texts.judge("ex-time", 0.0, None, first).right
+    table = pd.DataFrame({"row": [2, 3, 5]})
+    cut = pd.DataFrame({"row": [2, 2, 3, 5, 5, 5], "passage": [1, 2, 1, 1, 2, 3]})
+    assert own_texts.judge("ex-passages", [2, 1, 3], table, cut).right
+    assert "last passages" in own_texts.judge("ex-passages", [1, 0, 2], table, cut).says
+    assert "2 of its 3" in own_texts.judge("ex-passages", [2, 1, 2], table, cut).says

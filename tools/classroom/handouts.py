@@ -1,0 +1,92 @@
+"""A sheet to print for each chapter: what it is about, its exercises, room to write."""
+
+import html
+import re
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from nbformat import NotebookNode
+
+from tools.classroom.notebooks import kind_of
+from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
+
+PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<p class="name">Name: ______________________</p>
+{body}
+</body>
+</html>
+"""
+STYLE = Path(__file__).with_name("handout.css")
+LINES_OF_STARS = {1: 2, 2: 4, 3: 6}
+EXERCISE = re.compile(r"^### Exercise.*", re.MULTILINE)
+QUESTION = re.compile(
+    r'\*\*([^*]+)\*\*\n\n((?:<details class="quiz">.*?</details>\s*)+)', re.DOTALL
+)
+
+
+def make_handout(name: str, notebook: NotebookNode) -> str:
+    """Return the sheet of a chapter, as HTML."""
+    markdown = MarkdownIt("commonmark").enable("table")
+    text = [cell.source for cell in notebook.cells if kind_of(cell) == "text"]
+    whole = "\n\n".join(text)
+    title = re.search(r"^# (?:[\d.]+ )?(.+)$", whole, re.MULTILINE)
+    goals = re.search(r"You will be able to\n\n((?:- .+\n?)+)", whole)
+    parts = [f"<h1>{html.escape(title[1] if title else name)}</h1>"]
+    if goals:
+        parts.append("<h2>You will be able to</h2>" + markdown.render(goals[1]))
+    parts.append("<h2>Exercises</h2>")
+    for cell in notebook.cells:
+        if kind_of(cell) == "text" and (found := EXERCISE.search(cell.source)):
+            n_lines = LINES_OF_STARS[found[0].partition("\n")[0].count("★") or 1]
+            lines = "<div></div>" * n_lines
+            parts.append(f'<section>{markdown.render(cell.source[found.start():])}'
+                         f'<div class="lines">{lines}</div></section>')  # fmt: skip
+    if quiz := questions(whole):
+        parts.append(f"<h2>Test yourself</h2>{quiz}")
+    words = html.escape(title[1] if title else name)
+    style = STYLE.read_text("utf-8").replace("TITLE", words.replace('"', ""))
+    return PAGE.format(title=words, style=style, body="\n".join(parts))
+
+
+def questions(text: str) -> str:
+    """Return the quiz of a chapter, with boxes to tick in place of what unfolds."""
+    parts = []
+    for question, folded in QUESTION.findall(text):
+        answers = re.findall(r"<summary>(.*?)</summary>", folded)
+        items = "".join(f"<li>{answer}</li>" for answer in answers)
+        asked = MarkdownIt("commonmark").renderInline(question)
+        parts.append(f'<section class="quiz"><b>{asked}</b><ul>{items}</ul></section>')
+    return "\n".join(parts)
+
+
+def write_handouts(notebooks: dict[str, NotebookNode], folder: Path) -> None:
+    """Write every chapter's sheet as a page, and where there is Chromium as a PDF."""
+    folder.mkdir(parents=True)
+    pages = []
+    for name, notebook in notebooks.items():
+        pages.append(folder / f"{name}.html")
+        pages[-1].write_text(make_handout(name, notebook), "utf-8")
+    if Path(CHROMIUM).is_file():
+        print_pages(pages)
+
+
+def print_pages(pages: list[Path]) -> None:
+    """Print pages through Chromium, each into a PDF beside it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
+        page = browser.new_page()
+        for path in pages:
+            page.goto(path.as_uri(), wait_until="load")
+            page.pdf(path=path.with_suffix(".pdf"), prefer_css_page_size=True, tagged=True)
+        browser.close()
