@@ -155,9 +155,10 @@ def test_nltk_counts_the_starts_it_pads_with():
     theirs = KneserNeyInterpolated(3, discount=DISCOUNT)
     theirs.fit([everygrams(tokens, max_len=3) for tokens in padded],
                find_vocabulary(POEMS[:12])[1:])  # fmt: skip
-    ours = kneser_ney(kneser_ney_tables(POEMS[:12], 3), 999, [(0.0,) * 3, *[(DISCOUNT,) * 3] * 2])
-    gaps = [abs(ours(token, context) - theirs.score(token, context))
-            for context, token in zip(contexts_of(POEMS[7], 3), POEMS[7], strict=True)]  # fmt: skip
+    discounts = [(0.0,) * 3] + [(DISCOUNT,) * 3] * 2
+    ours = kneser_ney(kneser_ney_tables(POEMS[:12], 3), 999, discounts)
+    places = zip(contexts_of(POEMS[7], 3), POEMS[7], strict=True)
+    gaps = [abs(ours(token, c) - theirs.score(token, c)) for c, token in places]
     assert 1e-5 < max(gaps) < 2e-2
 
 
