@@ -107,7 +107,8 @@ def a_character(cost: float, total: float, tokens: Sequence[str]) -> Verdict:
     words = [token for token in tokens if token != LINE_END]
     return compare(float(cost), total / len(join_words(tokens)), {
         "this is the whole cost: divide it": float(total),
-        "this is what a token costs: where words are longer, a token is more text": total / len(tokens),
+        "this is what a token costs: where words are longer, a token is more text":
+            total / len(tokens),
         "this leaves out the spaces and line ends, and they are coded too":
             total / sum(map(len, words)),
     })  # fmt: skip
