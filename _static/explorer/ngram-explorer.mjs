@@ -29,7 +29,7 @@ class NgramExplorer extends Explorer {
         h("div", { class: "columns" },
           h("div", { class: "output" }, h("div", { class: "scroll page", tabindex: 0, role: "region", "aria-label": "What was written" }, this.written), this.summary),
           h("div", { class: "next" }, h("table", {}, this.after,
-            h("thead", {}, h("tr", {}, ...["next", "counted", "probability"].map((name) =>
+            h("thead", {}, h("tr", {}, ...["next", "count", "probability"].map((name) =>
               h("th", { scope: "col", class: name === "next" ? "text" : "" }, name)), h("td", { "aria-hidden": "true" }))), this.table))),
         h("p", { class: "provenance" }, "Counted in this page; nothing is sent anywhere. ", this.link)),
     );
@@ -138,14 +138,12 @@ class NgramExplorer extends Explorer {
 
   showWritten(copied, unit) {
     const written = this.all.slice(this.tokens.length);
-    this.buttons = written.map((token, i) => h("button", { type: "button", class: copied[i] ? "copied" : "", tabindex: -1,
+    const joins = (i) => unit === "words" && copied[i] && copied[i + 1] && written[i] !== LINE_END && written[i + 1] !== LINE_END;
+    const look = (i) => [copied[i] ? "copied" : "", joins(i) ? "joined" : ""].join(" ").trim();
+    this.buttons = written.map((token, i) => h("button", { type: "button", class: look(i), tabindex: -1,
       "aria-pressed": "false", "aria-label": name(token) + (copied[i] ? ", copied" : ""), onclick: () => this.choose(i) }, token === LINE_END ? "↵" : token === " " ? "\u00a0" : token));
-    const pieces = [];
-    this.buttons.forEach((button, i) => {
-      const joined = copied[i] && copied[i + 1] && unit === "words" && written[i] !== LINE_END && written[i + 1] !== LINE_END;
-      const between = written[i] === LINE_END ? h("br") : unit === "words" ? h("span", { class: joined ? "copied" : "" }, " ") : "";
-      pieces.push(button, between);
-    });
+    const between = (i) => (written[i] === LINE_END ? h("br") : unit === "words" && !joins(i) ? " " : "");
+    const pieces = this.buttons.flatMap((button, i) => [button, between(i)]);
     this.written.classList.toggle("letters", unit === "letters");
     this.written.replaceChildren(...pieces);
     const n_copied = copied.filter(Boolean).length;
@@ -195,14 +193,18 @@ textarea {
   font: inherit; color: inherit; background: none; border: 0; border-radius: 2px; padding: 0; min-height: 1.6rem; cursor: pointer;
 }
 .written button[aria-pressed="true"] { background: color-mix(in srgb, var(--ex-most) var(--ex-most-behind-text), transparent); }
-.written .copied { box-shadow: inset 0 -2px var(--ex-most); }
+.written .copied { box-shadow: inset 0 -2px var(--ex-most); border-radius: 0; }
+.written .joined { padding-inline-end: 0.25em; }
 .output .status { min-height: 4.5em; margin-top: 0.5rem; }
 .next { height: 19rem; overflow: hidden; }
 .next table { width: 100%; table-layout: fixed; }
 caption { text-align: start; color: var(--ex-muted); font-size: 0.875rem; height: 1.6em; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .next th, .next td { height: 1.9rem; overflow: hidden; text-overflow: ellipsis; }
-.next thead th { position: static; }
-.next th:first-child { width: 42%; }
+.next thead th { position: static; font-size: 0.75rem; }
+.next th, .next td { padding-inline: 0.3rem; }
+.next th:first-child { width: 38%; }
+.next th:nth-child(2) { width: 16%; }
+.next th:nth-child(3) { width: 26%; }
 .drawn th { font-weight: 600; }
 .bar { padding-inline: 0; }
 .bar i { display: block; height: 0.7rem; background: var(--ex-most); border-radius: 1px; }
@@ -210,8 +212,6 @@ caption { text-align: start; color: var(--ex-muted); font-size: 0.875rem; height
   .columns { grid-template-columns: minmax(0, 1fr); gap: 1rem; }
   .poem .field:not(.wide) { flex: 1 0 100%; }
   .counted { min-height: 3em; }
-  .next th, .next td { padding-inline: 0.2rem; }
-  .next thead th { font-size: 0.8125rem; }
 }
 `;
 

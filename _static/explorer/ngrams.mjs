@@ -7,6 +7,7 @@ const BETWEEN = "\0"; // the tokens of a context, which is the key of a Map
 
 // Words in lower case, and a line end after every line that has any.
 export function splitWords(text) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: Python's splitlines breaks lines there
   const lines = text.toLowerCase().replaceAll("’", "'").split(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/u);
   return lines.flatMap((line) => {
     const words = line.match(/[\p{L}\p{N}_]+(?:'[\p{L}\p{N}_]+)*/gu);
