@@ -168,7 +168,7 @@ class NgramExplorer extends Explorer {
     if (!shown.includes(drawn)) shown.splice(-1, 1, drawn);
     this.after.replaceChildren(...(n === 1 ? ["whatever stands before"] : ["after ", verse(shorten(context.map(name).join(" "), 40)), after.size ? "" : ", never counted"]));
     this.table.replaceChildren(...shown.map((k) => h("tr", { class: k === drawn ? "drawn" : "" },
-      h("th", { scope: "row" }, verse(shorten(name(vocabulary[k]), 18)), k === drawn ? " ← drawn" : ""),
+      h("th", { scope: "row" }, verse(shorten(name(vocabulary[k]), 18)), k === drawn ? h("span", {}, " ←", h("span", { class: "out-of-sight" }, " drawn")) : ""),
       h("td", {}, after.get(vocabulary[k]) ?? 0), h("td", {}, share(shares[k], 3)),
       h("td", { class: "bar", "aria-hidden": "true" }, h("i", { style: `width: ${(100 * shares[k]).toFixed(1)}%` })))));
   }

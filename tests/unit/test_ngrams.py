@@ -177,6 +177,8 @@ def test_discounts_are_chen_and_goodman_s():
         (1 - 2 * share * 3 / 5, 2 - 3 * share * 1 / 3, 3 - 4 * share * 1 / 1)
     )
     assert estimate_discounts({(): Counter("aab")}) == (0.5, 1.0, 1.5)
+    odd = Counter("abcd" + 2 * "e" + 3 * "fghij" + 4 * "k")  # few twice, many three times
+    assert estimate_discounts({(): odd})[1] == 0
 
 
 def test_each_count_gets_its_own_discount():

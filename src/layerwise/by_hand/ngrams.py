@@ -157,14 +157,15 @@ def kneser_ney_tables(texts: Iterable[Sequence[str]], n: int) -> list[Counts]:
 def estimate_discounts(counts: Counts) -> tuple[float, float, float]:
     """Estimate what to take from tokens that came once, twice, and more often, in a context.
 
-    Where no token came once, twice, three or four times, nothing can be estimated, and it is
-    .5, 1 and 1.5.
+    None is below 0. Where no token came once, twice, three or four times, nothing can be
+    estimated, and it is .5, 1 and 1.5.
     """
     times = Counter(n for after in counts.values() for n in after.values())
     if not all(times[n] for n in (1, 2, 3, 4)):
         return 0.5, 1.0, 1.5
     share = times[1] / (times[1] + 2 * times[2])
-    once, twice, more = (n - (n + 1) * share * times[n + 1] / times[n] for n in (1, 2, 3))
+    estimates = (n - (n + 1) * share * times[n + 1] / times[n] for n in (1, 2, 3))
+    once, twice, more = (max(0.0, estimate) for estimate in estimates)
     return once, twice, more
 
 
