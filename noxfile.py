@@ -2,6 +2,7 @@
 
     python3 -m nox -s book            build and execute the book into _build/html
     python3 -m nox -s tests           build it, and run all tests
+    python3 -m nox -s cluster         test layerwise embed on a Ray cluster
     python3 -m nox -s lab             open the chapters in JupyterLab, as copies: --edit
     python3 -m nox -s cache           look after executions: status, pack, unpack, fingerprint
     python3 -m nox -s serve           serve the built site on 127.0.0.1
@@ -11,16 +12,18 @@
     python3 -m nox -s grading         try the graded course on six submissions
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s mutants         see whether the unit tests notice small faults
+    python3 -m nox -s ranges          run the unit tests with the oldest libraries allowed
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
 
-All sessions share one environment, .venv, installed once (tools/install.py): after that, no
-session needs the network.
+All sessions share one environment, .venv, installed once (tools/install.py): after that, only
+ranges and lock need the network.
 """
 
 import os
 import shutil
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -150,6 +153,18 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Test layerwise embed on a Ray cluster of two workers, and what reads its files."""
+    install(session)
+    try:
+        environment = tools.install.install_cluster(ROOT, ENVIRONMENT)
+    except tools.install.InstallError as error:
+        session.error(str(error))
+    pytest = [str(tools.install.python_of(environment)), "-m", "pytest", "tests/cluster"]
+    session.run(*pytest, *session.posargs, external=True)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types and spelling, and chapters for what a build does not notice."""
     python(session, "-m", "ruff", "check")
@@ -178,6 +193,30 @@ def lint_explorers(session: nox.Session) -> None:
 def mutants(session: nox.Session) -> None:
     """Put small faults into the package, one at a time: does tests/unit notice?"""
     python(session, "-m", "tools.mutants", *session.posargs)
+
+
+@nox.session
+def ranges(session: nox.Session) -> None:
+    """Run tests/unit with the oldest transformers and torch allowed; needs the network."""
+    install(session)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    oldest = {
+        name: requirement.partition(",")[0].replace(">=", "==")
+        for requirement in project["dependencies"]
+        for name in ("transformers", "torch")
+        if requirement.startswith(f"{name}>=")
+    }
+    folder = Path(session.create_tmp()) / "oldest"
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
+    pip += ["--target", str(folder)]
+    session.run(*pip, oldest["transformers"], external=True)
+    if index := tools.install.find_cpu_index():
+        session.run(*pip, "--index-url", index, oldest["torch"], external=True)
+    else:
+        session.warn(f"not tried: {oldest['torch']}; no index of builds without CUDA answers")
+    # What one library of today says to an old one of the other is no fault of the package.
+    tests = ["tests/unit", "-W", "default::DeprecationWarning", *session.posargs]
+    python(session, "-m", "pytest", *tests, env={"PYTHONPATH": str(folder)})
 
 
 @nox.session

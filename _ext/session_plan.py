@@ -83,7 +83,11 @@ def rows_of(chapter: nodes.Element) -> Iterator[Row]:
         for child in to_read:
             reading = reading.plus(count(child))
         title = title_of(section).replace(MARK, "").strip()
-        yield Row(title, section["ids"][0], count_cells(to_read), reading.minutes)
+        if not is_marked(section):  # only some of it is to be read
+            names = [title_of(part).replace(MARK, "").strip() for part in parts]
+            title = f"{title}: {', '.join(names)}"
+        target = (section if is_marked(section) else parts[0])["ids"][0]
+        yield Row(title, target, count_cells(to_read), reading.minutes)
         for exercise in filter(is_marked, exercises):
             title = title_of(exercise).removeprefix("Exercise").replace(MARK, "").strip()
             yield Row(f"Exercise {title}", exercise["ids"][0], 1, exercise_minutes(title))
@@ -104,10 +108,11 @@ def whole_minutes(minutes: float) -> int:
 
 
 def skipped(chapter: nodes.Element) -> list[str]:
-    """List the sections of a chapter that are not on the path."""
+    """List the sections of a chapter of which nothing is on the path."""
     top = next(iter(chapter.findall(nodes.section)))
     sections = [s for s in top.findall(nodes.section) if s is not top]
-    titles = [title_of(section) for section in sections if not is_marked(section)]
+    left_out = [s for s in sections if not any(map(is_marked, s.findall(nodes.section)))]
+    titles = [title_of(section) for section in left_out]
     return [title for title in titles if title]  # what is in an exercise has none
 
 

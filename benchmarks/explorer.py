@@ -13,9 +13,7 @@ import json
 import shutil
 import statistics
 import tempfile
-import threading
 import time
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import torch
@@ -25,6 +23,7 @@ from benchmarks._results import merge_into
 from layerwise.models import load_encoder
 from tools.desk import ROOT
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
+from tools.site.serve import served
 
 SECTION = "explorer"
 ASSETS = ROOT / "_build" / "html" / "_static" / "explorer" / "assets"
@@ -53,19 +52,8 @@ async (input_ids) => {
 """
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serve a folder without a word."""
-
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
-        ".mjs": "text/javascript"
-    }
-
-    def log_message(self, *args):
-        """Say nothing."""
-
-
-def serve(assets: Path, folder: Path) -> ThreadingHTTPServer:
-    """Serve two pages with one explorer each, one with the kernel and one without."""
+def write_pages(assets: Path, folder: Path) -> None:
+    """Write two pages with one explorer each, one with the kernel and one without."""
     ours = shutil.ignore_patterns("assets")
     shutil.copytree(ROOT / "_static" / "explorer", folder / "explorer", ignore=ours)
     manifest = json.loads((assets / "manifest.json").read_text("utf-8"))
@@ -74,11 +62,6 @@ def serve(assets: Path, folder: Path) -> ThreadingHTTPServer:
         changed = json.dumps(manifest | {"kernel": kernel})  # without one, the loops run
         (folder / way / "manifest.json").write_text(changed, "utf-8")
         (folder / f"{way}.html").write_text(PAGE.format(assets=f"{way}/"), "utf-8")
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
 
 
 def open_pages(browser, address: str) -> tuple[dict, dict]:
@@ -126,15 +109,11 @@ def measure(assets: Path, chromium: str = CHROMIUM) -> dict:
     """Measure everything and return it as one object."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = serve(assets, Path(folder))
+        write_pages(assets, Path(folder))
         browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
-        try:
-            pages, seconds = open_pages(browser, f"http://127.0.0.1:{server.server_port}/")
+        with browser, served(Path(folder)) as address:
+            pages, seconds = open_pages(browser, address)
             times = time_in_turns(pages)
-        finally:
-            browser.close()
-            server.shutdown()
-            server.server_close()
     return {
         "explorer_seconds": {name: round(value, 4) for name, value in seconds.items()},
         "tokens": {

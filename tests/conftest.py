@@ -1,5 +1,6 @@
 """What every test may ask for: the real encoder, a tiny random one, and lines to read."""
 
+import signal
 import socket
 
 import huggingface_hub
@@ -15,6 +16,10 @@ settings.register_profile(
     "layerwise", deadline=None, derandomize=True, database=None, max_examples=50
 )
 settings.load_profile("layerwise")
+
+# A shell ignores Ctrl+C for what it runs in the background, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The tensors here are small: a second thread would wait more than it works.
 torch.set_num_threads(1)
@@ -61,6 +66,15 @@ def tiny_encoder(encoder) -> Encoder:
     for parameter in model.parameters():
         parameter.data.normal_(std=0.4, generator=generator)
     return Encoder(encoder.tokenizer, model, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def small_model(tiny_encoder, tmp_path_factory):
+    """A folder with a model of two layers: what is tested is the way through it."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_encoder.model.save_pretrained(folder)
+    tiny_encoder.tokenizer.save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture

@@ -19,6 +19,9 @@ ROOT = Path(__file__).parent.parent
 INTERRUPTED = "interrupted; nothing is half-written, and the same command goes on from here"
 # Set while a command runs that a signal has not interrupted yet.
 UNWINDS = threading.Event()
+# Set while what was started is ended. By halves it would be worse than not at all: a process
+# whose parent is gone is nobody's, and lives on.
+ENDING = threading.Event()
 
 
 class BuildError(Exception):
@@ -33,9 +36,10 @@ def say(line: str) -> None:
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which executions are meant."""
     parser.add_argument(
-        "--encoder", default=os.environ.get("LAYERWISE_ENCODER") or None, metavar="NAME|FOLDER",
+        "--encoder",
+        metavar="NAME|FOLDER",
         help="the model that reads: a name on the Hugging Face hub, or a folder",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--device",
         default=os.environ.get("LAYERWISE_DEVICE") or "auto",
@@ -101,6 +105,8 @@ def handle_signals() -> dict:
 
 def interrupt(*_) -> None:
     """Stop the command; the second time, or where there is none yet, end at once."""
+    if ENDING.is_set():
+        return
     if not UNWINDS.is_set():
         give_up()
     UNWINDS.clear()
@@ -119,11 +125,27 @@ def give_up() -> NoReturn:
 
 def end_children() -> None:
     """Kill every process that this one has started, and what those have started."""
+    ENDING.set()
+    try:
+        end_all_below(os.getpid())
+    finally:
+        ENDING.clear()
+
+
+def end_all_below(pid: int) -> None:
+    """Kill what a process has started; all is halted first, so that nothing more begins."""
     import psutil  # here, as it takes its time and is seldom needed
 
-    for child in psutil.Process().children(recursive=True):
+    halted: set[psutil.Process] = set()
+    with suppress(psutil.Error):
+        while new := set(psutil.Process(pid).children(recursive=True)) - halted:
+            halted |= new
+            for process in new:
+                with suppress(psutil.Error):
+                    process.suspend()
+    for process in halted:
         with suppress(psutil.Error):
-            child.kill()
+            process.kill()
 
 
 def sentence_of(error: OSError) -> str:

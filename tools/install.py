@@ -25,6 +25,7 @@ from pathlib import Path
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SECONDS_TO_ANSWER = 3
 PIN_FILES = REQUIREMENTS, TORCH = "requirements.txt", "requirements-torch.txt"
+CLUSTER = "requirements-cluster.txt"
 SCRIPTS = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 
 
@@ -92,6 +93,40 @@ def install(root: Path, environment: Path, say: Callable[[str], None] = print) -
     run_pip(environment, "--no-deps", "--no-build-isolation", "--editable", root)
     # Written last: an installation that was cut off is begun again.
     (environment / "installed.sha256").write_text(wanted, "utf-8")
+
+
+def install_cluster(root: Path, environment: Path) -> Path:
+    """Make an environment that sees another one, and has beside it what a cluster needs.
+
+    Returns
+    -------
+    Path
+        Where it is: within the other, so that it goes with it.
+
+    Raises
+    ------
+    InstallError
+        If something cannot be installed.
+    """
+    beside = environment / "cluster"
+    wanted = hashlib.sha256((root / CLUSTER).read_bytes()).hexdigest()
+    if is_whole(beside, wanted):
+        return beside
+    shutil.rmtree(beside, ignore_errors=True)
+    venv.create(beside, with_pip=True)
+    seen, own = packages_of(environment), packages_of(beside)
+    # By addsitedir also what is installed there as editable is seen: the package.
+    (own / "beside.pth").write_text(f"import site; site.addsitedir({str(seen)!r})\n", "utf-8")
+    run_pip(beside, "--no-deps", "--require-hashes", "--requirement", root / CLUSTER)
+    (beside / "installed.sha256").write_text(wanted, "utf-8")
+    return beside
+
+
+def packages_of(environment: Path) -> Path:
+    """Return the folder in which an environment has its packages."""
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    command = [str(python_of(environment)), "-c", ask]
+    return Path(subprocess.check_output(command, text=True).strip())
 
 
 def install_torch(root: Path, environment: Path, cpu_index: str | None) -> None:

@@ -2,9 +2,10 @@
 
     python -m tools.lock [--upgrade]
 
-Writes requirements.txt, for every system and Python that the package supports, each file with
-its digest; and notes in requirements-torch.txt how much an installation downloads. The version
-of torch is a line of that file, to be changed by hand. Runs where uv and packaging are.
+Writes requirements.txt, and requirements-cluster.txt, which has what nox -s cluster needs more:
+for every system and Python that the package supports, each file with its digest. Notes in
+requirements-torch.txt how much an installation downloads. The version of torch is a line of
+that file, to be changed by hand. Runs where uv and packaging are.
 """
 
 import json
@@ -19,9 +20,17 @@ from packaging.markers import Marker
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 
-from tools.install import CPU_INDEX, REQUIREMENTS, TORCH, read_index, read_sizes
+from tools.install import (
+    CLUSTER,
+    CPU_INDEX,
+    REQUIREMENTS,
+    TORCH,
+    read_index,
+    read_sizes,
+)
 
 ROOT = Path(__file__).parents[1]
+EXTRAS, CLUSTER_EXTRAS = ["book", "excel", "lab", "test"], ["ray", "readers"]
 PACKAGES = "https://pypi.org/simple"
 # The machine whose downloads are counted: the one that most of the readers' servers are.
 PYTHON = (3, 11)
@@ -36,6 +45,12 @@ LINUX = {
 }  # fmt: skip
 
 
+OPTIONS = [
+    "--universal", "--generate-hashes", "--python-version=3.11", f"--constraint={TORCH}",
+    "--annotation-style=line",
+]  # fmt: skip
+
+
 def compile_pins(*arguments: str) -> str:
     """Run uv's compiler and return what it prints."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header"]
@@ -45,12 +60,25 @@ def compile_pins(*arguments: str) -> str:
 
 
 def lock(*arguments: str) -> None:
-    """Compile requirements.txt, changing as little as it can unless told to upgrade."""
+    """Compile requirements.txt, changing as little as it can unless told to upgrade.
+
+    After it requirements-cluster.txt, with what is not in it.
+    """
     compile_pins(
-        "--universal", "--generate-hashes", "--all-extras", "--python-version=3.11",
-        "--no-emit-package=torch", f"--constraint={TORCH}", "--annotation-style=line",
+        *OPTIONS, *extras(EXTRAS), "--no-emit-package=torch",
         f"--output-file={REQUIREMENTS}", *arguments, "pyproject.toml",
     )  # fmt: skip
+    there = re.findall(r"^([\w.-]+)==", (ROOT / REQUIREMENTS).read_text("utf-8"), re.MULTILINE)
+    compile_pins(
+        *OPTIONS, *extras(CLUSTER_EXTRAS), f"--constraint={REQUIREMENTS}",
+        *(f"--no-emit-package={name}" for name in ["torch", *there]),
+        f"--output-file={CLUSTER}", *arguments, "pyproject.toml",
+    )  # fmt: skip
+
+
+def extras(names: list[str]) -> list[str]:
+    """Return the options that name extras of the package."""
+    return [f"--extra={name}" for name in names]
 
 
 def pins_on_linux(text: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ import argparse
 import ast
 import contextlib
 import hashlib
+import math
 import os
 import shutil
 import signal
@@ -30,13 +31,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools.desk import ROOT, run_command
+from tools.executions.imports import imported, parse
 from tools.mutants_by_hand import BY_HAND, EQUIVALENT, TASTE
 
 PACKAGE = ROOT / "src" / "layerwise"
 TESTS = ROOT / "tests" / "unit"
 NUMBER = 150  # how many faults are made from the syntax tree
 WANTED = 0.95
-PATIENCE = 240  # seconds, after which a test run that does not end has noticed the fault
+# A test run that does not end in this many times the time of all tests has noticed the fault.
+PATIENCE = 2
 PROCESSES = 2
 NOT_TRIED = 99
 
@@ -177,33 +180,29 @@ def sample(faults: list[Fault], number: int) -> list[Fault]:
     return sorted(known, key=lambda f: hashlib.sha256(f.key.encode()).digest())[:number]
 
 
-def imports(path: Path) -> set[str]:
-    """Return the modules of the package that a file imports, and test files beside it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [name.name for name in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "layerwise":
-                found.add("/".join(parts[1:]) + ".py")
-            elif (TESTS / f"{name}.py").is_file():
-                found.add(str(TESTS / f"{name}.py"))
-    return found
+def sources() -> dict[str, str]:
+    """Read the package and its tests: the text of each module, by the name that imports it."""
+    files = {path.stem: path for path in TESTS.glob("*.py")}
+    for path in PACKAGE.rglob("*.py"):
+        files[dotted(path.relative_to(PACKAGE).as_posix())] = path
+    return {name: path.read_text("utf-8") for name, path in files.items()}
+
+
+def dotted(module: str) -> str:
+    """Return the name that imports a module: by_hand/bert.py is layerwise.by_hand.bert."""
+    name = f"layerwise/{module}".removesuffix(".py").removesuffix("/__init__")
+    return name.replace("/", ".")
 
 
 def tests_of(module: str) -> list[str]:
     """Return the test files that import a module, the nearest first."""
-    distances = {}
+    texts, distances = sources(), {}
     for test in sorted(TESTS.glob("test_*.py")):
-        seen, level, distance = set(), imports(test), 1
-        while level and module not in level:
+        seen, level, distance = set(), {test.stem}, 0
+        while level and dotted(module) not in level:
             seen |= level
-            paths = [PACKAGE / name for name in level]  # an absolute name stays what it is
-            level = {x for path in paths if path.is_file() for x in imports(path)} - seen
+            level = {x for name in level for x in imported(parse(texts[name]), texts, name)}
+            level -= seen
             distance += 1
         if level:
             distances[str(test)] = distance
@@ -248,8 +247,11 @@ def start(fault: Fault | None, tests: list[str], folder: Path) -> int:
     os._exit(code)
 
 
-def run_all(jobs: list) -> Iterator[tuple]:
-    """Run each fault with its tests, a few side by side; yield fault, exit code and output."""
+def run_all(jobs: list, seconds: float = math.inf) -> Iterator[tuple]:
+    """Run each fault with its tests, a few side by side; yield fault, exit code and output.
+
+    What does not end in so many seconds is killed.
+    """
     waiting, running = jobs[::-1], {}  # type: ignore[var-annotated]
     with tempfile.TemporaryDirectory() as scratch:
         while waiting or running:
@@ -259,7 +261,7 @@ def run_all(jobs: list) -> Iterator[tuple]:
                 running[start(fault, tests, folder)] = fault, folder, time.monotonic()
             for pid, (fault, folder, since) in list(running.items()):
                 done, status = os.waitpid(pid, os.WNOHANG)
-                if not done and time.monotonic() - since > PATIENCE:
+                if not done and time.monotonic() - since > seconds:
                     os.killpg(pid, signal.SIGKILL)
                     done, status = os.waitpid(pid, 0)
                 if done:
@@ -314,7 +316,8 @@ def try_faults(wanted: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     print(f"{len(faults)} faults; without one, the tests pass ({seconds:.0f} s)", flush=True)
     missed = []
-    for fault, code, output in run_all([(fault, tests[fault.module]) for fault in faults]):
+    jobs = [(fault, tests[fault.module]) for fault in faults]
+    for fault, code, output in run_all(jobs, PATIENCE * seconds):
         if code in (0, 5, NOT_TRIED):  # all passed, or there were none
             missed.append(fault)
             print("not noticed:", fault, flush=True)

@@ -53,6 +53,7 @@ EQUIVALENT = {
     "figures/page.py label_width: 72 → 73": "an estimate, on the safe side",
     "figures/page.py show: 8 → 9": "of these, the length of an id; tested is the other",
     "figures/page.py svg_with_alt: 1 → 2": "there is one <svg> to name",
+    "texts/passages.py windows: cut > after → cut >= after": "a step further, to the same end",
 }
 
 # Matters of taste (nobody is wrong about how thick a line is), and nets under nets.

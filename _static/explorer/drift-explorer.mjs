@@ -15,8 +15,8 @@ class DriftExplorer extends Explorer {
     const data = JSON.parse(await fetchText(manifest, this.base, "drift"));
     this.n_layers = data.n_layers;
     this.poems = data.poems;
-    // What layer 0 is compared with: { name, label, explained, group, dash, values }, where values
-    // (n_layers, n_poems). A list, since the build decides which comparisons there are.
+    // What layer 0 is compared with: { name, label, explained, group, dash, reference, values },
+    // where values (n_layers, n_poems). A list, since the build decides which comparisons there are.
     this.comparisons = data.comparisons.map((comparison) =>
       ({ ...comparison, values: unpack(comparison.values, Uint16Array, -1, 1) }));
     this.pairs = unpack(data.pairs, Uint16Array, -1, 1); // (n_layers + 1, n_poems, n_poems)
@@ -99,9 +99,13 @@ class DriftExplorer extends Explorer {
     return values[(layer - 1) * this.poems.length + poem];
   }
 
-  // The comparisons to read the chosen one beside: those of its group, itself among them.
+  // The comparisons to read the chosen one beside: those of its group, itself among them, and
+  // what the group is to be compared with, if it says so.
   beside() {
-    return this.comparisons.filter(({ group }) => group === this.measure.group);
+    const { group, reference } = this.measure;
+    const compared = this.comparisons.find(({ name }) => name === reference);
+    const ofGroup = this.comparisons.filter((comparison) => comparison.group === group);
+    return compared ? [...ofGroup, { ...compared, dash: "dotted" }] : ofGroup;
   }
 
   median(layer, { values } = this.measure) {

@@ -100,6 +100,11 @@ SETTINGS = [
 ]  # fmt: skip
 
 
+def default_checkpoint(role: str) -> str:
+    """Return the checkpoint of a role where none is named: the environment's, or the book's."""
+    return os.environ.get(f"LAYERWISE_{role.upper()}") or DEFAULTS[role]
+
+
 def find_checkpoint(name: str | Path | None = None) -> Checkpoint:
     """Look a checkpoint up: one of the list, a folder, or any on the hub.
 
@@ -114,7 +119,7 @@ def find_checkpoint(name: str | Path | None = None) -> Checkpoint:
     ValueError
         If the name is none of these.
     """
-    name = str(name or os.environ.get("LAYERWISE_ENCODER") or DEFAULT_CHECKPOINT)
+    name = str(name or default_checkpoint("encoder"))
     if name in CHECKPOINTS:
         return CHECKPOINTS[name]
     folder = Path(name).expanduser()

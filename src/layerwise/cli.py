@@ -23,6 +23,10 @@ COMMANDS = {
         "layerwise.report.command",
         "a folder with figures, numbers, controls and a page, for your own texts",
     ),
+    "embed": Command(
+        "layerwise.embed.command",
+        "every layer of every text of a table, as parquet files",
+    ),
 }
 HELP = """\
 layerwise looks at what each layer of a language model does to texts.
@@ -53,8 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = dispatch(arguments)
         sys.stdout.flush()
         return status
-    except KeyboardInterrupt:
-        print("\nlayerwise: stopped; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        said = str(stopped) or "stopped; nothing was written"  # or what a command says of it
+        print(f"\nlayerwise: {said}", file=sys.stderr)
         return STOPPED
     except BrokenPipeError:
         # Whoever read has gone; Python would complain once more when it closes the pipe.

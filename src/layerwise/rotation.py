@@ -3,7 +3,7 @@
 Chapter: ``chapters/context.md``, "One rotation for all".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,12 @@ from scipy.linalg import orthogonal_procrustes
 
 from layerwise.similarity import (
     COMPARISONS,
-    as_table,
     center_or_say_why,
     cosine,
     to_numbers,
     with_others,
 )
+from layerwise.tables import as_table
 
 
 def fit_rotation(a, b) -> np.ndarray:
@@ -59,6 +59,21 @@ def rotation_baseline(
         and the first two ``, shifted`` (centred texts have no shared part to exchange).
         The other texts are those that were tested on the same change.
     """
+    return compare_moved(token_layers, titles, lambda layer: 0)
+
+
+def step_baseline(token_layers: Sequence[np.ndarray], titles: Sequence[str]) -> pd.DataFrame:
+    """Measure the same for each step: each layer is compared with the one before it, moved.
+
+    ``layer`` is where the step ends; otherwise as :func:`rotation_baseline`.
+    """
+    return compare_moved(token_layers, titles, lambda layer: layer - 1)
+
+
+def compare_moved(
+    token_layers: Sequence[np.ndarray], titles: Sequence[str], start_of: Callable[[int], int]
+) -> pd.DataFrame:
+    """Compare each layer with an earlier one, moved as the other half of the texts was."""
     n_texts = len(token_layers)
     if n_texts < 4:
         raise ValueError(f"fitting and testing needs four texts or more; got {n_texts}")
@@ -73,11 +88,12 @@ def rotation_baseline(
         tokens = np.concatenate([to_numbers(x) for x in token_layers[fitted]], axis=1)
         means = pooled[:, fitted].mean(axis=1)  # (n_layers + 1, n_dims)
         for layer in range(1, n_layers + 1):
-            rotation = fit_rotation(tokens[0], tokens[layer])
+            start = start_of(layer)
+            rotation = fit_rotation(tokens[start], tokens[layer])
             moved = {
-                ", rotated": (pooled, pooled[0, tested] @ rotation),
-                ", centred, rotated": (centred, centred[0, tested] @ rotation),
-                ", shifted": (pooled, pooled[0, tested] - means[0] + means[layer]),
+                ", rotated": (pooled, pooled[start, tested] @ rotation),
+                ", centred, rotated": (centred, centred[start, tested] @ rotation),
+                ", shifted": (pooled, pooled[start, tested] - means[start] + means[layer]),
             }
             for suffix, (vectors, then) in moved.items():
                 now = vectors[layer, tested]

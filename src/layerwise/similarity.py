@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from layerwise.tables import as_table
+
 COMPARISONS = [
     "same poem",
     "other poem",
@@ -260,17 +262,14 @@ def center_or_say_why(layer_embeddings) -> np.ndarray:
     return centred
 
 
-def as_table(cosines: dict[str, np.ndarray], titles: Sequence[str]) -> pd.DataFrame:
-    """Write cosines, each array (n_layers, n_texts), as rows: comparison, layer, title."""
-    n_layers, n_texts = next(iter(cosines.values())).shape
-    if len(titles) != n_texts:
-        raise ValueError(f"{n_texts} texts, but {len(titles)} titles")
-    index = pd.MultiIndex.from_product(
-        [list(cosines), range(1, n_layers + 1), list(titles)],
-        names=["comparison", "layer", "title"],
-    )
-    values = np.stack(list(cosines.values())).ravel()
-    return pd.DataFrame({"cosine": values}, index=index).reset_index()
+def shared_part(layer_embeddings) -> np.ndarray:
+    """Return, for each layer, the share of the mean squared length that is in the mean vector.
+
+    From shape (..., n_texts, n_dims) to (...): 0 for nothing in common, 1 for all the same.
+    """
+    vectors = to_numbers(layer_embeddings)
+    of_mean = (vectors.mean(axis=-2) ** 2).sum(axis=-1)
+    return of_mean / (vectors**2).sum(axis=-1).mean(axis=-1)
 
 
 def drift_table(layer_embeddings, titles: Sequence[str]) -> pd.DataFrame:

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tools import desk
@@ -79,6 +81,52 @@ def test_a_command_that_is_stopped(capsys, monkeypatch, number):
     assert capsys.readouterr().out.startswith("interrupted; nothing is half-written")
     assert signal.getsignal(number) is before
     assert ended == ["children"]
+
+
+# A child that has a child, in a session of its own; then this process gets a second signal
+# when it has halted, or killed, the first of the two.
+TWICE = """
+import os, signal, subprocess, sys, time
+import psutil
+from tools.desk import run_command
+
+def halting(method):
+    def halt(process):
+        method(process)
+        os.kill(os.getpid(), signal.SIGTERM)
+    return halt
+
+setattr(psutil.Process, sys.argv[1], halting(getattr(psutil.Process, sys.argv[1])))
+CHILD = "import subprocess; print(subprocess.Popen(['sleep', '600']).pid, flush=True)"
+
+def wait():
+    command = [sys.executable, "-c", CHILD + "; input()"]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    print(child.pid, flush=True)
+    time.sleep(600)
+
+sys.exit(run_command(wait))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX")
+@pytest.mark.parametrize("method", ["suspend", "kill"])
+def test_stopped_again_while_it_ends_what_it_has_started(method):
+    """No grandchild is left that nobody knows any more."""
+    command = [sys.executable, "-c", TWICE, method]
+    run = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    pids = [int(run.stdout.readline()) for _ in range(2)]
+    started = [psutil.Process(pid) for pid in pids]
+    try:
+        run.send_signal(signal.SIGTERM)
+        assert run.communicate(timeout=30)[0].startswith("interrupted; nothing is half-written")
+        assert run.returncode == 130
+        _, alive = psutil.wait_procs(started, timeout=10)
+        assert alive == []
+    finally:
+        for process in [run, *started]:
+            with suppress(psutil.Error):
+                process.kill()
 
 
 def test_a_signal_that_is_ignored_stays_ignored():

@@ -178,8 +178,8 @@ class Learner:
     def check_the_package(self) -> None:
         """The package that ran was this environment's own."""
         command = [self.python, "-c", "import layerwise; print(layerwise.__file__)"]
-        ran = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=True)
-        assert ran.stdout.startswith(str(self.folder / "environment")), ran.stdout
+        place = subprocess.check_output(command, text=True, cwd=self.folder)
+        assert place.startswith(str(self.folder / "environment"))
 
     def run(self, notebook: Path, **settings: str) -> list:
         """Run a notebook where it lies; return its cells of code."""

@@ -170,6 +170,16 @@ def test_an_environment_that_does_not_fit_is_made_anew(clone, what, tmp_path, mo
     assert not install.is_whole(clone / ".venv", install.what_is_wanted(clone))
 
 
+@pytest.mark.parametrize("how", ["moved", "copied"])
+def test_a_clone_that_was_moved_or_copied_heals_itself(clone, how, tmp_path):
+    put_together(clone)
+    there = tmp_path / "there"
+    clone.rename(there) if how == "moved" else shutil.copytree(clone, there, symlinks=True)
+    assert len(put_together(there)) == 1
+    assert put_together(there) == []
+    assert str(there) in (there / ".venv/bin/pip").read_text().splitlines()[0]
+
+
 def test_settings_of_tools_install_nothing_again_and_a_pin_does(clone):
     before = install.what_is_wanted(clone)
     with (clone / "pyproject.toml").open("a") as settings:

@@ -1,83 +1,24 @@
 """The numbers of the chapter on context, computed again: NumPy and the weights, nothing else.
 
-No code of ``layerwise`` that measures, no PyTorch model: the encoder is written out here once
-more, differently, and so is every measure. What the executed chapter shows must agree.
+No code of ``layerwise`` that measures, no PyTorch model: the encoder is written out once more,
+in ``by_numpy``, and so is every measure here. What the executed chapter shows must agree.
 """
 
-import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from executed_context import HALF, column, row, text_shown
-from safetensors.numpy import load_file
-from scipy.special import erf
 from scipy.stats import binom
-from tokenizers import Tokenizer
 
-from layerwise.checkpoints import CHECKPOINTS
 from layerwise.texts.poems import load_poems
 
-FOLDER = Path(CHECKPOINTS["sentence-transformers/all-MiniLM-L6-v2"].folder)
-
-
-# ---------------------------------------------------------------- the encoder, once more
-
-
-@pytest.fixture(scope="session")
-def read_by_numpy():
-    """Return a function from a text to (n_layers + 1, n_tokens, n_dims), or of tokens alone."""
-    weights = load_file(FOLDER / "model.safetensors")
-    weights = {name.removeprefix("bert."): array for name, array in weights.items()}
-    config = json.loads((FOLDER / "config.json").read_text())
-    tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    n_heads = config["num_attention_heads"]
-
-    def linear(x, name):
-        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
-
-    def norm(x, name):
-        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
-        x = (x - mean) / np.sqrt(variance + config["layer_norm_eps"])
-        return x * weights[f"{name}.weight"] + weights[f"{name}.bias"]
-
-    def attend(x, name, alone):
-        parts = (f"{name}.self.{part}" for part in ("query", "key", "value"))
-        queries, keys, values = (linear(x, part) for part in parts)
-        if alone:  # all of each token's attention is on itself
-            return linear(values, f"{name}.output.dense")
-        mixed = []
-        for columns in np.split(np.arange(x.shape[1]), n_heads):
-            q, k, v = queries[:, columns], keys[:, columns], values[:, columns]
-            shares = np.exp(q @ k.T / np.sqrt(len(columns)))
-            mixed.append(shares / shares.sum(-1, keepdims=True) @ v)
-        return linear(np.concatenate(mixed, axis=1), f"{name}.output.dense")
-
-    def read(text, alone=False):
-        ids = tokenizer.encode(text).ids
-        rows = {"word": ids, "position": range(len(ids)), "token_type": [0] * len(ids)}
-        x = sum(weights[f"embeddings.{name}_embeddings.weight"][r] for name, r in rows.items())
-        x = norm(x, "embeddings.LayerNorm")
-        layers = [x]
-        for i in range(config["num_hidden_layers"]):
-            layer = f"encoder.layer.{i}"
-            attended = attend(x, f"{layer}.attention", alone)
-            x = norm(x + attended, f"{layer}.attention.output.LayerNorm")
-            wide = linear(x, f"{layer}.intermediate.dense")
-            wide = wide * (1 + erf(wide / np.sqrt(np.float32(2)))) / 2
-            x = norm(x + linear(wide, f"{layer}.output.dense"), f"{layer}.output.LayerNorm")
-            layers.append(x)
-        return np.stack(layers)
-
-    return read
+pytest_plugins = ("by_numpy",)
 
 
 @pytest.fixture(scope="session")
 def token_vectors(read_by_numpy):
-    return [read_by_numpy(text) for text in load_poems()["text"]]
+    return [read_by_numpy(text).hidden_states for text in load_poems()["text"]]
 
 
 @pytest.fixture(scope="session")
@@ -107,27 +48,29 @@ def rotate(a, b):
     return left @ right
 
 
-def drift_rotated(token_vectors, vectors, compare):
+def drift_rotated(token_vectors, vectors, compare, start_of=lambda layer: 0):
     """Fit on every second poem, test on those between, and the other way round."""
     n = len(token_vectors)
     values = np.empty((6, n))
-    for start in (0, 1):
-        fitted, tested = np.arange(start, n, 2), np.arange(1 - start, n, 2)
+    for half in (0, 1):
+        fitted, tested = np.arange(half, n, 2), np.arange(1 - half, n, 2)
         tokens = np.concatenate([token_vectors[i] for i in fitted], axis=1).astype(float)
         for layer in range(1, 7):
-            turned = vectors[0, tested] @ rotate(tokens[0], tokens[layer])
+            before = start_of(layer)
+            turned = vectors[before, tested] @ rotate(tokens[before], tokens[layer])
             values[layer - 1, tested] = compare(vectors[layer, tested], turned)
     return np.median(values, axis=1).tolist()
 
 
-def drift_shifted(pooled, compare):
-    """Exchange the static mean of one half for the layer's, and test on the other half."""
+def drift_shifted(pooled, compare, start_of=lambda layer: 0):
+    """Exchange the mean of one half for the later one, and test on the other half."""
     values = np.empty(pooled.shape[:2])[1:]
     for start in (0, 1):
         half, rest = pooled[:, start::2], pooled[:, 1 - start :: 2]
-        shift = (half - half[0]).mean(axis=1)
         for layer in range(1, len(pooled)):
-            values[layer - 1, 1 - start :: 2] = compare(rest[layer], rest[0] + shift[layer])
+            before = start_of(layer)
+            shifted = rest[before] + (half[layer] - half[before]).mean(axis=0)
+            values[layer - 1, 1 - start :: 2] = compare(rest[layer], shifted)
     return np.median(values, axis=1).tolist()
 
 
@@ -183,7 +126,7 @@ def test_what_one_rotation_and_one_shift_leave(shown, token_vectors, pooled):
     for left, pattern in [
         (drift_rotated(token_vectors, pooled, cos),
          r"rotation takes away (\d+)% of the raw drift.* and (\d+)% in the last\."),
-        (shifted, r"no turning at all, takes away (\d+)% and (\d+)%"),
+        (shifted, r"no turning at all, takes away (\d+)% in the one and (\d+)% in"),
     ]:  # fmt: skip
         percents = re.search(pattern, shown)
         gone = 1 - (1 - np.array(left)) / distance
@@ -231,7 +174,7 @@ def test_themes_of_neighbours_and_the_exact_test(shown, pooled):
 
 def test_poems_without_company_drift_as_far(shown, read_by_numpy, pooled):
     poems = load_poems()["text"]
-    alone = [read_by_numpy(text, alone=True).mean(axis=1) for text in poems]
+    alone = [read_by_numpy(text, alone=True).hidden_states.mean(axis=1) for text in poems]
     alone = np.stack(alone, axis=1).astype(float)
     c, c_alone = (v - v.mean(axis=1, keepdims=True) for v in (pooled, alone))
     header = "same poem same, alone with and without company another poem centred"
@@ -240,6 +183,22 @@ def test_poems_without_company_drift_as_far(shown, read_by_numpy, pooled):
     same(column(shown, header, 3),
          medians(lambda layer: mean_with_others(pooled[layer], alone[layer])))  # fmt: skip
     same(column(shown, header, 4), medians(lambda layer: cos(c[layer], c_alone[layer])))
+
+
+def test_steps_beside_their_baselines(shown, token_vectors, pooled):
+    def before(layer):
+        return layer - 1
+
+    steps = [np.median(cos(pooled[i], pooled[i + 1])) for i in range(6)]
+    rotated = drift_rotated(token_vectors, pooled, cos, before)
+    shifted = drift_shifted(pooled, cos, before)
+    others = medians(lambda layer: mean_with_others(pooled[layer], pooled[layer - 1]))
+    for i, numbers in enumerate(zip(steps, others, rotated, shifted, strict=True)):
+        same(row(shown, f"{i}→{i + 1}", 4), numbers)
+    largest = int(np.argmin(steps))
+    found = re.search(r"rotation for all, at (\S+), where the others come to (\S+) or", shown)
+    rest = min(rotated[:largest] + rotated[largest + 1 :])
+    same([float(x) for x in found.groups()], [rotated[largest], rest])
 
 
 def test_steps_and_the_ends_of_the_violin(shown, pooled):

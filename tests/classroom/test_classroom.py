@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -14,8 +16,8 @@ from tools.chapters import read_pages
 from tools.classroom import handouts
 from tools.classroom.make import make
 from tools.classroom.notebooks import kind_of
-from tools.classroom.plans import check_steps, read_steps
-from tools.desk import ROOT
+from tools.classroom.plans import check_steps, read_steps, write_plans
+from tools.desk import ROOT, BuildError
 
 PLANS = sorted((ROOT / "teaching" / "plans").glob("*.md"))
 PAGES = {Path(page.name).stem: page for page in read_pages(ROOT) if any(exercises_in(page))}
@@ -46,14 +48,19 @@ def text_of(path: Path) -> str:
     return path.read_text("utf-8")
 
 
+def squeezed(code: str) -> str:
+    """Return code without what does not matter: spaces, kinds of quotation marks, brackets."""
+    return re.sub(r"\s+|[()]|,(?=[\])}])", "", code.replace("'", '"'))
+
+
 def statements(code: str) -> set[str]:
     """Return the statements of code that are long enough to be told from others."""
     found = set()
     for node in ast.walk(ast.parse(code)):
         compound = ast.FunctionDef | ast.For | ast.If
         if isinstance(node, ast.stmt) and not isinstance(node, compound):
-            written = re.sub(r"\s+", "", ast.unparse(node))
-            if len(written) > 24:
+            written = squeezed(ast.unparse(node))
+            if len(written) > 30:
                 found.add(written)
     return found
 
@@ -61,7 +68,7 @@ def statements(code: str) -> set[str]:
 def test_no_solution_is_in_any_file_that_a_student_gets(classroom):
     given = [*(classroom / "student").iterdir(), *(classroom / "handout").glob("*.html")]
     assert {path.suffix for path in given} == {".ipynb", ".whl", ".html"}
-    searched = {path.name: re.sub(r"\s+", "", text_of(path)) for path in given}
+    searched = {path.name: squeezed(text_of(path)) for path in given}
     n_sought = 0
     for page in PAGES.values():
         exercises = list(exercises_in(page))
@@ -73,7 +80,7 @@ def test_no_solution_is_in_any_file_that_a_student_gets(classroom):
         for exercise in exercises:
             for cell in [*exercise.solution, *exercise.mistakes]:
                 for statement in statements("\n".join(cell.code)) - shown:
-                    if statement.startswith(("check(", "print(")):
+                    if statement.startswith(("check", "print")):
                         continue
                     n_sought += 1
                     holding = [name for name, text in searched.items() if statement in text]
@@ -196,3 +203,31 @@ def test_what_is_wrong_with_a_plan_is_said_all_at_once():
         "exercise, buffer",
         "teaching/plans/song.md: it has no minutes to buffer, discuss, exercise, predict, run",
     ]
+
+
+def test_a_students_notebook_uses_no_name_that_only_a_solution_defines(classroom):
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F821", "--quiet"]
+    ran = subprocess.run(
+        [*command, *(classroom / "student").glob("*.ipynb")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.stdout == ""
+    assert ran.returncode == 0
+
+
+def test_all_plans_that_do_not_fit_are_told_at_once(tmp_path):
+    head = "---\nminutes: 90\nchapters: {}\n---\n| 5 | read | A | b |\n"
+    plans = tmp_path / "teaching" / "plans"
+    plans.mkdir(parents=True)
+    (plans / "one.md").write_text(head.format("tokens"), "utf-8")
+    (plans / "three.md").write_text("# No head\n", "utf-8")
+    (plans / "two.md").write_text(head.format("tokens, tokkens"), "utf-8")
+    site = tmp_path / "_build" / "html"
+    site.mkdir(parents=True)
+    (site / "executions.json").write_text('{"chapters": []}', "utf-8")
+    with pytest.raises(BuildError) as raised:
+        write_plans(tmp_path, {"tokens": nbformat.v4.new_notebook()}, tmp_path / "plan")
+    told = str(raised.value).splitlines()
+    assert told[0] == "teaching/plans/one.md: its minutes are 5, the session has 90"
+    assert "teaching/plans/three.md: begin with minutes: and chapters:" in told
+    assert told[-1] == "teaching/plans/two.md: no chapter is called 'tokkens'"

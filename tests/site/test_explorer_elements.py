@@ -4,6 +4,7 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
@@ -20,6 +21,7 @@ from explorer_pages import (
 )
 
 from layerwise.models import load_encoder
+from layerwise.rotation import rotation_baseline
 from layerwise.similarity import drift_table
 from tools.explorers.drift import COMPARISONS
 from tools.explorers.make import build
@@ -407,7 +409,8 @@ def cosine(a, b):
 @pytest.mark.parametrize("comparison", COMPARISONS)
 def test_drift_is_that_of_the_chapter(comparison, drift, hidden_states):
     pooled = np.stack([hidden.mean(axis=1) for hidden in hidden_states], axis=1)
-    table = drift_table(pooled, range(pooled.shape[1]))
+    names = range(pooled.shape[1])
+    table = pd.concat([drift_table(pooled, names), rotation_baseline(hidden_states, names)])
     table = table.set_index(["comparison", "layer", "title"])["cosine"]
     for (layer, poem), theirs in table[comparison].items():
         ours = drift.locator("drift-explorer").evaluate(
@@ -416,6 +419,24 @@ def test_drift_is_that_of_the_chapter(comparison, drift, hidden_states):
             [comparison, layer, poem],
         )
         assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def test_what_is_rotated_or_shifted_is_drawn_beside_what_is_not(drift):
+    for measure, its_lines in [
+        ("other poem, shifted", ["same poem, shifted", "other poem, shifted", "same poem"]),
+        ("same poem, centred, rotated",
+         ["same poem, centred, rotated", "other poem, centred, rotated", "same poem, centred"]),
+        ("same poem", ["same poem", "other poem", "random pair"]),
+    ]:  # fmt: skip
+        drift.get_by_label("What is compared").select_option(measure)
+        lines = drift.locator("drift-explorer polyline.medians")
+        drawn = lines.evaluate_all(
+            "(lines) => lines.map((line) => "
+            "[line.dataset.name, line.getAttribute('stroke-dasharray')])"
+        )
+        assert dict(drawn) == dict(zip(its_lines, ["none", "7 4", "1.5 4"], strict=True))
+        legend = drift.locator("drift-explorer .legend").text_content()
+        assert all(COMPARISONS[name]["label"] in legend for name in its_lines)
 
 
 def test_words_are_shaded_by_their_own_movement(drift, hidden_states):

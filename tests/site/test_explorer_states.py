@@ -423,22 +423,22 @@ def test_any_comparison_in_the_data_is_drawn(context, explorer_site, altered, ex
         values = falling.astype("<u2").tobytes()
         drift["comparisons"].append(
             {
-                "name": "same poem, rotated", "label": "the poem itself, after one rotation",
+                "name": "same poem, mirrored", "label": "the poem itself, after one mirroring",
                 "explained": "What a common change of coordinates explains.", "group": "plain",
                 "dash": "dotted", "values": base64.b64encode(values).decode(),
             }
         )  # fmt: skip
 
-    assets = altered("rotated", "drift.json", add)
-    folder = explorer_site.root / "rotated"
+    assets = altered("mirrored", "drift.json", add)
+    folder = explorer_site.root / "mirrored"
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     data = (folder / "drift.json").read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     manifest["drift"] |= {"bytes": len(data), "sha256": digest}
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    address = explorer_site.page("rotated.html", place("drift-explorer", f"assets='{assets}'"))
+    address = explorer_site.page("mirrored.html", place("drift-explorer", f"assets='{assets}'"))
     page = open_page(context, address, "drift-explorer")
-    line = page.locator("drift-explorer polyline[data-name='same poem, rotated']")
+    line = page.locator("drift-explorer polyline[data-name='same poem, mirrored']")
     assert line.get_attribute("stroke-dasharray") == "1.5 4"
     explorer = page.locator("drift-explorer")
     points = [pair.split(",") for pair in line.get_attribute("points").split()]
@@ -447,8 +447,8 @@ def test_any_comparison_in_the_data_is_drawn(context, explorer_site, altered, ex
     heights = "(e, values) => values.map((value) => e.plot.y(value))"
     expected = explorer.evaluate(heights, cosines.tolist())
     np.testing.assert_allclose(drawn, expected, atol=0.1)
-    assert "after one rotation" in page.locator("drift-explorer .legend").text_content()
-    page.get_by_label("What is compared").select_option("same poem, rotated")
+    assert "after one mirroring" in page.locator("drift-explorer .legend").text_content()
+    page.get_by_label("What is compared").select_option("same poem, mirrored")
     assert "common change" in page.locator("drift-explorer .explained").text_content()
     page.get_by_label("What is compared").select_option("same poem, centred")
     assert line.count() == 0  # of another group: not to be read beside the centred ones

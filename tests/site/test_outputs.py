@@ -150,7 +150,7 @@ def printed(site_folder, tmp_path_factory) -> PdfReader:
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"THE PDF IS NOT TESTED: there is no {CHROMIUM}")
     target = tmp_path_factory.mktemp("pdf") / "book.pdf"
-    # in a process of its own: one process has one Playwright, and here it is the browser fixture's
+    # In a process of its own: one has one Playwright, and here it is the browser fixture's.
     command = [sys.executable, "-m", "tools.site.pdf", "--site", str(site_folder)]
     command += ["--to", str(target), "--solutions", "left-out"]
     subprocess.run(command, cwd=ROOT, check=True)

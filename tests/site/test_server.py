@@ -110,10 +110,11 @@ EVERY_METHOD = ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH",
 
 @pytest.mark.parametrize("target", ODD, ids=lambda target: ascii(target)[:40])
 def test_odd_addresses_get_an_answer(url, target):
-    status, headers, body = ask(url, request(target))
-    assert status == ODD[target]
-    assert b"secret" not in body
-    assert "Content-Length" in headers
+    for _ in range(2):
+        status, headers, body = ask(url, request(target))
+        assert status == ODD[target]
+        assert b"secret" not in body
+        assert "Content-Length" in headers
 
 
 @pytest.mark.parametrize("method", EVERY_METHOD)
@@ -142,7 +143,7 @@ def test_other_methods_are_refused(url, method):
     ],
 )
 def test_broken_requests_get_an_answer(url, sent, status):
-    assert ask(url, sent)[0] == status
+    assert [ask(url, sent)[0] for _ in range(2)] == [status, status]
 
 
 def test_a_folder_without_its_slash_leads_to_it_with_the_query(url):
@@ -175,15 +176,17 @@ SITE_NEEDED = "error: no site in {}: build it first, python3 -m nox -s book\n"
 
 @pytest.mark.parametrize("port", ["99999", "-1", "abc", "", "80 80", "1e3", "٣"])
 def test_an_impossible_port_is_told(site, capsys, port):
-    assert serve_main([str(site), f"--port={port}"]) == 1
     told = f"error: --port {port}: a port is a number from 0 to 65535; 0 takes any\n"
-    assert capsys.readouterr().out == told
+    for _ in range(2):
+        assert serve_main([str(site), f"--port={port}"]) == 1
+        assert capsys.readouterr().out == told
 
 
 def test_a_taken_port_is_told(site, url, capsys):
     port = url.rstrip("/").rpartition(":")[2]
-    assert serve_main([str(site), "--port", port]) == 1
-    assert capsys.readouterr().out.startswith(f"error: port {port} is taken (")
+    for _ in range(2):
+        assert serve_main([str(site), "--port", port]) == 1
+        assert capsys.readouterr().out.startswith(f"error: port {port} is taken (")
 
 
 def test_a_port_that_one_may_not_use_is_told(site, capsys, monkeypatch):
@@ -198,5 +201,6 @@ def test_a_port_that_one_may_not_use_is_told(site, capsys, monkeypatch):
 @pytest.mark.parametrize("name", ["", "nowhere", "file", "file/inside", "a\0b"])
 def test_no_site_is_told(tmp_path, capsys, name):
     (tmp_path / "file").write_text("no folder", "utf-8")
-    assert serve_main([str(tmp_path / name)]) == 1
-    assert capsys.readouterr().out == SITE_NEEDED.format(tmp_path / name)
+    for _ in range(2):
+        assert serve_main([str(tmp_path / name)]) == 1
+        assert capsys.readouterr().out == SITE_NEEDED.format(tmp_path / name)

@@ -68,15 +68,16 @@ def test_minutes_of_prose_and_of_code():
 
 def test_the_path_is_what_is_marked():
     rows = list(rows_of(chapter()))
-    assert [row.title for row in rows] == ["Read me", "Exercise ★★ Do this", "Almost"]
+    titles = ["Read me", "Exercise ★★ Do this", "Almost: Only this"]
+    assert [row.title for row in rows] == titles
     assert [row.cells for row in rows] == [1, 1, 1]
     assert rows[0].minutes == pytest.approx(600 / 200 + (3 * 7 + 10) / 60)
     assert rows[1].minutes == 7
-    assert [row.target for row in rows] == ["read-me", "e", "almost"]
+    assert [row.target for row in rows] == ["read-me", "e", "only-this"]
 
 
 def test_what_is_not_marked_is_listed_as_skipped():
-    assert skipped(chapter()) == ["Not me", "Skip me", "Almost"]
+    assert skipped(chapter()) == ["Not me", "Skip me"]
 
 
 def test_minutes_are_whole_and_nothing_takes_less_than_one():

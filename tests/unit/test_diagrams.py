@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from layerwise.figures import diagrams
-from layerwise.figures.drawing import BORDERS, WIDTH
+from layerwise.figures.drawing import BORDERS, WIDTH, arrow
 
 SVG = "{http://www.w3.org/2000/svg}"
 # Unlike the book's models in every number, so that none of theirs can be typed in.
@@ -125,6 +125,42 @@ def test_the_parts_stand_below_each_other_in_the_order_of_the_data():
     assert all(y[above] < y[below] for above, below in pairwise(order))
 
 
+def test_two_lines_in_a_box_stand_as_in_every_other():
+    picture = diagrams.model_diagram(CONFIG)
+    texts = list(parse(picture).iter(f"{SVG}text"))
+    lines = {t.text: float(t.get("y")) for t in texts if float(t.get("x")) == WIDTH / 2}
+    two = [box for box in boxes(picture, "plain") if len(words_in(picture, box)) == 2]
+    assert two.pop(3)[3] == 50  # the one that stands for several layers is taller
+    assert len(two) == 4
+    for box in two:
+        first, second = (lines[words] - box[1] for words in words_in(picture, box))
+        assert (first, second) == (18, 36), box
+
+
+def test_the_parts_of_the_model_stand_in_one_column():
+    parts = [box for box in boxes(diagrams.model_diagram(CONFIG), "plain") if box[2] > 90]
+    assert len(parts) == 7
+    assert {x + width / 2 for x, _, width, _ in parts} == {WIDTH / 2}
+
+
+def test_heads_of_arrows_open_evenly_to_where_they_come_from():
+    """Down, up, to the right, and askew."""
+    ways = [((9, 2), (9, 30)), ((9, 30), (9, 2)), ((1, 5), (40, 5)), ((2, 3), (23, 31))]
+    for start, end in ways:
+        line, head = (
+            np.array([point.split(",") for point in lines.get("points").split()], float)
+            for lines in ET.fromstring(f"<g>{arrow(start, end)}</g>")
+        )
+        assert (line == [start, end]).all()
+        left, tip, right = head
+        assert tuple(tip) == end
+        along = (np.array(end) - start) / np.hypot(*(np.array(end) - start))
+        assert (tip - left) @ along == pytest.approx(6, abs=0.1)
+        assert (tip - right) @ along == pytest.approx(6, abs=0.1)
+        assert (left + right) / 2 == pytest.approx(tip - 6 * along, abs=0.1)
+        assert np.hypot(*(left - right)) == pytest.approx(8, abs=0.1)
+
+
 def test_an_unknown_part_is_named():
     with pytest.raises(ValueError, match="no part 'pooler': use one of"):
         diagrams.model_diagram(CONFIG, "pooler")
@@ -147,6 +183,7 @@ def test_the_tokenizer_is_drawn_row_by_row_as_it_tries():
     assert [words_in(picture, box) for box in kept] == [["w"], ["e"], ["w"], ["w"]]
     assert kept[0][1] == kept[1][1] < kept[2][1] < kept[3][1]
     assert kept[3][0] > kept[2][0] > kept[1][0] > kept[0][0]  # each letter in its column
+    assert kept[1][0] - kept[0][0] == kept[0][3] == 24  # on a square grid, where there is room
 
 
 def test_a_word_that_cannot_be_spelled_says_so():

@@ -61,3 +61,11 @@ def test_each_file_that_contributing_names_is_there():
     pattern = r"`((?:src|tools|tests|data|_\w+|\.jupyter)/[\w./-]*)`"
     for path in re.findall(pattern, CONTRIBUTING):
         assert path.startswith("_build/") or (ROOT / path).exists(), path
+
+
+def test_no_module_is_longer_than_can_be_read_in_one_sitting():
+    rooms = ["src", "tools", "_ext", "benchmarks"]
+    paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    lengths = {p: len(p.read_text("utf-8").splitlines()) for p in [*paths, ROOT / "noxfile.py"]}
+    assert len(lengths) > 100
+    assert {path: length for path, length in lengths.items() if length > 350} == {}

@@ -19,9 +19,10 @@ def test_poems_are_named_by_title_and_the_two_called_a_book_told_apart():
 
 
 def test_without_titles_the_first_line_serves_and_equal_ones_are_counted():
-    texts = ["\nOne line,\nand another", "x" * 90, "One line;\nagain", "One line."]
+    long = "nine more " * 9
+    texts = ["\nOne line,\nand another", "x" * 90, "One  line;\nagain", "One line.", long]
     assert name_texts(pd.DataFrame({"text": texts})) == [
-        "One line, 1", "x" * 50, "One line, 2", "One line.",
+        "One line, 1", "x" * 60 + " …", "One line, 2", "One line.", "nine more " * 6 + "…",
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """One's own texts: every kind of file, and all that can be wrong with one."""
 
+import copy
 import json
 
 import pandas as pd
@@ -243,6 +244,17 @@ def test_sentences_are_cut_where_they_end():
         "Then silence; a very long silence, in which nothing at all happened to anyone.",
         "床前明月光。", "疑是地上霜。", "The end",
     ]  # fmt: skip
+
+
+def test_tokens_are_found_in_a_text_of_any_length_without_a_warning(encoder):
+    """That a text is longer than the model reads is why it is cut."""
+    tokenizer = copy.deepcopy(encoder.tokenizer)
+    tokenizer.deprecation_warnings.clear()
+    spans = token_spans(tokenizer)("hope " * 3_000)
+    assert spans[0] == (0, 4)
+    assert spans[-1] == (14_995, 14_999)
+    assert len(spans) == 3_000
+    assert tokenizer.deprecation_warnings == {}
 
 
 def test_passages_overlap_by_whole_sentences():

@@ -38,15 +38,6 @@ def report(tmp_path, small_model, monkeypatch, capsys):
     return run
 
 
-@pytest.fixture(scope="session")
-def small_model(tiny_encoder, tmp_path_factory):
-    """A folder with a model of two layers: what is tested is the way through it."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    tiny_encoder.model.save_pretrained(folder)
-    tiny_encoder.tokenizer.save_pretrained(folder)
-    return folder
-
-
 # ---------------------------------------------------------------- the poems
 
 

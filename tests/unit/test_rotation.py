@@ -1,10 +1,11 @@
 """One rotation for all texts: found where there is one, and only there."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import ortho_group
 
-from layerwise.rotation import fit_rotation, rotation_baseline
+from layerwise.rotation import fit_rotation, rotation_baseline, step_baseline
 from layerwise.similarity import COMPARISONS, drift_table
 
 TITLES = list("abcdefg")
@@ -107,3 +108,21 @@ def test_too_few_texts_to_fit_and_to_test_are_refused():
 def test_tokens_that_are_the_same_in_every_text_are_refused():
     with pytest.raises(ValueError, match="in layer 0, 5 of 5 texts equal the mean"):
         rotation_baseline([np.ones((2, 3, 4))] * 5, range(5))
+
+
+def test_each_step_is_compared_with_the_layer_before_it_and_not_with_layer_0():
+    """Turned at the first step, shifted at the second: each is undone where it was done."""
+    first, second = (ortho_group.rvs(12, random_state=seed) for seed in (3, 5))
+    texts = [np.concatenate([x, x[1:] @ second, x[1:] @ second - 7])
+             for x in texts_turned_by(first, own=3.0)]  # fmt: skip
+    steps = step_baseline(texts, TITLES)
+    same = steps[steps["comparison"] == "same poem, rotated"].groupby("layer")["cosine"].min()
+    assert same[1] < 0.9  # each text's own part
+    assert same[2] == pytest.approx(1, abs=1e-9)
+    shifted = steps[steps["comparison"] == "same poem, shifted"].groupby("layer")["cosine"]
+    assert shifted.min()[3] == pytest.approx(1, abs=1e-9)
+    assert shifted.max()[2] < 0.9
+    static = rotation_baseline(texts, TITLES)
+    pd.testing.assert_frame_equal(static[static["layer"] == 1], steps[steps["layer"] == 1])
+    of_two = static[(static["layer"] == 2) & (static["comparison"] == "same poem, rotated")]
+    assert of_two["cosine"].max() < 0.99

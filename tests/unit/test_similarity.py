@@ -19,9 +19,11 @@ from layerwise.similarity import (
     drift_table,
     layer_to_layer,
     nearest,
+    shared_part,
     static_to_layer,
     with_others,
 )
+from layerwise.tables import medians_by_layer
 from layerwise.texts.poems import load_poems
 
 NUMBERS = st.floats(-100, 100)
@@ -219,6 +221,21 @@ def test_every_baseline_compares_what_it_says():
             }
             for comparison, value in expected.items():
                 assert table[comparison, layer, title] == pytest.approx(value, abs=1e-12)
+
+
+def test_the_shared_part_is_of_squared_length_and_by_layer():
+    # mean (2, -1): 5 of (25 + 5) / 2 in layer 0; nothing shared in layer 1; all in layer 2
+    layers = np.array([[[3, -4], [1, 2]], [[3, -4], [-3, 4]], [[-2, 5], [-2, 5]]])
+    np.testing.assert_allclose(shared_part(layers), [1 / 3, 0, 1])
+
+
+def test_medians_are_over_the_texts_and_keep_the_order_of_comparisons():
+    table = drift_table(random_layers(n_texts=5), list("abcde"))
+    found = medians_by_layer(table)
+    assert list(found.index) == COMPARISONS
+    assert list(found.columns) == [1, 2, 3]
+    of_one = table[(table["comparison"] == "other poem") & (table["layer"] == 3)]
+    assert found.loc["other poem", 3] == sorted(of_one["cosine"])[2]
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (1, 4, 3), (4, 1, 3)])

@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tools.book.notebooks import write_executed_notebooks
+from tools.book.executed import write_executed_notebooks
 from tools.chapters import Book
 from tools.desk import ROOT, BuildError, sha256_of_file, sha256_of_text, to_json
 from tools.executions.fingerprint import Basis

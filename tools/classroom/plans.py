@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from _ext.minutes import Reading
 from tools.classroom.notebooks import kind_of, sections
-from tools.desk import BuildError
+from tools.desk import BuildError, read_source
 
 KINDS = ("read", "predict", "run", "discuss", "exercise", "buffer")
 ROW = re.compile(r"\| *(\d+) *\| *(\w+) *\| *(.+?) *\| *(.+?) *\|")
@@ -84,6 +84,8 @@ def write_plan(
     if not length or not about:
         raise BuildError(f"teaching/plans/{name}.md: begin with minutes: and chapters:")
     names = [part.strip() for part in about[1].split(",")]
+    if unknown := set(names) - set(chapters):
+        raise BuildError(f"teaching/plans/{name}.md: no chapter is called {min(unknown)!r}")
     found = {section: cells for chapter in names for section, cells
              in sections(chapters[chapter]).items()}  # fmt: skip
     steps = read_steps(text)
@@ -135,10 +137,23 @@ def numbers(
 
 
 def write_plans(root: Path, chapters: dict[str, NotebookNode], folder: Path) -> None:
-    """Write every plan in ``teaching/plans``."""
+    """Write every plan in ``teaching/plans``; say of all at once what is wrong with them.
+
+    Raises
+    ------
+    BuildError
+        If a plan does not add up, or names what is not there.
+    """
     folder.mkdir(parents=True)
     record = json.loads((root / "_build" / "html" / "executions.json").read_text("utf-8"))
     seconds = {c["name"].rpartition("/")[2]: c["seconds"] for c in record["chapters"]}
+    wrong = []
     for path in sorted((root / "teaching" / "plans").glob("*.md")):
-        plan = write_plan(path.stem, path.read_text("utf-8"), chapters, seconds)
-        (folder / path.name).write_text(plan, "utf-8")
+        try:
+            plan = write_plan(path.stem, read_source(path), chapters, seconds)
+        except BuildError as error:
+            wrong.append(str(error))
+        else:
+            (folder / path.name).write_text(plan, "utf-8")
+    if wrong:
+        raise BuildError("\n".join(wrong))

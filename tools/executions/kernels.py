@@ -23,7 +23,7 @@ from tqdm import tqdm
 from traitlets import default
 
 from tools.chapters import Chapter, Failure
-from tools.desk import give_up
+from tools.desk import end_all_below, give_up
 from tools.executions.devices import instruction_set
 from tools.executions.environment import Workplace, kernel_variables
 from tools.executions.outputs import LARGEST_OUTPUT, find_fault, make_repeatable
@@ -116,13 +116,13 @@ def execute_chapters(
                     outcome = f"executed in {result[1]['seconds']:.1f} s"
                 bar.clear()
                 report(f"[{done}/{len(tasks)}] {chapter.name}: {outcome}")
-        except KeyboardInterrupt:
-            # Threads would go on to the end of their cells. What is half-done is nowhere to be
-            # found, as after any other kill.
-            give_up()
-        except BaseException:  # nobody reads what is reported, or nothing can be kept
+        except BaseException as error:  # or nobody reads what is reported, or nothing is kept
             STOPPED.set()
             pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):
+                # Threads would go on to the end of their cells. What is half-done is nowhere
+                # to be found, as after any other kill.
+                give_up()
             end_kernels()
             raise
     names = [task.chapter.name for task in tasks]
@@ -139,6 +139,7 @@ def end_kernel(client: "Client") -> None:
     """Kill a kernel and what it has started."""
     process = getattr(getattr(client.km, "provisioner", None), "process", None)
     if process is not None:
+        end_all_below(process.pid)  # also what has left the kernel's group
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
 

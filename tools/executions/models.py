@@ -48,7 +48,7 @@ def read_checkpoints(packages: Path) -> SimpleNamespace:
 
 
 def find_models(packages: Path, asked: Mapping[str, str | None]) -> dict[str, Model]:
-    """Find the checkpoint for each role: the one asked for, or the book's own.
+    """Find the checkpoint for each role: the one asked for, or the default.
 
     Raises
     ------
@@ -57,8 +57,8 @@ def find_models(packages: Path, asked: Mapping[str, str | None]) -> dict[str, Mo
     """
     module = read_checkpoints(packages)
     return {
-        role: find_model(module, role, asked.get(role) or default)
-        for role, default in module.DEFAULTS.items()
+        role: find_model(module, role, asked.get(role) or module.default_checkpoint(role))
+        for role in module.DEFAULTS
     }
 
 

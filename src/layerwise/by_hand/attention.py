@@ -37,6 +37,19 @@ def check_mask(mask: Tensor, scores: Tensor) -> None:
         raise ValueError("a row of the mask is all False: that token has nothing to see")
 
 
+def check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
+    """Check that queries can meet keys, and that each key has its value."""
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError(
+            f"query and key must have the same last dimension, got {query.shape[-1]} and "
+            f"{key.shape[-1]}: project both to d_k first"
+        )
+    if key.shape[-2] != value.shape[-2]:
+        raise ValueError(
+            f"every key needs its value: got {key.shape[-2]} keys and {value.shape[-2]} values"
+        )
+
+
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -54,8 +67,8 @@ def scaled_dot_product_attention(
     Returns
     -------
     context : Tensor of shape (..., n_tokens, d_v)
-    weights : Tensor of shape (..., n_tokens, n_tokens)
-        Each row sums to one.
+    shares : Tensor of shape (..., n_tokens, n_tokens)
+        Usually called attention weights; each row sums to one.
 
     Raises
     ------
@@ -64,22 +77,14 @@ def scaled_dot_product_attention(
     ValueError
         If the shapes do not fit, or a row of the mask leaves nothing to see.
     """
-    if query.shape[-1] != key.shape[-1]:
-        raise ValueError(
-            f"query and key must have the same last dimension, got {query.shape[-1]} and "
-            f"{key.shape[-1]}: project both to d_k first"
-        )
-    if key.shape[-2] != value.shape[-2]:
-        raise ValueError(
-            f"every key needs its value: got {key.shape[-2]} keys and {value.shape[-2]} values"
-        )
+    check_shapes(query, key, value)
     d_k = query.shape[-1]
     scores = query @ key.transpose(-2, -1) / math.sqrt(d_k)  # (..., n_tokens, n_tokens)
     if mask is not None:
         check_mask(mask, scores)
         scores = scores.masked_fill(~mask, -math.inf)
-    weights = scores.softmax(dim=-1)  # (..., n_tokens, n_tokens), rows sum to 1
-    return weights @ value, weights
+    shares = scores.softmax(dim=-1)  # (..., n_tokens, n_tokens), rows sum to 1
+    return shares @ value, shares
 
 
 def padding_mask(attention_mask: Tensor) -> Tensor:
@@ -193,16 +198,16 @@ def multi_head_self_attention(
     -------
     context : Tensor of shape (n_texts, n_tokens, n_dims)
         The heads side by side, before the output projection.
-    weights : Tensor of shape (n_texts, n_heads, n_tokens, n_tokens)
+    shares : Tensor of shape (n_texts, n_heads, n_tokens, n_tokens)
     """
     query = split_heads(linear(hidden_states, self_attention.query), n_heads)
     key = split_heads(linear(hidden_states, self_attention.key), n_heads)
     value = split_heads(linear(hidden_states, self_attention.value), n_heads)
-    context, weights = scaled_dot_product_attention(query, key, value, mask)
-    return merge_heads(context), weights
+    context, shares = scaled_dot_product_attention(query, key, value, mask)
+    return merge_heads(context), shares
 
 
-def attention_entropy(weights: Tensor) -> Tensor:
+def attention_entropy(shares: Tensor) -> Tensor:
     """Say how widely each token spreads its attention, in bits.
 
     0 is all on one token; log2(n) is evenly over n tokens (Clark et al. 2019, section 3.3,
@@ -210,10 +215,10 @@ def attention_entropy(weights: Tensor) -> Tensor:
 
     Parameters
     ----------
-    weights : Tensor of shape (..., n_tokens, n_tokens)
+    shares : Tensor of shape (..., n_tokens, n_tokens)
 
     Returns
     -------
     Tensor of shape (..., n_tokens)
     """
-    return torch.special.entr(weights).sum(dim=-1) / math.log(2)
+    return torch.special.entr(shares).sum(dim=-1) / math.log(2)

@@ -47,6 +47,15 @@ def gelu(x: Tensor) -> Tensor:
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
+def check_positions(n_tokens: int, n_positions: int) -> None:
+    """Check that a model has a position for each token."""
+    if n_tokens > n_positions:
+        raise ValueError(
+            f"{n_tokens} tokens, but the model has {n_positions} positions: truncate the text "
+            "or cut it into chunks"
+        )
+
+
 def embed_tokens(input_ids: Tensor, token_type_ids: Tensor, model: BertModel) -> Tensor:
     """Compute hidden state 0: LayerNorm(word + position + token type).
 
@@ -66,12 +75,7 @@ def embed_tokens(input_ids: Tensor, token_type_ids: Tensor, model: BertModel) ->
     """
     embeddings = model.embeddings
     n_tokens = input_ids.shape[1]
-    n_positions = embeddings.position_embeddings.num_embeddings
-    if n_tokens > n_positions:
-        raise ValueError(
-            f"{n_tokens} tokens, but the model has {n_positions} positions: truncate the text "
-            "or cut it into chunks"
-        )
+    check_positions(n_tokens, embeddings.position_embeddings.num_embeddings)
     word = embeddings.word_embeddings.weight[input_ids]  # (n_texts, n_tokens, n_dims)
     position = embeddings.position_embeddings.weight[:n_tokens]  # (n_tokens, n_dims)
     token_type = embeddings.token_type_embeddings.weight[token_type_ids]  # like word
@@ -111,15 +115,15 @@ def encoder_layer(
     Returns
     -------
     hidden_states : Tensor of shape (n_texts, n_tokens, n_dims)
-    weights : Tensor of shape (n_texts, n_heads, n_tokens, n_tokens)
+    shares : Tensor of shape (n_texts, n_heads, n_tokens, n_tokens)
     """
-    context, weights = multi_head_self_attention(
+    context, shares = multi_head_self_attention(
         hidden_states, layer.attention.self, n_heads, mask
     )
     projected = linear(context, layer.attention.output.dense)
     attended = layer_norm(hidden_states + projected, layer.attention.output.LayerNorm)
     transformed = feed_forward(attended, layer)
-    return layer_norm(attended + transformed, layer.output.LayerNorm), weights
+    return layer_norm(attended + transformed, layer.output.LayerNorm), shares
 
 
 # All that a BERT is made of; a part of another kind computes something else.
@@ -216,7 +220,7 @@ def encode(batch: Mapping[str, Tensor], model: BertModel) -> tuple[list[Tensor],
     hidden_states = [embed_tokens(batch["input_ids"], batch["token_type_ids"], model)]
     attentions = []
     for layer in model.encoder.layer:
-        hidden, weights = encoder_layer(hidden_states[-1], layer, n_heads, mask)
+        hidden, shares = encoder_layer(hidden_states[-1], layer, n_heads, mask)
         hidden_states.append(hidden)
-        attentions.append(weights)
+        attentions.append(shares)
     return hidden_states, attentions

@@ -258,9 +258,9 @@ def heads_diagram(n_dims: int, n_heads: int) -> HTML:
             arrow((middle, 130), (middle, 158)),
         ]
     alt = (
-        f"A row of {n_dims} numbers is cut into {n_heads} pieces of {d_k}. Each piece is a "
-        f"head, which attends by itself. The {n_heads} results are put side by side again, "
-        f"{n_dims} numbers."
+        f"A token's query, key and value, of {n_dims} numbers each, are cut into {n_heads} "
+        f"pieces of {d_k}. Each of {n_heads} heads attends by itself, on one piece. The "
+        f"{n_heads} results are put side by side again, {n_dims} numbers."
     )
     return diagram(shapes, 190, alt, "Heads: cut, attend, put side by side.")
 

@@ -5,8 +5,9 @@ import shlex
 import time
 from pathlib import Path
 
+from layerwise.progress import say
 from layerwise.report.folder import check_target, written_whole
-from layerwise.report.progress import say
+from layerwise.texts.options import add_text_options
 from layerwise.texts.own import load_texts
 from layerwise.texts.passages import UNITS
 
@@ -29,20 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
         "baselines that give the numbers meaning, and write a folder to open in a browser.",
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
-    add = parser.add_argument
-    add("texts", metavar="TEXTS", help="a table or a folder of texts", type=Path)
-    columns = parser.add_argument_group("columns of the table")
-    for name, meaning in [
-        ("--text", "the texts; else the longest are read"),
-        ("--label", "what kind of text each is"),
-        ("--title", "what to call each; else its first words"),
-    ]:
-        columns.add_argument(name, metavar="COLUMN", help=meaning)
-    reading = parser.add_argument_group("reading")
-    reading.add_argument("--encoding", help="of the file, such as cp1252; else it is found")
-    reading.add_argument(
-        "--as-is", action="store_true", help="keep markup and invisible characters in texts"
-    )
+    reading = add_text_options(parser)
     reading.add_argument("--passages", choices=UNITS, help="cut texts into whole ones of these")
     reading.add_argument(
         "--size", type=int, metavar="TOKENS", help="the most tokens in a passage (120)"
@@ -50,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     reading.add_argument(
         "--overlap", type=int, metavar="N", help="how many units passages have in common (0)"
     )
+    add = parser.add_argument
     add(
         "--model", nargs="+", metavar="NAME|FOLDER", default=[],
         help="models on the hub or on this machine; the first is the main one",

@@ -13,6 +13,7 @@ from layerwise.figures.page import COMPARISON_COLORS, INK, new_figure
 from layerwise.report.agreement import COUNTED, Agreement
 from layerwise.report.measure import Measured
 from layerwise.report.words import percent
+from layerwise.tables import medians_by_layer
 
 DOTS_PER_INCH = 200
 
@@ -132,6 +133,6 @@ def save(picture: Picture, folder: Path) -> None:
 
 def medians_table(drift: pd.DataFrame) -> pd.DataFrame:
     """Return the median cosine of each comparison by layer, a row for each comparison."""
-    table = drift.groupby(["comparison", "layer"], sort=False)["cosine"].median().unstack()
+    table = medians_by_layer(drift)
     table.columns = [f"layer {layer}" for layer in table.columns]
     return table.reset_index()

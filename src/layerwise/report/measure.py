@@ -8,11 +8,12 @@ import pandas as pd
 
 from layerwise.embedding import embed_layers
 from layerwise.models import Encoder, context_window
+from layerwise.progress import with_end_time
 from layerwise.report.agreement import Agreement, label_agreement
-from layerwise.report.progress import with_end_time
 from layerwise.report.tokens import run_tokens, token_movement
 from layerwise.rotation import rotation_baseline
 from layerwise.similarity import cosine, drift_table, layer_to_layer, nearest
+from layerwise.tables import medians_by_layer
 
 PART = 8000  # tokens that are embedded before progress is said
 N_NEAREST = 5
@@ -85,8 +86,8 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
         and table["n_unknown"].sum() <= MOSTLY_UNKNOWN * table["n_tokens"].sum(),
         "n_layers": len(layers) - 1,
         "n_dims": layers.shape[2],
-        "drift": medians(drift, "comparison"),
-        "steps": medians(steps, "step"),
+        "drift": {name: row.to_list() for name, row in medians_by_layer(drift).iterrows()},
+        "steps": steps.groupby("step", sort=False)["cosine"].median().to_dict(),
         "finds_itself": finds_itself(layers),
         "words": {
             "n_texts": len(kept), "n_tokens": sum(map(len, tokens)), "at_least": n_times,
@@ -104,7 +105,7 @@ def embed(table: pd.DataFrame, encoder: Encoder) -> np.ndarray:
     sizes = [int(n_tokens[part.index].sum()) for part in parts]
     return np.concatenate([
         embed_layers(part["text"], encoder, truncate=True, progress=False)
-        for part in with_end_time(parts, sizes, "embedding")
+        for part in with_end_time(zip(parts, sizes, strict=True), sum(sizes), "embedding")
     ], axis=1)  # fmt: skip
 
 
@@ -118,16 +119,9 @@ def draw_texts(n_tokens: np.ndarray) -> np.ndarray:
 def run_kept(texts: list[str], encoder: Encoder) -> tuple[list[list[str]], list[np.ndarray]]:
     """Run texts one by one, keep every token, and say when it will be done."""
     sizes = [len(text) for text in texts]
-    runs = list(with_end_time(run_tokens(texts, encoder), sizes, "single tokens"))
+    sized = zip(run_tokens(texts, encoder), sizes, strict=True)
+    runs = list(with_end_time(sized, sum(sizes), "single tokens"))
     return [tokens for tokens, _ in runs], [vectors for _, vectors in runs]
-
-
-def medians(table: pd.DataFrame, by: str) -> dict:
-    """Return medians of the cosine: for each comparison by layer, or for each step."""
-    if by == "step":
-        return table.groupby("step", sort=False)["cosine"].median().to_dict()
-    grouped = table.groupby([by, "layer"], sort=False)["cosine"].median().unstack()
-    return {name: row.to_list() for name, row in grouped.iterrows()}
 
 
 def step_table(layers: np.ndarray, titles: pd.Series) -> pd.DataFrame:

@@ -1,19 +1,12 @@
 """The paragraph on methods that a paper needs: numbers, versions, digests, sources."""
 
 import hashlib
-import math
-import platform
 from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
 
 import pandas as pd
-import torch
 
-from layerwise.checkpoints import digests, fetch_checkpoint, find_checkpoint, sha256_of_file
 from layerwise.display import number
 from layerwise.evaluation import N_DRAWS
-from layerwise.models import Encoder, context_window
 from layerwise.report.agreement import N_SHUFFLES
 from layerwise.report.findings import LEVEL
 from layerwise.report.measure import Measured
@@ -37,47 +30,9 @@ SOURCES = {
 }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that decide on a number."""
-    return {"Python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
-
-
-def digest_of_path(path: Path) -> str:
-    """Return the SHA-256 of a file; of a folder, that of its files' names and digests."""
-    if path.is_file():
-        return sha256_of_file(path)
-    digest = hashlib.sha256()
-    for file in sorted(x for x in path.rglob("*") if x.is_file()):
-        digest.update(f"{file.relative_to(path).as_posix()} {sha256_of_file(file)}\n".encode())
-    return digest.hexdigest()
-
-
 def digest_of_texts(table: pd.DataFrame) -> str:
     """Return the SHA-256 of the texts as they were measured, in their order."""
     return hashlib.sha256("\0".join(table["text"]).encode()).hexdigest()
-
-
-def describe_model(name: str | None, encoder: Encoder, measured: Measured) -> dict:
-    """Return what a reader must know of a model to use the same one.
-
-    Parameters
-    ----------
-    name : str, optional
-        What :func:`layerwise.models.load_encoder` was given.
-    """
-    checkpoint = find_checkpoint(name)
-    window = context_window(encoder)
-    return {
-        "type": encoder.model.config.model_type,
-        "n_layers": measured.numbers["n_layers"],
-        "n_dims": measured.numbers["n_dims"],
-        "window": int(window) if window < math.inf else None,
-        "device": torch.device(encoder.device).type,
-        "dtype": str(encoder.model.dtype).removeprefix("torch."),
-        "revision": checkpoint.revision,
-        "is_pinned": bool(checkpoint.files),
-        "sha256": digests(fetch_checkpoint(checkpoint)),
-    }
 
 
 def methods_paragraphs(facts: dict, models: Sequence[Measured]) -> list[str]:

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from layerwise.models import Encoder, context_window
-from layerwise.report.progress import say
+from layerwise.progress import say
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import count
-from layerwise.texts.own import OwnTexts, first_words
+from layerwise.texts.names import first_words
+from layerwise.texts.own import OwnTexts
 from layerwise.texts.passages import cut_texts, token_spans
 
 MOST_TEXTS = 5000  # all pairs are compared: beyond it, texts are drawn at random

@@ -11,22 +11,21 @@ from pathlib import Path
 import pandas as pd
 
 from layerwise.models import Encoder, load_encoder
+from layerwise.progress import say
+from layerwise.provenance import describe_model, digest_of_path, versions
 from layerwise.report.figures import draw, medians_table, save
 from layerwise.report.findings import compare_models, shared_neighbours
 from layerwise.report.folder import NUMBERS, write_json, write_table
 from layerwise.report.limits import limits_of
 from layerwise.report.measure import Measured, measure
 from layerwise.report.methods import (
-    describe_model,
-    digest_of_path,
+    LIBRARIES,
     digest_of_texts,
     methods_markdown,
     methods_paragraphs,
-    versions,
 )
 from layerwise.report.page import Section, page_html
 from layerwise.report.prepare import prepare
-from layerwise.report.progress import say
 from layerwise.report.words import count, row_ranges
 from layerwise.texts.own import OwnTexts
 
@@ -46,7 +45,8 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
         name = model_name(encoder, described)
         say(f"measuring {count(len(texts.table), 'text')} with {name}")
         measured = measure(name, texts.table, encoder)
-        described[name] = describe_model(given, encoder, measured)
+        sizes = measured.numbers["n_layers"], measured.numbers["n_dims"]
+        described[name] = describe_model(given, encoder, *sizes)
         limits = limits_of(texts.table, encoder, measured)
         folder = f"models/{slug(name)}/" if i else ""
         sections.append(Section(measured, draw(measured), limits, folder))
@@ -55,7 +55,7 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
         **run,
         "texts": describe_texts(texts, options),
         "models": described,
-        "versions": versions(),
+        "versions": versions(LIBRARIES),
         "limits": {x.measured.model: x.limits for x in sections},
         "shared_neighbours": [shared_neighbours(models[0], other) for other in models[1:]],
         "numbers": {x.model: x.numbers for x in models},

@@ -1,7 +1,16 @@
 """From the bytes of a file to its characters, and how it is known which they are."""
 
+import codecs
+import io
+import itertools
+import re
+from collections.abc import Iterable
+from typing import BinaryIO, NamedTuple
+
 import charset_normalizer
 
+BLOCK = 1_000_000  # bytes that are looked at together
+ESCAPED, NOT_ASCII = re.compile("[\udc80-\udcff]"), re.compile("[^\x00-\x7f]")
 BYTE_ORDER_MARKS = [  # the longer ones first: UTF-32's begins as UTF-16's does
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -20,59 +29,106 @@ COMMON = set("äöüßÄÖÜéèêëàâáãåçñíîïìóôõòúûùøæœÉ
 MOST_BEYOND_ASCII = 0.25
 
 
+class Encoding(NamedTuple):
+    """How to turn a file's bytes into characters, and what had to be assumed for that."""
+
+    name: str
+    errors: str  # "strict", or what becomes of bytes that are not in the encoding
+    found: str  # empty for UTF-8 without a byte order mark
+
+
 def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
     """Turn bytes into characters, and say what had to be assumed.
-
-    Bytes that are not UTF-8 in a file that otherwise is stay as lone surrogates (U+DC80 to
-    U+DCFF), so that :func:`layerwise.texts.cleaning.clean` can mend them row by row.
 
     Parameters
     ----------
     data : bytes
     encoding : str, optional
-        Left out, it is found: by a byte order mark, as UTF-8, as UTF-16, or guessed.
+        Left out, it is found, see :func:`find_encoding`.
 
     Returns
     -------
     text, found : str
-        ``found`` is empty for UTF-8 without a byte order mark.
 
     Raises
     ------
     ValueError
         If the encoding is unknown, or the bytes are not in it.
     """
+    name, errors, found = find_encoding(io.BytesIO(data), encoding)
+    return data.decode(name, errors), found
+
+
+def find_encoding(file: BinaryIO, encoding: str | None = None) -> Encoding:
+    """Find a file's encoding: by a byte order mark, as UTF-8, as UTF-16, or guessed.
+
+    The file is read once from where it stands to its end, a block at a time. Bytes that are
+    not UTF-8 in a file that otherwise is become lone surrogates (U+DC80 to U+DCFF), so that
+    :func:`layerwise.texts.cleaning.clean` can mend them row by row.
+
+    Raises
+    ------
+    ValueError
+        If the encoding is unknown, or the bytes are not in it.
+    """
+    head = file.read(BLOCK)
+    blocks = itertools.chain([head], iter(lambda: file.read(BLOCK), b""))
     if encoding is not None:
-        return _decode_as(data, encoding), ""
+        return _check(blocks, Encoding(encoding, "strict", ""))
     for mark, name in BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return _decode_as(data, name), f"begins with the byte order mark of {name[:6]}"
-    if b"\0" in data[:4000]:
-        name = "utf-16-le" if data[1:4000:2].count(0) > data[0:4000:2].count(0) else "utf-16-be"
-        return _decode_as(data, name), f"is in {name}, to judge by its zero bytes"
-    try:
-        return data.decode("utf-8"), ""
-    except UnicodeDecodeError:
-        pass
-    mended = data.decode("utf-8", "surrogateescape")
-    broken = sum("\udc80" <= character <= "\udcff" for character in mended)
-    whole = sum(character > "\x7f" for character in mended) - broken
+        if head.startswith(mark):
+            found = f"begins with the byte order mark of {name[:6]}"
+            return _check(blocks, Encoding(name, "strict", found))
+    if b"\0" in head[:4000]:
+        name = "utf-16-le" if head[1:4000:2].count(0) > head[0:4000:2].count(0) else "utf-16-be"
+        found = f"is in {name}, to judge by its zero bytes"
+        return _check(blocks, Encoding(name, "strict", found))
+    broken, whole = _count_beyond_ascii(blocks)
+    if not broken:
+        return Encoding("utf-8", "strict", "")
     if broken < whole:
-        return mended, f"is in UTF-8 but for {broken} bytes"
-    name = guess(data)
-    return data.decode(name, "replace"), f"is not in UTF-8, and was taken to be in {name}"
+        found = f"is in UTF-8 but for {broken} bytes"
+        return Encoding("utf-8", "surrogateescape", found)
+    name = guess(head)
+    return Encoding(name, "replace", f"is not in UTF-8, and was taken to be in {name}")
 
 
-def _decode_as(data: bytes, encoding: str) -> str:
+def _check(blocks: Iterable[bytes], encoding: Encoding) -> Encoding:
+    """Check that all bytes are in an encoding."""
     try:
-        return data.decode(encoding)
+        decoder = codecs.getincrementaldecoder(encoding.name)()
     except LookupError:
-        raise ValueError(f"unknown encoding {encoding!r}: use 'utf-8', 'cp1252', …") from None
-    except UnicodeDecodeError as error:
         raise ValueError(
-            f"the file is not in {encoding}: byte {error.start} is "
-            f"0x{data[error.start]:02x}; name its encoding, or none to have it guessed"
+            f"unknown encoding {encoding.name!r}: use 'utf-8', 'cp1252', …"
         ) from None
+    n_before = 0
+    for block in itertools.chain(blocks, [b""]):  # an empty one is the end
+        held = len(decoder.getstate()[0])  # bytes of a character that began before
+        try:
+            decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            position = n_before - held + error.start
+            raise ValueError(
+                f"the file is not in {encoding.name}: byte {position} is "
+                f"0x{error.object[error.start]:02x}; name its encoding, or none to have it "
+                "guessed"
+            ) from None
+        n_before += len(block)
+    return encoding
+
+
+def _count_beyond_ascii(blocks: Iterable[bytes]) -> tuple[int, int]:
+    """Count the bytes that are not UTF-8, and the characters beyond ASCII that are."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    broken = whole = 0
+    for block in itertools.chain(blocks, [b""]):
+        text = decoder.decode(block, final=not block)
+        if text.isascii():
+            continue
+        n_broken = len(ESCAPED.findall(text))
+        broken += n_broken
+        whole += len(NOT_ASCII.findall(text)) - n_broken
+    return broken, whole
 
 
 def guess(data: bytes) -> str:

@@ -1,19 +1,20 @@
 """From a file or a folder to rows of cells, with nothing decided about them yet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from layerwise.texts.delimited import read_delimited
 from layerwise.texts.json_tables import read_json, read_json_lines
-from layerwise.texts.rows import Finding, Rows, from_records, read_text
+from layerwise.texts.rows import Finding, Row, Table, from_records, read_text
 
 TEXT_ENDINGS = {".txt", ".text", ".md"}
 
 
-def read_rows(path: Path, encoding: str | None = None) -> Rows:
-    """Read a table, or a folder of text files, by the ending of its name.
+def open_table(path: Path, encoding: str | None = None) -> Table:
+    """Open a table, or a folder of text files, by the ending of its name.
 
     Raises
     ------
@@ -34,13 +35,13 @@ def read_rows(path: Path, encoding: str | None = None) -> Rows:
         )
     if path.stat().st_size == 0:
         raise ValueError(f"{path.name} is empty")
-    rows = READERS[ending](path, encoding)
-    if not rows.cells:
+    table = READERS[ending](path, encoding)
+    if not table.n_rows:
         raise ValueError(f"{path.name} has no rows below the names of its columns")
-    return rows
+    return table
 
 
-def read_excel(path: Path, encoding: str | None) -> Rows:
+def read_excel(path: Path, encoding: str | None) -> Table:
     """Read the first sheet of an Excel file that holds anything."""
     try:
         sheets = pd.read_excel(
@@ -71,28 +72,42 @@ def read_excel(path: Path, encoding: str | None) -> Rows:
     return from_records(header, body, findings)
 
 
-def read_parquet(path: Path, encoding: str | None) -> Rows:
+def read_parquet(path: Path, encoding: str | None) -> Table:
     """Read a parquet file."""
     try:
-        table = pd.read_parquet(path)
+        with pq.ParquetFile(path) as file:
+            empty = with_index(file.schema_arrow.empty_table().to_pandas())
+            n_rows = file.metadata.num_rows
     except Exception as error:  # pyarrow has many types of error, without a base
         raise ValueError(f"{path.name} cannot be read as parquet: {error}") from None
-    if not isinstance(table.index, pd.RangeIndex):
-        table = table.reset_index()
-    columns = [table[name].astype(object).tolist() for name in table]
-    cells = [list(row) for row in zip(*columns, strict=True)]
-    names = [str(name) for name in table.columns]
-    return Rows(names, cells, list(range(1, len(cells) + 1)), [])
+    return Table([str(name) for name in empty.columns], n_rows, parquet_rows(path), [])
 
 
-def read_one_text(path: Path, encoding: str | None) -> Rows:
+def with_index(table: pd.DataFrame) -> pd.DataFrame:
+    """Make a column of an index that says something."""
+    return table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
+
+
+def parquet_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a parquet file, a thousand read at a time."""
+    number = 0
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(1000):
+            table = with_index(batch.to_pandas())
+            columns = [table[name].astype(object).tolist() for name in table]
+            for cells in zip(*columns, strict=True):
+                number += 1
+                yield Row(number, list(cells))
+
+
+def read_one_text(path: Path, encoding: str | None) -> Table:
     """Read a text file as a table of one row."""
     findings: list[Finding] = []
     text = read_text(path, encoding, findings)
-    return Rows(["text", "title"], [[text, path.stem]], [1], findings)
+    return Table(["text", "title"], 1, iter([Row(1, [text, path.stem])]), findings)
 
 
-def read_folder(folder: Path, encoding: str | None) -> Rows:
+def read_folder(folder: Path, encoding: str | None) -> Table:
     """Read a folder of text files: the text, its name, and the sub-folder it lies in."""
     files = [
         path for path in sorted(folder.rglob("*"))
@@ -111,16 +126,22 @@ def read_folder(folder: Path, encoding: str | None) -> Rows:
     if others:
         shown = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
         findings.append(Finding(f"files that are not text files ({shown})", "left out", []))
-    cells = []
-    for path in texts:
+    columns = ["text", "title", "folder", "file"]
+    return Table(columns, len(texts), folder_rows(folder, texts, encoding), findings)
+
+
+def folder_rows(folder: Path, files: list[Path], encoding: str | None) -> Iterator[Row]:
+    """Yield the text files of a folder as rows."""
+    for number, path in enumerate(files, start=1):
+        findings: list[Finding] = []
+        text = read_text(path, encoding, findings)
         parts = path.relative_to(folder).parts
         label = parts[0] if len(parts) > 1 else ""
-        cells.append([read_text(path, encoding, findings), path.stem, label, "/".join(parts)])
-    columns = ["text", "title", "folder", "file"]
-    return Rows(columns, cells, list(range(1, len(cells) + 1)), findings)
+        notes = tuple((found, done) for found, done, _ in findings)
+        yield Row(number, [text, path.stem, label, "/".join(parts)], notes)
 
 
-READERS: dict[str, Callable[[Path, str | None], Rows]] = {
+READERS: dict[str, Callable[[Path, str | None], Table]] = {
     ".csv": read_delimited,
     ".tsv": read_delimited,
     ".tab": read_delimited,

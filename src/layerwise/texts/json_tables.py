@@ -1,13 +1,15 @@
 """Read a table that is written as JSON, whole or line by line."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from layerwise.texts.rows import Finding, Rows, read_text
+from layerwise.texts.encodings import Encoding
+from layerwise.texts.rows import Finding, Row, Table, encoding_of, read_text
 
 
-def read_json(path: Path, encoding: str | None) -> Rows:
+def read_json(path: Path, encoding: str | None) -> Table:
     """Read JSON: a list of objects or of texts, or an object of columns."""
     findings: list[Finding] = []
     text = read_text(path, encoding, findings)
@@ -15,7 +17,7 @@ def read_json(path: Path, encoding: str | None) -> Rows:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":  # more than one value: a line each
-            return _from_json_lines(path, text, findings)
+            return read_json_lines(path, encoding)
         raise ValueError(
             f"{path.name} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
         ) from None
@@ -38,35 +40,50 @@ def read_json(path: Path, encoding: str | None) -> Rows:
             f"{path.name} is JSON, but not a table: a list of objects is one, such as "
             '[{"text": "…", "label": "…"}]'
         )
-    return _from_objects(list(enumerate(content, start=1)), findings)
+    objects = [_as_object(value) for value in content]
+    columns = list(dict.fromkeys(str(name) for record in objects for name in record))
+    rows = _json_rows(enumerate(objects, start=1), columns)
+    return Table(columns, len(objects), rows, findings)
 
 
-def read_json_lines(path: Path, encoding: str | None) -> Rows:
+def read_json_lines(path: Path, encoding: str | None) -> Table:
     """Read JSON lines: an object, or a text, in each line."""
     findings: list[Finding] = []
-    return _from_json_lines(path, read_text(path, encoding, findings), findings)
-
-
-def _from_json_lines(path: Path, text: str, findings: list[Finding]) -> Rows:
-    objects: list[tuple[int, Any]] = []
-    broken = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            objects.append((number, json.loads(line)))
-        except json.JSONDecodeError:
-            broken.append(number)
-    if broken and not objects:
+    kind = encoding_of(path, encoding, findings)
+    columns: dict[str, None] = {}
+    n_rows = n_broken = 0
+    for _, record in _json_lines(path, kind):
+        n_broken += record is None
+        if record is not None:
+            n_rows += 1
+            columns |= dict.fromkeys(map(str, record))
+    if n_broken and not n_rows:
         raise ValueError(f"{path.name} holds no line of JSON")
-    if broken:
-        findings.append(Finding("lines that are not JSON", "left out", broken))
-    return _from_objects(objects, findings)
+    return Table(list(columns), n_rows, _json_rows(_json_lines(path, kind), columns), findings)
 
 
-def _from_objects(objects: list[tuple[int, Any]], findings: list[Finding]) -> Rows:
-    """Make rows of objects; a bare text is one with the name "text"."""
-    rows = [(n, x if isinstance(x, dict) else {"text": x}) for n, x in objects]
-    columns = list(dict.fromkeys(str(name) for _, row in rows for name in row))
-    cells = [[row.get(name) for name in columns] for _, row in rows]
-    return Rows(columns, cells, [number for number, _ in rows], findings)
+def _json_lines(path: Path, encoding: Encoding) -> Iterator[tuple[int, dict | None]]:
+    """Yield the number and the object of each line that is not empty; None if it is broken."""
+    with path.open(encoding=encoding.name, errors=encoding.errors, newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                try:
+                    yield number, _as_object(json.loads(line))
+                except json.JSONDecodeError:
+                    yield number, None
+
+
+def _as_object(value: Any) -> dict:
+    """Make an object of a bare text, with the name "text"."""
+    return value if isinstance(value, dict) else {"text": value}
+
+
+def _json_rows(
+    numbered: Iterable[tuple[int, dict | None]], columns: Iterable[str]
+) -> Iterator[Row]:
+    """Yield objects as rows; None as a row that is left out."""
+    for number, record in numbered:
+        if record is None:
+            yield Row(number, None, (("lines that are not JSON", "left out"),))
+        else:
+            yield Row(number, [record.get(name) for name in columns])

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-LONGEST = 50  # characters of a name
+LONGEST = 60  # characters of a name that is made of a text's first words
+
+
+def first_words(text: str) -> str:
+    """Return the beginning of a text's first line, cut between words."""
+    line = " ".join(text.strip().split("\n", 1)[0].split()).rstrip(" ,;:")
+    if len(line) <= LONGEST:
+        return line
+    cut = line[:LONGEST]
+    return (cut.rpartition(" ")[0] or cut) + " …"
 
 
 def name_texts(table: pd.DataFrame) -> list[str]:
@@ -16,8 +25,7 @@ def name_texts(table: pd.DataFrame) -> list[str]:
     table : DataFrame
         With a column ``text``, and perhaps ``title``.
     """
-    first_lines = [text.strip().split("\n")[0] for text in table["text"]]
-    first_lines = [line[:LONGEST].rstrip(" ,;:") for line in first_lines]
+    first_lines = [first_words(text) for text in table["text"]]
     titles = table["title"] if "title" in table else [None] * len(table)
     names = [
         title if isinstance(title, str) and title.strip() else line

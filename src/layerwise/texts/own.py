@@ -19,10 +19,9 @@ from layerwise.texts.columns import (
     listed,
     longest_column,
 )
-from layerwise.texts.files import read_rows
-from layerwise.texts.rows import Finding, Rows
-
-TITLE_LENGTH = 60  # of a title that is made of a text's first words
+from layerwise.texts.files import open_table
+from layerwise.texts.names import first_words
+from layerwise.texts.rows import Finding, Rows, gather
 
 
 class OwnTexts(NamedTuple):
@@ -39,6 +38,14 @@ class OwnTexts(NamedTuple):
 
     table: pd.DataFrame
     report: pd.DataFrame
+
+
+class Columns(NamedTuple):
+    """The names of the columns that are read."""
+
+    text: str
+    label: str | None
+    title: str | None
 
 
 def load_texts(
@@ -79,9 +86,31 @@ def load_texts(
     ValueError
         If the file cannot be read, has no such column, or holds no text.
     """
-    path = Path(path)
-    rows = read_rows(path, encoding)
-    findings = list(rows.findings)
+    source = open_table(Path(path), encoding)
+    rows = gather(source.columns, source.rows)
+    columns, findings = choose_columns(rows, Path(path), text, label, title)
+    check_is_text(rows, columns.text)
+    table, in_rows = as_texts(rows, columns, as_is)
+    if table.empty:
+        raise ValueError(nothing_left(columns, in_rows))
+    findings = [*source.findings, *findings, *in_rows]
+    if columns.label:
+        note_labels(table, findings)
+    table = leave_out_repeats(table, findings)
+    return OwnTexts(table, as_table(findings))
+
+
+def choose_columns(
+    rows: Rows, path: Path, text: str | None, label: str | None, title: str | None
+) -> tuple[Columns, list[Finding]]:
+    """Check the columns that are named, and choose those that are not.
+
+    Raises
+    ------
+    ValueError
+        If one is not there, or no column holds text.
+    """
+    findings = []
     if path.is_dir():
         text, title = text or "text", title or "title"
         label = label or ("folder" if any(column_of(rows, "folder")) else None)
@@ -93,26 +122,47 @@ def load_texts(
                 "no column of texts was named",
                 f"{text!r} was read, whose texts are the longest of {listed(rows.columns)}", [],
             ))  # fmt: skip
-    check_is_text(rows, text)
-    texts, kept = read_texts(rows, text, as_is, findings)
+    return Columns(text, label, title), findings
+
+
+def as_texts(
+    rows: Rows, columns: Columns, as_is: bool
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Make of rows the texts that can be embedded, and say what was found.
+
+    Returns
+    -------
+    DataFrame
+        One row a text, see :class:`OwnTexts`.
+    list of Finding
+    """
+    findings = list(rows.findings)
+    texts = read_texts(rows, columns.text, as_is, findings)
+    label, title = columns.label, columns.title
     labels = [read_name(cell) for cell in column_of(rows, label)] if label else None
     titles = [read_name(cell) for cell in column_of(rows, title)] if title else None
     table = pd.DataFrame({
-        "row": [rows.numbers[i] for i in kept],
-        "title": [(titles[i] if titles else None) or first_words(texts[i]) for i in kept],
-        "text": pd.Series([texts[i] for i in kept], dtype="str"),
-        "label": pd.Series([labels[i] if labels else None for i in kept], dtype="str"),
+        "row": pd.Series([rows.numbers[i] for i in texts], dtype="int64"),
+        "title": pd.Series(
+            [(titles[i] if titles else None) or first_words(texts[i]) for i in texts],
+            dtype="str",
+        ),
+        "text": pd.Series(list(texts.values()), dtype="str"),
+        "label": pd.Series([labels[i] if labels else None for i in texts], dtype="str"),
     })  # fmt: skip
-    if labels:
-        note_labels(table, findings)
-    table = leave_out_repeats(table, findings)
-    return OwnTexts(table, as_table(findings))
+    return table, findings
+
+
+def nothing_left(columns: Columns, findings: list[Finding]) -> str:
+    """Say that a column holds no text, and why."""
+    why = "; ".join(f"{x.found} in {len(x.rows)} rows" for x in findings if x.rows)
+    return f"the column {columns.text!r} holds no text: {why}"
 
 
 def read_texts(
     rows: Rows, name: str, as_is: bool, findings: list[Finding]
-) -> tuple[dict[int, str], list[int]]:
-    """Read and clean the column of texts; return them, and the positions that have one."""
+) -> dict[int, str]:
+    """Read and clean the column of texts; return those there are, by their positions."""
     texts: dict[int, str] = {}
     noted: dict[tuple[str, str], list[int]] = {}
 
@@ -139,12 +189,7 @@ def read_texts(
             note("a text without a letter or a digit", "kept", i)
         texts[i] = text
     findings += [Finding(found, done, numbers) for (found, done), numbers in noted.items()]
-    if not texts:
-        raise ValueError(
-            f"the column {name!r} holds no text: "
-            + "; ".join(f"{found} in {len(n)} rows" for (found, _), n in noted.items())
-        )
-    return texts, list(texts)
+    return texts
 
 
 def read_name(cell: object) -> str | None:
@@ -154,15 +199,6 @@ def read_name(cell: object) -> str | None:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)  # a column with gaps turns whole numbers into 1.0, 2.0
     return " ".join(clean(str(cell))[0].split()) or None
-
-
-def first_words(text: str) -> str:
-    """Return the beginning of a text's first line, cut between words."""
-    line = " ".join(text.split("\n", 1)[0].split())
-    if len(line) <= TITLE_LENGTH:
-        return line
-    cut = line[:TITLE_LENGTH]
-    return (cut.rpartition(" ")[0] or cut) + " …"
 
 
 def note_labels(table: pd.DataFrame, findings: list[Finding]) -> None:

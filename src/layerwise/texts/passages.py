@@ -26,10 +26,8 @@ def token_spans(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], list[Span
     """Return a function that says where each of a tokenizer's tokens stands in a text."""
 
     def spans(text: str) -> list[Span]:
-        found = tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )["offset_mapping"]
-        return [(start, end) for start, end in found if end > start]
+        found = tokenizer(text, return_offsets_mapping=True, verbose=False)["offset_mapping"]
+        return [(start, end) for start, end in found if end > start]  # no special token
 
     return spans
 
@@ -149,7 +147,7 @@ def windows(text: str, tokens: list[Span], size: int, overlap: int) -> list[Span
         cut = end
         while cut < len(tokens) and cut > after and _is_within_word(text, tokens[cut][0]):
             cut -= 1
-        after = cut if cut > after else end
+        after = end if cut == after else cut
         passages.append((tokens[first][0], tokens[after - 1][1]))
         first = max(first + 1, after - overlap)
         while first < after and _is_within_word(text, tokens[first][0]):

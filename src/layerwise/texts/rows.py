@@ -1,10 +1,11 @@
 """What every reader of a file gives: rows of cells, and what was found on the way."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from layerwise.texts.encodings import decode
+from layerwise.texts.encodings import Encoding, decode, find_encoding
 
 
 class Finding(NamedTuple):
@@ -15,30 +16,101 @@ class Finding(NamedTuple):
     rows: list[int]  # empty if it concerns the file as a whole
 
 
+class Row(NamedTuple):
+    """One row of a file as it is read."""
+
+    number: int  # as a spreadsheet, or the folder's order, counts it
+    cells: list[Any] | None  # None if it was left out
+    notes: tuple[tuple[str, str], ...] = ()  # what was found, and what was done
+
+
+class Table(NamedTuple):
+    """A file that is read row by row: rows are there once, in their order."""
+
+    columns: list[str]
+    n_rows: int  # with cells
+    rows: Iterator[Row]
+    findings: list[Finding]  # those that concern the file as a whole
+
+
 class Rows(NamedTuple):
-    """What a file holds: names of columns, and for each row its number and its cells."""
+    """Rows of a file, some or all: names of columns, and for each its number and its cells."""
 
     columns: list[str]
     cells: list[list[Any]]
-    numbers: list[int]  # as a spreadsheet, or the folder's order, counts them
+    numbers: list[int]
     findings: list[Finding]
+
+
+def gather(columns: list[str], rows: Iterable[Row]) -> Rows:
+    """Take rows together, and what was found in them."""
+    cells, numbers = [], []
+    noted: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        for note in row.notes:
+            noted.setdefault(note, []).append(row.number)
+        if row.cells is not None:
+            cells.append(row.cells)
+            numbers.append(row.number)
+    findings = [Finding(found, done, where) for (found, done), where in noted.items()]
+    return Rows(columns, cells, numbers, findings)
+
+
+def in_chunks(
+    table: Table, position: int, n_rows: int, n_characters: int
+) -> Iterator[list[Row]]:
+    """Cut the rows of a table into chunks, the same ones whenever the file is read.
+
+    A chunk ends with its n_rows-th row, or with the one that brings the cells at a position to
+    n_characters: so it is of limited size, whatever the number and the length of the texts.
+    """
+    chunk: list[Row] = []
+    room = n_characters
+    for row in table.rows:
+        chunk.append(row)
+        room -= len(str(row.cells[position])) if row.cells is not None else 0
+        if len(chunk) == n_rows or room <= 0:
+            yield chunk
+            chunk, room = [], n_characters
+    if chunk:
+        yield chunk
 
 
 def read_text(path: Path, encoding: str | None, findings: list[Finding]) -> str:
     """Read a file's characters, and note what had to be assumed about its encoding."""
     text, found = decode(path.read_bytes(), encoding)
     if found:
-        findings.append(Finding(f"{path.name} {found}", "if letters are wrong, name the "
-                                "encoding", []))
+        findings.append(encoding_finding(path, found))
     return text
+
+
+def encoding_of(path: Path, encoding: str | None, findings: list[Finding]) -> Encoding:
+    """Find the encoding of a file that is read piece by piece, and note what was assumed."""
+    with path.open("rb") as file:
+        kind = find_encoding(file, encoding)
+    if kind.found:
+        findings.append(encoding_finding(path, kind.found))
+    return kind
+
+
+def encoding_finding(path: Path, found: str) -> Finding:
+    """Return what is said of a file whose encoding had to be found."""
+    return Finding(f"{path.name} {found}", "if letters are wrong, name the encoding", [])
 
 
 def from_records(
     header: list[Any], body: list[tuple[int, list[Any]]], findings: list[Finding]
-) -> Rows:
-    """Make all rows as wide as the header, and give every column a name of its own."""
+) -> Table:
+    """Make a table of records that are all at hand."""
+    names = name_columns(header, max((len(cells) for _, cells in body), default=0), findings)
+    rows = (fit(number, cells, names) for number, cells in body)
+    return Table(names, len(body), rows, findings)
+
+
+def name_columns(header: list[Any], width: int, findings: list[Finding]) -> list[str]:
+    """Give every column a name of its own; width is that of the widest row."""
     names = ["" if name is None else str(name).strip() for name in header]
-    while names and not names[-1] and not any(cells[len(names) - 1 :] for _, cells in body):
+    while names and not names[-1] and width < len(names):
         names.pop()
     for i, name in enumerate(names):
         if not name:
@@ -52,19 +124,20 @@ def from_records(
             f"columns of the same name ({', '.join(repeated)})",
             "the later ones got their position as well", [],
         ))  # fmt: skip
-    longer = [number for number, cells in body if any(cells[len(names) :])]
-    shorter = [number for number, cells in body if len(cells) < len(names)]
-    if longer:
-        findings.append(Finding(
-            f"rows with more cells than the {len(names)} names of columns",
+    return names
+
+
+def fit(number: int, cells: list[Any], names: list[str]) -> Row:
+    """Make a row as wide as the header."""
+    width, notes = len(names), []
+    if any(cells[width:]):
+        notes.append((
+            f"rows with more cells than the {width} names of columns",
             "the cells beyond were left out; a delimiter inside a text needs quotation marks",
-            longer,
         ))  # fmt: skip
-    if shorter:
-        findings.append(Finding(
-            f"rows with fewer cells than the {len(names)} names of columns",
-            "the cells that lack were taken as empty", shorter,
+    if len(cells) < width:
+        notes.append((
+            f"rows with fewer cells than the {width} names of columns",
+            "the cells that lack were taken as empty",
         ))  # fmt: skip
-    width = len(names)
-    cells = [(list(cells) + [""] * width)[:width] for _, cells in body]
-    return Rows(names, cells, [number for number, _ in body], findings)
+    return Row(number, (list(cells) + [""] * width)[:width], tuple(notes))

@@ -104,6 +104,10 @@ CHECKPOINTS = {{
 DEFAULTS = {{"encoder": "some/first", "decoder": "some/writer"}}
 
 
+def default_checkpoint(role):
+    return os.environ.get(f"LAYERWISE_{{role.upper()}}") or DEFAULTS[role]
+
+
 def find_checkpoint(name):
     if name in CHECKPOINTS:
         return CHECKPOINTS[name]

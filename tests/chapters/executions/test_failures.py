@@ -1,6 +1,7 @@
 """Everything that can be wrong with a chapter ends the build, the first time and the next."""
 
 import pytest
+from small_book import HEADER
 
 LIMIT = "file_format: mystnb\nmystnb:\n  execution_timeout: 1"
 ONE = "  - file: chapters/one\n"
@@ -142,6 +143,54 @@ def test_a_failure_ends_every_build(built_book, failure):
     assert built_book.built() == before
 
 
+# Tracebacks that no exception of the cell itself has made.
+SHOWN = {
+    "logged": "import logging\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n"
+              "    logging.exception('told')",
+    "of a group": "import traceback\ntry:\n    raise ExceptionGroup('both', [ValueError(1)])\n"
+                  "except ExceptionGroup:\n    traceback.print_exc()",
+    "of a task": "import asyncio, gc\nasync def fail():\n    1 / 0\n"
+                 "task = asyncio.create_task(fail())\nawait asyncio.sleep(.1)\n"
+                 "del task\ngc.collect()",
+    "of a process": "import subprocess, sys\n"
+                    "subprocess.run([sys.executable, '-c', '1 / 0'])",
+    "when it goes": "class Broken:\n    def __del__(self):\n        1 / 0\n"
+                    "broken = Broken()\ndel broken",
+    "of syntax": "done = get_ipython().run_cell('no python')",
+    "as HTML": "from IPython.display import HTML\nimport traceback\ntry:\n    1 / 0\n"
+               "except ZeroDivisionError:\n"
+               "    shown = HTML(f'<pre>{traceback.format_exc()}</pre>')\nshown",
+    "after the cell": "def fail(*_):\n    1 / 0\n"
+                      "get_ipython().events.register('post_execute', fail)",
+}  # fmt: skip
+
+
+def test_a_traceback_is_seen_however_it_got_there(book):
+    """One chapter for each way, all told by both builds."""
+    contents = "format: jb-book\nroot: index\nchapters:\n"
+    names = {f"chapters/{way.replace(' ', '-')}": cell for way, cell in SHOWN.items()}
+    for name, cell in names.items():
+        book.write(f"{name}.md", f"{HEADER}\n# A way\n\n```{{code-cell}}\n{cell}\n```\n")
+        contents += f"  - file: {name}\n"
+    book.write("_toc.yml", contents)
+    for _ in range(2):
+        run = book.build()
+        assert run.status == 1
+        assert run.executed == set()
+        for name in names:
+            assert f"FAILED {name}, cell 2" in run.output
+
+
+def test_a_tag_that_is_taken_away_takes_its_leave_with_it(built_book):
+    """What was kept with a traceback on purpose is none any more."""
+    built_book.edit("chapters/one.md", ":tags: [raises-exception]\n\n", "")
+    for _ in range(2):
+        run = built_book.build()
+        assert run.status == 1
+        assert "FAILED chapters/one, cell 3" in run.output
+        assert "ZeroDivisionError" in run.output
+
+
 def test_all_failures_are_told_and_the_rest_is_kept(book):
     book.edit("chapters/one.md", CELL, "1 / 0\n" + CELL)
     book.write("chapters/three.md", "---\nbroken: [\n---\n# Three\n")
@@ -200,10 +249,11 @@ SOURCES = ["chapters/one.md", "_config.yml", "_toc.yml", "pyproject.toml"]
 def test_sources_in_another_encoding(built_book, name, change, told):
     before = built_book.built()
     write_bytes(built_book, name, change)
-    run = built_book.build()
-    assert run.status == 1
-    assert told in run.output
-    assert "Traceback" not in run.output
+    for _ in range(2):
+        run = built_book.build()
+        assert run.status == 1
+        assert told in run.output
+        assert "Traceback" not in run.output
     assert built_book.built() == before
 
 

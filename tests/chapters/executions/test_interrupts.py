@@ -67,14 +67,16 @@ def goes_on(book, undisturbed):
     assert book.built() == undisturbed.built()
 
 
-def test_interrupted_before_it_begins(book):
+@pytest.mark.parametrize("which", ["book", "built_book"])
+def test_interrupted_before_it_begins(request, undisturbed, which):
     """While Python imports what it needs, for seconds."""
+    book = request.getfixturevalue(which)
     process = start(book)
     wait_for(lambda: process.poll() is not None or signal_is_taken(process.pid))
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60)[0] == SENTENCE
     assert process.returncode == 130
-    assert not (book.folder / "_build").exists()
+    assert book.built() == (undisturbed.built() if which == "built_book" else {})
 
 
 def signal_is_taken(pid):
@@ -185,8 +187,10 @@ def test_interrupted_while_assets_are_made(built_book):
     assert not list(built_book.folder.glob("explorer/assets"))
 
 
-def test_a_reader_who_goes_ends_the_build(book, undisturbed):
+@pytest.mark.parametrize("which", ["book", "built_book"])
+def test_a_reader_who_goes_ends_the_build(request, undisturbed, which):
     """As in ``| head -1``: no traceback, and no half-written site."""
+    book = request.getfixturevalue(which)
     build = f"'{sys.executable}' -m tools.book.build --book '{book.folder}'"
     process = start(book, "bash", "-c", f"{build} 2>'{book.log}' | head -1")
     assert "some/first" in process.communicate(timeout=300)[0]

@@ -170,10 +170,11 @@ def forged(pack):
 )  # fmt: skip
 def test_a_damaged_pack_is_refused(book, pack, damage):
     damage(pack)
-    run = book.cache("unpack", str(pack))
-    assert run.status == 1
-    assert run.output.startswith(f"error: {pack} is ")
-    assert cache_files(book) == set()
+    for _ in range(2):
+        run = book.cache("unpack", str(pack))
+        assert run.status == 1
+        assert run.output.startswith(f"error: {pack} is ")
+        assert cache_files(book) == set()
 
 
 def link(name, kind):

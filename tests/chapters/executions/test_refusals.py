@@ -101,14 +101,16 @@ def test_a_folder_in_place_of_a_file(built_book):
     page = built_book.folder / "chapters/one.md"
     page.unlink()
     page.mkdir()
-    run = built_book.build()
-    assert run.status == 1
-    assert "FAILED chapters/one" in run.output
-    assert "Traceback" not in run.output
+    for _ in range(2):
+        run = built_book.build()
+        assert run.status == 1
+        assert "FAILED chapters/one" in run.output
+        assert "Traceback" not in run.output
     shutil.rmtree(page)
     (built_book.folder / "requirements.txt").unlink()
     (built_book.folder / "requirements.txt").mkdir()
-    one_sentence(built_book.build(), "is no book: it has no requirements.txt")
+    for _ in range(2):
+        one_sentence(built_book.build(), "is no book: it has no requirements.txt")
 
 
 def test_a_folder_that_is_no_book(book, tmp_path):
@@ -119,7 +121,7 @@ def test_a_folder_that_is_no_book(book, tmp_path):
             folder.mkdir()
         elif folder.name == "file":
             folder.write_text("")
-        for run in (wrong.build(), wrong.cache("status")):
+        for run in (wrong.build(), wrong.build(), wrong.cache("status")):
             one_sentence(run, f"{folder} is no book: it has no _config.yml")
     assert not (tmp_path / "nowhere").exists()
     assert list((tmp_path / "empty").iterdir()) == []
@@ -141,9 +143,11 @@ def test_odd_characters_in_the_path(undisturbed, tmp_path):
 
 def test_a_path_that_python_cannot_import_from(undisturbed, tmp_path):
     book = SmallBook.make(tmp_path / "a:b", undisturbed.server)
-    one_sentence(book.build(), "a:b: its name holds ':': call it something else")
+    for _ in range(2):
+        one_sentence(book.build(), "a:b: its name holds ':': call it something else")
     book = SmallBook.make(tmp_path / os.fsdecode(b"caf\xe9"), undisturbed.server)
-    one_sentence(book.build(), "caf\\udce9: its name is not UTF-8")
+    for _ in range(2):
+        one_sentence(book.build(), "caf\\udce9: its name is not UTF-8")
 
 
 BOOK = "format: jb-book\nroot: index\n"
@@ -190,8 +194,9 @@ def test_settings_that_only_sphinx_understands(built_book, settings):
         old = "    bibtex_reference_style: author_year"
     keep = "" if name in old else old + "\n"
     built_book.edit("_config.yml", old, keep + settings)
-    run = built_book.build()
-    assert run.status == 1
-    assert run.output.strip().splitlines()[-1].startswith("error: ")
-    assert "Traceback" not in run.output
+    for _ in range(2):
+        run = built_book.build()
+        assert run.status == 1
+        assert run.output.strip().splitlines()[-1].startswith("error: ")
+        assert "Traceback" not in run.output
     assert built_book.built() == before

@@ -11,6 +11,7 @@ from filelock import FileLock
 from small_book import EXCEPTIONS, SmallBook
 
 from _ext.notebooks import find_executed
+from tools.executions.devices import instruction_set
 
 # A cell for each thing that differs from one execution to the next.
 RESTLESS = """
@@ -90,6 +91,8 @@ def test_the_executions_page_and_its_data_agree(undisturbed):
         assert f'href="{chapter["name"]}.html"' in page
         assert f">{chapter['seconds']:.1f}<" in page
         assert chapter["fingerprint"] in page
+        assert chapter["instructions"] == instruction_set()
+        assert chapter["instructions"] in page
         assert chapter["rests_on"]["device"] == {"type": "cpu"}
         assert f"{chapter['executed'][:10]} {chapter['executed'][11:16]} UTC" in page
     assert record["chapters"][0]["cells"] == 2
