@@ -53,6 +53,8 @@ EQUIVALENT = {
     "figures/page.py label_width: 72 → 73": "an estimate, on the safe side",
     "figures/page.py show: 8 → 9": "of these, the length of an id; tested is the other",
     "figures/page.py svg_with_alt: 1 → 2": "there is one <svg> to name",
+    "similarity.py cosine: np.clip((a * b).sum(axis=-1), -1, 1) → "
+    "np.clip(-1, (a * b).sum(axis=-1), 1)": "the larger of two, whichever comes first",
     "texts/passages.py windows: cut > after → cut >= after": "a step further, to the same end",
 }
 

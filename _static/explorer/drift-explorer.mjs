@@ -1,10 +1,12 @@
 // <drift-explorer>: how far every poem moves from layer 0, beside what other poems do.
 // A dot is a poem in a layer. Choose one and read it, its tokens shaded by how far they moved in
 // that layer; compare it with another poem; see which poems are nearest to it in any layer.
-// Needs no model: all of it was computed when the book was built. Attributes: poem, layer, assets.
+// Needs no model: all of it was computed when the book was built, but for texts of the reader's
+// own (own-texts.mjs). A report of layerwise has it on other texts. Attributes: poem, layer, assets.
 
 import { fetchText, unpack } from "./assets.mjs";
 import { DriftPlot, PLOT_STYLE } from "./drift-plot.mjs";
+import { OwnTexts } from "./own-texts.mjs";
 import { Explorer, count, define, h, modelName, share, walkWithArrows, within } from "./shared.mjs";
 
 const N_NEAREST = 5;
@@ -14,27 +16,53 @@ class DriftExplorer extends Explorer {
     if (!manifest.drift) throw new Error("this build has no poems");
     const data = JSON.parse(await fetchText(manifest, this.base, "drift"));
     this.n_layers = data.n_layers;
-    this.poems = data.poems;
+    for (const poem of data.poems) poem.moved = unpack(poem.moved, Uint8Array); // (n_layers, n_tokens)
     // What layer 0 is compared with: { name, label, explained, group, dash, reference, values },
     // where values (n_layers, n_poems). A list, since the build decides which comparisons there are.
-    this.comparisons = data.comparisons.map((comparison) =>
+    const comparisons = data.comparisons.map((comparison) =>
       ({ ...comparison, values: unpack(comparison.values, Uint16Array, -1, 1) }));
-    this.pairs = unpack(data.pairs, Uint16Array, -1, 1); // (n_layers + 1, n_poems, n_poems)
-    for (const poem of this.poems) poem.moved = unpack(poem.moved, Uint8Array); // (n_layers, n_tokens)
+    const pairs = unpack(data.pairs, Uint16Array, -1, 1); // (n_layers + 1, n_poems, n_poems)
+    this.precomputed = { noun: data.noun ?? "poem", poems: data.poems, comparisons, pairs };
+    if (manifest.weights === undefined) return; // a report: there is no model beside it
+    this.ownTexts = new OwnTexts(this);
+    await this.ownTexts.prepare();
   }
 
   build(root) {
-    this.measure = this.comparisons[0];
     this.layer = within(this.getAttribute("layer"), this.n_layers, this.n_layers);
-    this.chosen = Number(this.getAttribute("poem") ?? 0) % this.poems.length;
-    this.other = -1;
+    this.body = h("div", { class: "body" });
     root.append(
       h("style", {}, PLOT_STYLE + DRIFT_STYLE),
       h("section", { class: "explorer", "aria-label": "Drift explorer" },
-        this.buildControls(), this.buildPlot(), this.buildReading(), this.buildTable(),
-        h("p", { class: "provenance" },
-          `Computed beforehand by ${modelName(this.manifest)} in full precision, mean over tokens, ${count(this.poems.length, "poem")}. `, this.link)),
+        this.body, ...(this.ownTexts ? [this.ownTexts.build()] : [])),
     );
+    this.take(this.precomputed);
+    this.chosen = Number(this.getAttribute("poem") ?? 0) % this.poems.length;
+    this.draw();
+  }
+
+  // What is shown from now on: { noun, poems, comparisons, pairs }, computed beforehand or just now.
+  take(data) {
+    Object.assign(this, data);
+    this.measure = this.comparisons.find(({ name }) => name === this.measure?.name) ?? this.comparisons[0];
+    this.chosen = 0;
+    this.other = -1;
+    this.most = new Map();
+    const isOwn = data !== this.precomputed;
+    this.link.hidden = isOwn; // nobody else could follow it
+    this.body.replaceChildren(this.buildControls(), this.buildPlot(), this.buildReading(), this.buildTable(),
+      h("p", { class: "provenance" },
+        `${isOwn ? "Computed in this page" : "Computed beforehand"} by ${modelName(this.manifest)} ` +
+        `${isOwn ? "with rounded weights" : "in full precision"}, mean over tokens, ${count(this.poems.length, this.noun)}. `, this.link));
+  }
+
+  showOwn(data) {
+    this.take(data);
+    this.draw();
+  }
+
+  showPoems() {
+    this.take(this.precomputed);
     this.draw();
   }
 
@@ -47,7 +75,7 @@ class DriftExplorer extends Explorer {
     this.otherSelect = h("select", { id: "other", onchange: () => {
       this.other = Number(this.otherSelect.value);
       this.draw();
-    } }, h("option", { value: -1 }, "no other poem"), ...this.poems.map(name));
+    } }, h("option", { value: -1 }, `no other ${this.noun}`), ...this.poems.map(name));
     this.measureSelect = h("select", { id: "measure", onchange: () => {
       this.measure = this.comparisons[this.measureSelect.selectedIndex];
       this.draw();
@@ -59,7 +87,7 @@ class DriftExplorer extends Explorer {
     return h("div", { class: "controls pairs" },
       field("measure", "What is compared", this.measureSelect),
       h("div", { class: "field slider" }, h("label", { for: "layer" }, "Layer ", this.layerOutput, ` of ${this.n_layers}`), this.slider),
-      field("poem", "Poem", this.poemSelect), field("other", "Compare with", this.otherSelect));
+      field("poem", this.noun === "poem" ? "Poem" : "Text", this.poemSelect), field("other", "Compare with", this.otherSelect));
   }
 
   buildPlot() {
@@ -76,8 +104,8 @@ class DriftExplorer extends Explorer {
   }
 
   buildReading() {
-    this.poemText = h("div", { class: "poem scroll verse", tabindex: 0, role: "region", "aria-label": "The poem" });
-    this.otherText = h("div", { class: "poem scroll verse", tabindex: 0, role: "region", "aria-label": "The other poem", hidden: true });
+    this.poemText = h("div", { class: "poem scroll verse", tabindex: 0, role: "region", "aria-label": `The ${this.noun}` });
+    this.otherText = h("div", { class: "poem scroll verse", tabindex: 0, role: "region", "aria-label": `The other ${this.noun}`, hidden: true });
     this.nearest = h("ol", { class: "nearest" });
     this.nearestTitle = h("p", { class: "label" });
     walkWithArrows(this.nearest, () => {});
@@ -87,7 +115,7 @@ class DriftExplorer extends Explorer {
   }
 
   buildTable() {
-    this.table = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Cosines by poem and layer" });
+    this.table = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Cosines by ${this.noun} and layer` });
     this.details = h("details", { ontoggle: () => this.drawTable() },
       h("summary", {}, "The same numbers as a table"), this.table);
     return this.details;
@@ -119,8 +147,10 @@ class DriftExplorer extends Explorer {
     return this.pairs[(layer * n + a) * n + b];
   }
 
+  // Texts of one group (passages of one book) are not each other's neighbours.
   nearestTo(poem, layer) {
-    return this.poems.map((_, i) => i).filter((i) => i !== poem)
+    const { group } = this.poems[poem];
+    return this.poems.map((_, i) => i).filter((i) => i !== poem && (group === undefined || this.poems[i].group !== group))
       .sort((a, b) => this.pairCosine(layer, poem, b) - this.pairCosine(layer, poem, a))
       .slice(0, N_NEAREST);
   }
@@ -139,6 +169,7 @@ class DriftExplorer extends Explorer {
   }
 
   restore({ poem, with: other, layer, measure }) {
+    if (this.poems !== this.precomputed.poems) this.take(this.precomputed);
     const find = (line) => this.poems.findIndex(({ first_line }) => first_line === line);
     this.measure = this.comparisons.find(({ name }) => name === measure) ?? this.measure;
     this.other = find(other);
@@ -181,7 +212,7 @@ class DriftExplorer extends Explorer {
     }
     parts.push(poem.text.slice(end));
     const { title, year, theme } = poem;
-    box.replaceChildren(h("p", {}, ...parts),
+    box.replaceChildren(h("p", { dir: "auto" }, ...parts),
       h("p", { class: "label" }, [title || null, theme, year].filter(Boolean).join(", ")));
     this.shade.textContent =
       `Words shaded by how far they moved from layer ${this.layer - 1} to layer ${this.layer}: ` +
@@ -190,7 +221,6 @@ class DriftExplorer extends Explorer {
 
   // The largest movement of any token in this layer, so that shades compare between poems.
   mostMoved() {
-    this.most ??= new Map();
     if (!this.most.has(this.layer)) {
       let most = 0;
       for (const { moved, tokens } of this.poems)
@@ -201,7 +231,7 @@ class DriftExplorer extends Explorer {
   }
 
   drawNearest() {
-    this.nearestTitle.textContent = `Nearest poems in layer ${this.layer}`;
+    this.nearestTitle.textContent = `Nearest ${this.noun}s in layer ${this.layer}`;
     this.nearest.replaceChildren(...this.nearestTo(this.chosen, this.layer).map((i) => h("li", {},
       h("button", { type: "button", class: "verse", onclick: () => this.choose(i, this.layer) }, this.poems[i].first_line),
       h("span", { class: "numbers" }, share(this.pairCosine(this.layer, this.chosen, i), 3)))));
@@ -212,7 +242,7 @@ class DriftExplorer extends Explorer {
     const layers = Array.from({ length: this.n_layers }, (_, i) => i + 1);
     this.table.replaceChildren(h("table", {},
       h("caption", { class: "note" }, `Cosine: ${this.measure.label}`),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "poem"),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, this.noun),
         ...layers.map((layer) => h("th", { scope: "col" }, `layer ${layer}`)))),
       h("tbody", {}, ...this.poems.map((poem, i) => h("tr", {},
         h("th", { scope: "row", class: "verse" }, poem.first_line),
@@ -240,6 +270,7 @@ class DriftExplorer extends Explorer {
 }
 
 const DRIFT_STYLE = `
+.body { display: contents; }
 .pairs { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .explained { min-height: 2.6em; }
 .reading { min-height: 3em; }

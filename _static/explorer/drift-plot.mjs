@@ -8,7 +8,7 @@ const HEIGHT = 300; // of the plot, in pixels, at every width
 const MARGIN = { left: 34, right: 6, top: 12, bottom: 34 };
 const DASHES = { solid: "none", dashed: "7 4", dotted: "1.5 4" };
 
-// The explorer has: poems, n_layers; measure, chosen, other, layer; value(layer, poem);
+// The explorer has: poems, their noun, n_layers; measure, chosen, other, layer; value(layer, poem);
 // median(layer, comparison); beside(), the comparisons that are drawn as lines.
 export class DriftPlot {
   // range: the lowest and the highest value there is room for
@@ -41,7 +41,7 @@ export class DriftPlot {
   }
 
   draw() {
-    const { poems, n_layers, chosen, other, measure } = this.explorer;
+    const { poems, noun, n_layers, chosen, other, measure } = this.explorer;
     this.width = this.svg.clientWidth || this.width;
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
     this.svg.replaceChildren(...this.axes());
@@ -53,8 +53,8 @@ export class DriftPlot {
     this.drawLegend();
     for (const poem of [other, chosen]) if (poem >= 0) this.svg.append(...this.path(poem));
     this.svg.setAttribute("aria-label",
-      `${count(poems.length, "poem")} in ${n_layers} layers, cosine: ${measure.label}. ` +
-      "Choose a poem and a layer above; the numbers stand in the table below.");
+      `${count(poems.length, noun)} in ${n_layers} layers, cosine: ${measure.label}. ` +
+      `Choose a ${noun} and a layer above; the numbers stand in the table below.`);
   }
 
   axes() {

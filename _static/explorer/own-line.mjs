@@ -85,7 +85,7 @@ export class OwnLine {
       if (asked === this.asked) this.ended();
     } catch (error) {
       const cancelled = error.kind === "AbortError";
-      this.explorer.markPending(false);
+      this.explorer.markPending?.(false);
       this.say(cancelled ? "Cancelled. Nothing was kept." : error.message, !cancelled);
       this.ended();
     }

@@ -15,7 +15,7 @@ const CJK =
   /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/u;
 
 // Drop control characters, make every white space a blank, put blanks around CJK characters.
-function clean(text) {
+export function clean(text) {
   let cleaned = "";
   for (const character of text) {
     if (CONTROL.test(character) && !"\t\n\r".includes(character)) continue;
@@ -27,7 +27,7 @@ function clean(text) {
 }
 
 // Take letters and their accents apart, drop the accents, lower the case.
-function withoutCaseAndAccents(text) {
+export function withoutCaseAndAccents(text) {
   let plain = "";
   for (const character of text.normalize("NFD")) {
     // One character at a time: in a whole word, a final Σ would become ς.

@@ -48,23 +48,34 @@ def neighbour_agreement(
 
 
 def shuffled_agreement(
-    neighbours: np.ndarray, labels: Sequence[str] | np.ndarray, n_shuffles: int = 1000
+    neighbours: np.ndarray,
+    labels: Sequence[str] | np.ndarray,
+    n_shuffles: int = 1000,
+    groups: Sequence[int] | np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the same share for labels dealt out at random: what chance gives.
 
     The labels are dealt in the same way for any neighbours, so that shuffle i of one option
-    can be set beside shuffle i of another.
+    can be set beside shuffle i of another. Where the texts of a group all have one label, as
+    passages of one book do, they get one label again.
 
     Returns
     -------
     array of shape (n_shuffles,)
     """
+    own = check_labels(labels, len(neighbours))
+    of_text = pd.factorize(np.arange(len(own)) if groups is None else np.asarray(groups))[0]
+    first = np.unique(of_text, return_index=True)[1]  # a text of each group
+    if (own[first][of_text] != own).any():  # labels differ inside a group
+        of_text = first = np.arange(len(own))
     rng = np.random.default_rng(0)
-    dealt = [rng.permutation(np.asarray(labels)) for _ in range(n_shuffles)]
+    dealt = [rng.permutation(own[first])[of_text] for _ in range(n_shuffles)]
     return np.array([neighbour_agreement(neighbours, labels) for labels in dealt])
 
 
-def bootstrap_interval(gains, n_draws: int = N_DRAWS) -> tuple[float, float]:
+def bootstrap_interval(
+    gains, n_draws: int = N_DRAWS, groups: Sequence[int] | np.ndarray | None = None
+) -> tuple[float, float]:
     """Return the 95% bootstrap interval of a mean: draw anew, with replacement, many times.
 
     Source: Efron & Tibshirani (1993), *An Introduction to the Bootstrap*, chapter 13.
@@ -73,6 +84,9 @@ def bootstrap_interval(gains, n_draws: int = N_DRAWS) -> tuple[float, float]:
     ----------
     gains : array of shape (n_texts,)
         For each text, by how much one option does better than the other.
+    n_draws : int
+    groups : sequence of int, one for each text, optional
+        Texts of one group, such as passages of one book, are drawn together or not at all.
 
     Returns
     -------
@@ -80,8 +94,14 @@ def bootstrap_interval(gains, n_draws: int = N_DRAWS) -> tuple[float, float]:
         The middle 95% of the means of the draws.
     """
     gains = np.asarray(gains, dtype=float)
+    groups = np.arange(len(gains)) if groups is None else groups
+    _, group = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(group, gains), np.bincount(group)  # (n_groups,)
     rng = np.random.default_rng(0)
-    means = [rng.choice(gains, len(gains)).mean() for _ in range(n_draws)]
+    means = []
+    for _ in range(n_draws):
+        drawn = rng.choice(len(sums), len(sums))
+        means.append(sums[drawn].sum() / sizes[drawn].sum())
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 

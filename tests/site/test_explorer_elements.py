@@ -20,10 +20,10 @@ from explorer_pages import (
     text_of,
 )
 
+from layerwise.explorers.drift import COMPARISONS
 from layerwise.models import load_encoder
 from layerwise.rotation import rotation_baseline
 from layerwise.similarity import drift_table
-from tools.explorers.drift import COMPARISONS
 from tools.explorers.make import build
 
 pytest_plugins = ("explorer_fixtures",)

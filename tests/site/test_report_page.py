@@ -51,7 +51,7 @@ def test_the_page_fits_and_is_accessible(page):
     assert width == page.viewport_size["width"]
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
-    assert page.locator("figure svg[role=img]").count() == 5
+    assert page.locator("figure svg[role=img]").count() == 7  # one of them the explorer's
 
 
 def test_text_is_text_and_never_a_program(page):
@@ -81,3 +81,29 @@ def test_searching_and_following_a_neighbour(page, folder):
     assert rows.first.locator("td").nth(1).inner_text() == name
     page.get_by_label("Search").fill("no such word")
     assert rows.count() == 0
+
+
+def test_the_explorer_shows_these_texts(page, folder):
+    explorer = page.locator("drift-explorer[state=ready]")
+    options = explorer.get_by_label("Text", exact=True).locator("option")
+    texts = pd.read_csv(folder / "tables" / "texts.csv")
+    assert options.all_text_contents() == texts["title"].tolist()
+    drift = pd.read_csv(folder / "tables" / "drift.csv")
+    drift = drift.set_index(["comparison", "layer", "title"])["cosine"]
+    for name in ["same text", "other text, rotated", "same text, shifted"]:
+        for poem in [3, 17]:
+            shown = explorer.evaluate(
+                "(e, [name, poem]) =>"
+                " e.value(2, poem, e.comparisons.find((x) => x.name === name))",
+                [name.replace("text", "poem"), poem],
+            )
+            assert shown == pytest.approx(drift[name, 2, texts["title"][poem]], abs=1e-4)
+    explorer.get_by_label("Text", exact=True).select_option("5")
+    assert TRICKY in explorer.locator(".poem:visible p").first.inner_text()
+    assert explorer.locator("img").count() == 0
+    nearest = pd.read_csv(folder / "tables" / "nearest.csv")
+    row = texts["row"][5]
+    assert explorer.locator(".nearest button").all_text_contents() == (
+        nearest.loc[nearest["row"] == row, "nearest_title"].tolist()
+    )
+    assert explorer.locator("summary", has_text="Your own texts").count() == 0

@@ -141,6 +141,107 @@ def test_the_parts_of_the_model_stand_in_one_column():
     parts = [box for box in boxes(diagrams.model_diagram(CONFIG), "plain") if box[2] > 90]
     assert len(parts) == 7
     assert {x + width / 2 for x, _, width, _ in parts} == {WIDTH / 2}
+    lookups = {"word", "position", "token type", "+"}
+    words = [t for t in parse(diagrams.model_diagram(CONFIG)).iter(f"{SVG}text")]
+    middle = [t for t in words if t.get("text-anchor") == "middle" and t.text not in lookups]
+    assert {float(t.get("x")) for t in middle} == {WIDTH / 2}
+    at = {(t.text, float(t.get("x"))): t.get("y") for t in words if t.text in lookups}
+    assert [text for text, x in sorted(at, key=lambda place: place[1])] == [
+        "word", "+", "position", "+", "token type",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "n_from", "n_to"), [("model", 6, 5), ("heads", 5, 10), ("attention", 2, 2)]
+)
+def test_arrows_lead_from_box_to_box(name, n_from, n_to):
+    """Some begin or end at words: so many begin at the lower edge of a box, or end at one."""
+    picture = all_diagrams()[name]
+    drawn = [box for border in BORDERS for box in boxes(picture, border)]
+    lines = [line.get("points").split() for line in parse(picture).iter(f"{SVG}polyline")][::2]
+    ends = [[tuple(map(float, point.split(","))) for point in line] for line in lines]
+
+    def at_edge(point, lower):
+        return any(
+            x < point[0] < x + width and point[1] == y + lower * height
+            for x, y, width, height in drawn
+        )
+
+    assert sum(at_edge(line[0], lower=True) for line in ends) == n_from
+    assert sum(at_edge(line[-1], lower=False) for line in ends) == n_to
+
+
+def test_what_comes_in_goes_around_each_part_of_a_layer():
+    """From the middle line out to the right, down beside the part, and to the sum below it."""
+    picture = diagrams.model_diagram(CONFIG)
+    lines = [line.get("points") for line in parse(picture).iter(f"{SVG}polyline")]
+    around = [line.split() for line in lines if len(line.split()) == 4]
+    texts = [t for t in parse(picture).iter(f"{SVG}text") if t.text == "add, LayerNorm"]
+    for points, part in zip(around, ["attention", "feed-forward"], strict=True):
+        out, corner, down, end = (tuple(map(float, point.split(","))) for point in points)
+        of_layer = [box for box in boxes(picture, "plain") if box[2] == 240]
+        ((x, y, width, height),) = [b for b in of_layer if part in words_in(picture, b)]
+        assert out[0] == WIDTH / 2
+        assert corner[0] == down[0] > x + width
+        assert out[1] == corner[1] < y < y + height < down[1] == end[1]
+        assert WIDTH / 2 < end[0] < down[0]
+        assert end[1] + 4 in {float(t.get("y")) for t in texts}
+
+
+def test_columns_of_a_look_stand_below_their_names():
+    """Each key, share and value in its row, in the column that is named above."""
+    svg = parse(all_diagrams()["attention"])
+    at = {t.text: (float(t.get("x")), float(t.get("y"))) for t in svg.iter(f"{SVG}text")}
+    heads = [at[name] for name in ("token", "key", "share", "value")]
+    assert len({y for _, y in heads}) == 1
+    rows = boxes(all_diagrams()["attention"], "plain")
+    small = [box for box in rows if box[2] == 44]
+    keys, values = ([box for box in small if box[0] < x < box[0] + 44] for x in (118, 302))
+    assert len(keys) == len(values) == len(TOKENS)
+    assert {x + width / 2 for x, _, width, _ in keys} == {at["key"][0]}
+    assert {x + width / 2 for x, _, width, _ in values} == {at["value"][0]}
+    bars = [r for r in svg.iter(f"{SVG}rect") if r.get("rx") is None]
+    assert {float(bar.get("x")) for bar in bars} == {at["share"][0]}
+    numbers = [t for t in svg.iter(f"{SVG}text") if t.text.startswith("0.")]
+    assert {t.get("font-size") for t in numbers} == {"12"}  # as their names above
+    for token, share, key, bar in zip(TOKENS, SHARES, keys, bars, strict=True):
+        assert at[token][1] == at[f"{share:.2f}"][1] == key[1] + 16
+        assert float(bar.get("y")) + float(bar.get("height")) / 2 == key[1] + key[3] / 2
+
+
+def test_a_long_token_is_cut_where_its_key_begins():
+    picture = diagrams.attention_diagram(["a" * 11, "b" * 12], [0.25, 0.75], 0, 120, 24)
+    assert {"a" * 11, "b" * 10 + "…"} <= set(words_of(picture))
+
+
+def test_a_look_ends_to_the_right_where_its_parts_do():
+    picture = all_diagrams()["attention"]
+    (query, mixture), rows = boxes(picture, "now"), boxes(picture, "plain")
+    assert query[0] + query[2] == rows[0][0] + rows[0][2]  # the token's numbers, above it
+    assert mixture[0] + mixture[2] == rows[-1][0] + rows[-1][2]  # the values, above it
+
+
+def test_columns_of_pooling_do_not_touch_and_have_their_names_above():
+    picture = all_diagrams()["pooling"]
+    drawn = boxes(picture, "plain") + boxes(picture, "later") + boxes(picture, "now")
+    columns = sorted({(x, width) for x, _, width, _ in drawn})
+    assert all(x + width + 3 <= other for (x, width), (other, _) in pairwise(columns))
+    names = sorted(
+        float(t.get("x")) for t in parse(picture).iter(f"{SVG}text") if t.get("y") == "20.0"
+    )
+    assert names == [x + width / 2 for x, width in columns]
+
+
+def test_what_passes_is_named_beside_its_arrow():
+    """Its name to the left, its shape to the right, on one line between two boxes."""
+    texts = list(parse(diagrams.model_diagram(CONFIG)).iter(f"{SVG}text"))
+    for label in ["hidden state 0", "hidden state 1", "hidden state 7"]:
+        i = next(i for i, element in enumerate(texts) if element.text == label)
+        name, shape = texts[i : i + 2]
+        assert shape.text == "(tokens, 120)"
+        assert (name.get("text-anchor"), shape.get("text-anchor")) == ("end", "start")
+        assert [float(t.get("x")) - WIDTH / 2 for t in (name, shape)] == [-8, 8]
+        assert name.get("y") == shape.get("y")
 
 
 def test_heads_of_arrows_open_evenly_to_where_they_come_from():

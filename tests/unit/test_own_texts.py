@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from layerwise.texts.cleaning import clean
+from layerwise.texts.columns import listed
 from layerwise.texts.encodings import decode
 from layerwise.texts.own import load_texts
 from layerwise.texts.passages import cut_texts, sentence_spans, token_spans
@@ -255,6 +256,18 @@ def test_tokens_are_found_in_a_text_of_any_length_without_a_warning(encoder):
     assert spans[-1] == (14_995, 14_999)
     assert len(spans) == 3_000
     assert tokenizer.deprecation_warnings == {}
+
+
+@pytest.mark.parametrize(("size", "overlap"), [(0, 0), (3, -1)])
+def test_a_passage_of_nothing_is_none(size, overlap):
+    told = f"a passage of {size} tokens with an overlap of {overlap} is none"
+    with pytest.raises(ValueError, match=told):
+        cut_texts(pd.DataFrame({"text": ["one two"]}), "sentence", size, overlap)
+
+
+def test_a_long_list_of_names_is_cut_after_twelve():
+    assert listed(list("abcdefghijkl")).endswith("'k', 'l'")
+    assert listed(list("abcdefghijklmn")).endswith("'l' and 2 more")
 
 
 def test_passages_overlap_by_whole_sentences():

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DATA = "data/datasets"
+EXPLORER = "_static/explorer"
 PARQUET = "dickinson_poems.parquet"
 
 
@@ -18,7 +19,8 @@ PARQUET = "dickinson_poems.parquet"
 def wheel(tmp_path_factory):
     """A wheel, built from what a copy of the repository holds and without the network."""
     source = tmp_path_factory.mktemp("source")
-    for name in ["pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "src", DATA]:
+    texts = ["pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"]
+    for name in [*texts, "src", DATA, EXPLORER]:
         copy_clean(ROOT / name, source / name)
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
@@ -44,6 +46,8 @@ def test_the_wheel_holds_every_module_and_the_data(wheel):
     modules = {path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("*.py")}
     assert {module.as_posix() for module in modules} <= names
     assert {"layerwise/report/page.css", "layerwise/report/page.js"} <= names
+    drift = archive.read("layerwise/explorers/source/drift-explorer.mjs")
+    assert drift == (ROOT / EXPLORER / "drift-explorer.mjs").read_bytes()
     poems = archive.read(f"layerwise/datasets/{PARQUET}")
     assert poems == (ROOT / DATA / PARQUET).read_bytes()
     table = archive.read("layerwise/datasets/presidents.csv")

@@ -15,8 +15,15 @@ from own_tables import TABLES, csv_of, sentences
 from layerwise import cli
 from layerwise.checkpoints import CHECKPOINTS, DEFAULT_CHECKPOINT
 from layerwise.embedding import embed_layers
-from layerwise.evaluation import neighbour_agreement, paired_test, shuffled_agreement
+from layerwise.evaluation import (
+    bootstrap_interval,
+    neighbour_agreement,
+    paired_test,
+    shuffled_agreement,
+)
+from layerwise.report.agreement import label_agreement
 from layerwise.report.limits import limits_of_language
+from layerwise.report.neighbours import nearest_of_other_groups
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import number, p_value, row_ranges
 from layerwise.similarity import drift_table, nearest
@@ -29,7 +36,7 @@ def report(tmp_path, small_model, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        model = [] if "--model" in arguments else ["--model", str(small_model)]
+        model = [] if "--encoder" in arguments else ["--encoder", str(small_model)]
         status = cli.main(["report", *arguments, "--device", "cpu", *model])
         output, errors = capsys.readouterr()
         assert "Traceback" not in errors
@@ -96,7 +103,9 @@ def test_every_number_in_the_methods_is_one_of_the_numbers(poems_report):
 def test_the_folder_has_every_figure_twice_and_every_table(poems_report):
     folder, ran = poems_report
     figures = {path.stem: path.suffix for path in (folder / "figures").iterdir()}
-    assert set(figures) == {"drift", "baselines", "baselines-centred", "steps", "labels"}
+    assert set(figures) == {
+        "drift", "baselines", "changes", "baselines-centred", "steps", "labels",
+    }  # fmt: skip
     assert len(list((folder / "figures").iterdir())) == 2 * len(figures)
     page = (folder / "index.html").read_text("utf-8")
     links = set(re.findall(r'href="([^#"]+)"', page))
@@ -177,7 +186,9 @@ def test_texts_of_nothing_but_emoji_are_left_out_and_named(tmp_path, report):
 
 def test_passages_say_where_they_come_from(tmp_path, report):
     arguments = TABLES["novel_in_passages"](tmp_path)
-    assert report(*arguments)[0] == 0
+    status, output, _ = report(*arguments)
+    assert status == 0
+    assert "All of this is one text" in output
     texts = pd.read_csv(tmp_path / "novel-report" / "tables" / "texts.csv")
     source = pd.read_csv(tmp_path / "novel.csv")["text"].iloc[0]
     assert len(texts) >= 20
@@ -188,7 +199,8 @@ def test_passages_say_where_they_come_from(tmp_path, report):
 def test_two_models_are_set_side_by_side(tmp_path, report, small_model):
     rows = [(text, "ab"[i % 2]) for i, text in enumerate(sentences(24))]
     (tmp_path / "t.csv").write_text(csv_of(rows, "text,kind"))
-    arguments = ["t.csv", "--label", "kind", "--model", str(small_model), DEFAULT_CHECKPOINT]
+    arguments = ["t.csv", "--label", "kind"]
+    arguments += ["--encoder", str(small_model), "--model", DEFAULT_CHECKPOINT]  # both names
     status, _, errors = report(*arguments)
     assert status == 0, errors
     made = tmp_path / "t-report"
@@ -208,6 +220,75 @@ def test_two_models_are_set_side_by_side(tmp_path, report, small_model):
     assert known["sha256"].items() >= CHECKPOINTS[DEFAULT_CHECKPOINT].files.items()
     assert tiny["sha256"]["model.safetensors"] != known["sha256"]["model.safetensors"]
     assert (tiny["is_pinned"], known["is_pinned"]) == (False, True)
+
+
+# ---------------------------------------------------------------- texts of one group
+
+
+def test_texts_of_one_group_are_no_neighbours():
+    similarities = np.array([[1, 0.9, 0.2, -0.5], [0.9, 1, -0.1, 0.3], [0.2, -0.1, 1, 0.4],
+                             [-0.5, 0.3, 0.4, 1]])  # fmt: skip
+    groups = np.array([7, 7, 3, 3])
+    found = nearest_of_other_groups(similarities, groups, 3)
+    assert found.tolist() == [[2, 3], [3, 2], [0, 1], [1, 0]]
+    alone = nearest_of_other_groups(similarities, np.arange(4), 3)
+    assert alone.tolist() == [[1, 2, 3], [0, 3, 2], [3, 0, 1], [2, 1, 0]]
+    uneven = nearest_of_other_groups(similarities, np.array([0, 0, 0, 1]), 3)
+    assert uneven.tolist() == [[3, -1, -1], [3, -1, -1], [3, -1, -1], [2, 1, 0]]
+
+
+def test_agreement_that_comes_of_one_source_does_not_count():
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(30), 4)
+    labels = np.array(["a", "b", "c"])[rng.permutation(30) % 3][groups]  # of the source alone
+    layers = rng.normal(size=(3, 30, 8))[:, groups] + 0.01 * rng.normal(size=(3, 120, 8))
+    texts = [f"word{group} and word{i}" for i, group in enumerate(groups)]
+    leaky = label_agreement(layers, texts, labels).numbers
+    fair = label_agreement(layers, texts, labels, groups)
+    assert leaky["agreement"] == 1 == fair.numbers["with_own_group"]
+    assert leaky["p_chance"] < 0.01 < 0.05 < fair.numbers["p_chance"]
+    assert fair.numbers["agreement"] < fair.numbers["best_of_layers_by_chance_95"]
+    # chance is by groups: of 29 others, nine or ten have the label
+    assert fair.by_label["chance"].between(9 / 29 - 0.001, 10 / 29).all()
+    assert abs(fair.numbers["chance"] - 9 / 29) < 0.02
+    low, high = fair.numbers["interval"]
+    as_if_alone = bootstrap_interval(np.repeat([1, 0], [40, 80]))
+    assert high - low > 1.3 * (as_if_alone[1] - as_if_alone[0])
+
+
+def test_a_table_of_groups_says_what_was_set_aside(tmp_path, report):
+    letters = [f"{text} {text}{end}" for text in sentences(24) for end in ["", "!"]]
+    rows = [(text, f"letter {i // 2}", "pq"[i // 2 % 2]) for i, text in enumerate(letters)]
+    (tmp_path / "t.csv").write_text(csv_of([*rows, ("Alone.", "", "p")], "text,letter,kind"))
+    arguments = ["t.csv", "--text", "text", "--label", "kind", "--group", "letter"]
+    assert report(*arguments)[0] == 0
+    made = tmp_path / "t-report"
+    (numbers,) = json.loads((made / "numbers.json").read_text("utf-8"))["numbers"].values()
+    assert numbers["neighbours"]["n_groups"] == 25
+    n_set_aside = numbers["neighbours"]["n_set_aside"]
+    assert n_set_aside > 10
+    near = pd.read_csv(made / "tables" / "nearest.csv")
+    group = pd.read_csv(made / "tables" / "texts.csv").set_index("row")["group"]
+    assert (group[near["row"]].to_numpy() != group[near["nearest_row"]].to_numpy()).all()
+    assert len(near) == 49 * 5
+    page = (made / "index.html").read_text("utf-8")
+    assert f"a text of the same group for {n_set_aside} of 49 texts" in page
+    shares = [numbers["agreement"][name] for name in ("agreement", "with_own_group")]
+    assert f"{shares[0]:.0%} of neighbours" in page
+    assert f"it would be {shares[1]:.0%}" in page
+    assert shares[0] != shares[1]
+    assert "25 groups (column letter)" in (made / "methods.md").read_text("utf-8")
+    found = pd.read_csv(made / "tables" / "found.csv", dtype=str).set_index("found")
+    assert found.loc["no group", "rows"] == "50"
+
+
+def test_titles_that_several_texts_have_are_a_hint_at_groups(tmp_path, report):
+    rows = [(text, f"Play {i // 8}") for i, text in enumerate(sentences(24))]
+    (tmp_path / "t.csv").write_text(csv_of(rows, "text,play"))
+    assert report("t.csv", "--text", "text", "--title", "play")[0] == 0
+    found = pd.read_csv(tmp_path / "t-report" / "tables" / "found.csv")
+    (hint,) = found[found["found"].str.startswith("titles that several texts have")]["done"]
+    assert "--group" in hint
 
 
 # ---------------------------------------------------------------- limits

@@ -301,3 +301,9 @@ def test_neighbours_of_what_is_not_two_rows_are_refused(shape):
     with pytest.raises(ValueError, match="two vectors or more, in rows") as error:
         nearest(np.ones(shape))
     assert str(shape) in str(error.value)
+
+
+def test_opposite_vectors_are_at_minus_one_and_never_beyond():
+    vectors = np.random.default_rng(1).normal(size=(3000, 7)).astype("float32")
+    assert cosine(vectors, -vectors).min() == -1
+    assert cosine(vectors, vectors).max() == 1

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tools.desk import BuildError, sha256_of_file, sha256_of_text, to_json
 
-SOURCES = ["pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "src", "data/datasets"]
+SOURCES = ["pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "src"]
+SOURCES += ["data/datasets", "_static/explorer"]
 EPOCH = "1577836800"  # the date of every file in it, as in the archive of the site
 
 

@@ -49,6 +49,15 @@ class Snapshot(NamedTuple):
         files = {s: p for s, p in self.sources.items() if p.startswith(inside)}
         return {Path(p).stem: s for s, p in files.items() if not p.endswith(".py")}
 
+    def beside(self, used: set[str]) -> set[str]:
+        """Return the files, other than modules, in the packages of the modules used."""
+        packages = {str(Path(self.sources[source]).parent) for source in used}
+        return {
+            source
+            for source, place in self.sources.items()
+            if not place.endswith(".py") and str(Path(place).parent) in packages
+        }
+
     def files_for(self, code: list[str], data: tuple[str, ...] | None) -> dict[str, str]:
         """Return the files that code uses, and their digests.
 
@@ -70,6 +79,7 @@ class Snapshot(NamedTuple):
         try:
             used = {modules[name] for name in modules_used(code, texts)}
             used |= {modules[name] for name in modules if name.startswith(DATA)}
+            used |= self.beside(used)
         except SyntaxError as error:
             raise BuildError(f"the package cannot be read: {error}") from error
         sets = self.data_sets()
@@ -78,7 +88,7 @@ class Snapshot(NamedTuple):
                 f"the header of a chapter names the data set {missing[0]!r}: there is none "
                 f"among {', '.join(sorted(sets))}"
             )
-        left_out = set(modules.values()) - used
+        left_out = set(self.sources) - used - set(sets.values())
         left_out |= {sets[name] for name in sets if data is not None and name not in data}
         return {name: d for name, d in self.digests.items() if name not in left_out}
 

@@ -1,11 +1,11 @@
 """Run lines through the model, and pack what a page needs to show of them."""
 
-import base64
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from layerwise.explorers.drift import packed
 from layerwise.similarity import cosine
 
 # Public domain: from Poems by Emily Dickinson, Boston 1890, 1891, 1896.
@@ -52,14 +52,6 @@ def run(line: str, encoder) -> Run:
         torch.cat(outputs.hidden_states).float().cpu().numpy(),
         torch.cat(outputs.attentions).float().cpu().numpy(),
     )
-
-
-def packed(array: np.ndarray, dtype: str, low: float = 0.0) -> str:
-    """Write numbers between low and 1 as unsigned integers, in base64."""
-    limit = np.iinfo(dtype).max
-    scaled = np.rint((np.clip(array, low, 1) - low) / (1 - low) * limit)
-    little_endian = np.dtype(dtype).newbyteorder("<")
-    return base64.b64encode(scaled.astype(little_endian).tobytes()).decode("ascii")
 
 
 def make_example(line: str, encoder) -> dict:

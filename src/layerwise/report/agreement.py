@@ -4,13 +4,11 @@ Four controls stand beside the number: labels dealt out at random, the static la
 words that knows no model, and the best of all layers with labels dealt out at random.
 """
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from layerwise.evaluation import (
     bootstrap_interval,
@@ -18,8 +16,7 @@ from layerwise.evaluation import (
     paired_test,
     shuffled_agreement,
 )
-from layerwise.report.tokens import NO_SPACES
-from layerwise.similarity import nearest, order_others
+from layerwise.report.neighbours import cosines, nearest_of_other_groups, shared_words
 
 N_SHUFFLES = 1000
 COUNTED = "counted words (TF-IDF)"
@@ -44,23 +41,11 @@ class Agreement(NamedTuple):
     numbers: dict
 
 
-def word_count_neighbours(texts: Sequence[str]) -> np.ndarray:
-    """Order the other texts by the words they share, rare words counting more.
-
-    Returns
-    -------
-    int array of shape (n_texts, n_texts - 1)
-        A text without a word has its neighbours in the order of the texts.
-    """
-    words = rf"{NO_SPACES}|\b\w\w+\b"
-    if not any(re.search(words, text) for text in texts):
-        words = r"\S"  # emoji and marks alone
-    weights = TfidfVectorizer(token_pattern=words).fit_transform(texts)  # of length one, sparse
-    return order_others((weights @ weights.T).toarray())
-
-
 def label_agreement(
-    layer_embeddings: np.ndarray, texts: Sequence[str], labels: Sequence[str]
+    layer_embeddings: np.ndarray,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    groups: Sequence[int] | np.ndarray | None = None,
 ) -> Agreement:
     """Compare the label of each text with its nearest neighbour's, in every layer.
 
@@ -68,15 +53,24 @@ def label_agreement(
     ----------
     layer_embeddings : array of shape (n_layers + 1, n_texts, n_dims)
     texts, labels : sequence of str, one for each text
+    groups : sequence of int, one for each text, optional
+        Texts of one group do not count as each other's neighbours; intervals and tests are
+        over groups.
     """
-    own = np.asarray(labels)
+    own, names = pd.factorize(np.asarray(labels))
+    alone = np.arange(len(own))
+    group = alone if groups is None else np.asarray(groups)
     n_layers = len(layer_embeddings) - 1
-    options = {f"layer {layer}": nearest(x)[:, :1] for layer, x in enumerate(layer_embeddings)}
-    options[COUNTED] = word_count_neighbours(texts)[:, :1]
+    options = {
+        f"layer {layer}": nearest_of_other_groups(cosines(x), group, 1)
+        for layer, x in enumerate(layer_embeddings)
+    }
+    options[COUNTED] = nearest_of_other_groups(shared_words(texts), group, 1)
     hits = {name: own[found[:, 0]] == own for name, found in options.items()}
     # the same shuffles for all options: column i of each is one way of dealing
     shuffled = {
-        name: shuffled_agreement(found, own, N_SHUFFLES) for name, found in options.items()
+        name: shuffled_agreement(found, own, N_SHUFFLES, group)
+        for name, found in options.items()
     }
     table = pd.DataFrame({
         "option": list(options),
@@ -86,40 +80,52 @@ def label_agreement(
     })  # fmt: skip
     last = f"layer {n_layers}"
     best_by_chance = np.max([x for name, x in shuffled.items() if name != COUNTED], axis=0)
+    of_all = nearest_of_other_groups(cosines(layer_embeddings[-1]), alone, 1)
     numbers = {
         "n_texts": len(own),
-        "n_labels": len(set(own)),
+        "n_labels": len(names),
+        "n_groups": len(set(group)),
         "agreement": float(hits[last].mean()),
-        "interval": bootstrap_interval(hits[last]),
+        "with_own_group": neighbour_agreement(of_all, own),
+        "interval": bootstrap_interval(hits[last], groups=group),
         "chance": float(shuffled[last].mean()),
         "chance_95": float(np.quantile(shuffled[last], 0.95)),
         "p_chance": float((1 + (shuffled[last] >= hits[last].mean()).sum()) / (1 + N_SHUFFLES)),
         "best_of_layers_by_chance_95": float(np.quantile(best_by_chance, 0.95)),
-        "against_static": compared(hits[last], hits["layer 0"]),
-        "against_counted_words": compared(hits[last], hits[COUNTED]),
+        "against_static": compared(hits[last], hits["layer 0"], group),
+        "against_counted_words": compared(hits[last], hits[COUNTED], group),
         "counted_words": float(hits[COUNTED].mean()),
         "static": float(hits["layer 0"].mean()),
     }
-    return Agreement(table, by_label(own, hits[last]), numbers)
+    return Agreement(table, by_label(names[own], hits[last], group), numbers)
 
 
-def compared(first: np.ndarray, second: np.ndarray) -> dict:
-    """Compare two options on the same texts: gain, its interval, and the exact paired test."""
-    test = paired_test(first, second)
+def compared(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> dict:
+    """Compare two options on the same texts: gain, its interval, and the exact paired test.
+
+    Of a group of texts it is asked which option is right more often: what its texts have in
+    common counts once.
+    """
     gains = first.astype(float) - second
+    of_group = pd.Series(gains).groupby(groups).sum().to_numpy()
+    test = paired_test(of_group > 0, of_group < 0)
     return {
         "gain": float(gains.mean()),
-        "interval": bootstrap_interval(gains),
+        "interval": bootstrap_interval(gains, groups=groups),
         "only_first": test.only_first,
         "only_second": test.only_second,
         "p": test.p,
     }
 
 
-def by_label(labels: np.ndarray, hits: np.ndarray) -> pd.DataFrame:
+def by_label(labels: np.ndarray, hits: np.ndarray, groups: np.ndarray) -> pd.DataFrame:
     """Return, for each label, how often the neighbour shares it, and how often by chance."""
-    table = pd.DataFrame({"label": labels, "hit": hits}).groupby("label")["hit"]
-    table = table.agg(["size", "mean"]).reset_index()
-    table.columns = ["label", "n_texts", "agreement"]
-    table["chance"] = (table["n_texts"] - 1) / (len(labels) - 1)
+    texts = pd.DataFrame({"label": labels, "group": groups, "hit": hits})
+    n_same = texts.groupby("label")["hit"].transform("size")
+    n_same -= texts.groupby(["label", "group"])["hit"].transform("size")
+    n_others = len(texts) - texts.groupby("group")["hit"].transform("size")
+    table = texts.assign(chance=n_same / n_others).groupby("label")
+    table = table.agg(
+        n_texts=("hit", "size"), agreement=("hit", "mean"), chance=("chance", "mean")
+    ).reset_index()
     return table.sort_values("n_texts", ascending=False, kind="stable").reset_index(drop=True)

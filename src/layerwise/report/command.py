@@ -17,8 +17,9 @@ text files, whose sub-folders are the labels. Nothing leaves this machine but th
 model that is not on it yet.
 
   layerwise report poems.csv --text text --label theme
+  layerwise report letters.csv --text text --label writer --group letter
   layerwise report novel.txt --passages paragraph
-  layerwise report speeches/ --model sentence-transformers/all-MiniLM-L6-v2 ../my-model
+  layerwise report speeches/ --encoder sentence-transformers/all-MiniLM-L6-v2 ../my-model
 """
 
 
@@ -31,6 +32,10 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
     reading = add_text_options(parser)
+    reading.add_argument(
+        "--group", metavar="COLUMN", help="which texts belong together, such as those of one "
+        "document: they do not count as each other's neighbours; passages of one text never do",
+    )
     reading.add_argument("--passages", choices=UNITS, help="cut texts into whole ones of these")
     reading.add_argument(
         "--size", type=int, metavar="TOKENS", help="the most tokens in a passage (120)"
@@ -40,8 +45,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add(
-        "--model", nargs="+", metavar="NAME|FOLDER", default=[],
-        help="models on the hub or on this machine; the first is the main one",
+        "--encoder", "--model", dest="encoders", nargs="+", action="extend",
+        metavar="NAME|FOLDER", default=[],
+        help="models on the hub or on this machine; the first is the main one, and the others "
+        "say which findings hold with another model",
     )  # fmt: skip
     add("--device", default="auto", help="cpu, cuda, mps; else the best there is")
     add("--out", metavar="FOLDER", type=Path, help="else NAME-report, here")
@@ -58,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
     say(f"reading {options.texts}")
     texts = load_texts(
         options.texts, options.text, options.label, options.title, options.encoding,
-        options.as_is,
+        options.as_is, options.group,
     )  # fmt: skip
     say("loading the model")
     from layerwise.report.write import make_report  # imports torch: what is wrong is said first

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from layerwise.display import number
 from layerwise.figures.layers import compare_by_layer, violins_by_layer
-from layerwise.figures.page import COMPARISON_COLORS, INK, new_figure
+from layerwise.figures.page import COMPARISON_COLORS, INK, new_figure, style
 from layerwise.report.agreement import COUNTED, Agreement
 from layerwise.report.measure import Measured
 from layerwise.report.words import percent
@@ -32,11 +32,6 @@ def draw(measured: Measured) -> list[Picture]:
     drift = measured.drift
     same = drift[drift["comparison"] == "same text"]
     is_centred = drift["comparison"].str.contains("centred")
-    rotated = (
-        " Rotated: layer 0 may first be rotated, all texts in the same way, by a rotation "
-        "fitted on other texts. Shifted: one vector, found on other texts, is added to all."
-        if "same text, rotated" in measured.numbers["drift"] else ""
-    )  # fmt: skip
     pictures = [
         Picture(
             "drift", violins_by_layer(same, "cosine with static layer"),
@@ -46,15 +41,14 @@ def draw(measured: Measured) -> list[Picture]:
             "only.",
         ),
         Picture(
-            "baselines", compare_by_layer(drift[~is_centred], "cosine, median and middle half"),
-            f"Lines by layer, medians in the first and the last: {ends(measured, False)}.",
+            "baselines", *lines_and_alt(measured, ["same text", "other text", "random pair"]),
             "The drift beside its baselines. Other text: the other texts in layer 0. Random "
-            "pair: two texts in the same layer." + rotated,
+            "pair: two texts in the same layer.",
         ),
+        *changes_picture(measured),
         Picture(
             "baselines-centred",
-            compare_by_layer(drift[is_centred], "cosine, median and middle half"),
-            f"Lines by layer, medians in the first and the last: {ends(measured, True)}.",
+            *lines_and_alt(measured, list(drift.loc[is_centred, "comparison"].unique())),
             "The same once the mean of all texts is subtracted from each layer: what is left "
             "is each text's own.",
         ),
@@ -76,15 +70,36 @@ def by_layer(values: list[float]) -> str:
     return ", ".join(f"layer {i}: {number(x)}" for i, x in enumerate(values, start=1))
 
 
-def ends(measured: Measured, centred: bool) -> str:
-    """Write the first and the last median of each comparison."""
-    return "; ".join(
-        f"{name}, {number(values[0])} and {number(values[-1])}"
-        for name, values in measured.numbers["drift"].items()
-        if ("centred" in name) == centred
+def lines_and_alt(measured: Measured, names: list[str]) -> tuple[Figure, str]:
+    """Draw comparisons as lines, and say their medians in the first and in the last layer."""
+    table = measured.drift[measured.drift["comparison"].isin(names)]
+    ends = "; ".join(
+        f"{name}, {number(measured.numbers['drift'][name][0])} and "
+        f"{number(measured.numbers['drift'][name][-1])}"
+        for name in names
+    )
+    return (
+        compare_by_layer(table, "cosine, median and middle half"),
+        f"Lines by layer, medians in the first and the last: {ends}.",
     )
 
 
+def changes_picture(measured: Measured) -> list[Picture]:
+    """Draw what is left of the drift when layer 0 may be rotated, or shifted; if it was."""
+    names = [
+        f"{who} text, {how}" for how in ("rotated", "shifted") for who in ("same", "other")
+    ]  # fmt: skip
+    if names[0] not in measured.numbers["drift"]:
+        return []
+    return [Picture(
+        "changes", *lines_and_alt(measured, ["same text", *names]),
+        "The drift, and what is left of it when layer 0 may first be changed, all texts in the "
+        "same way. Rotated: by a rotation that was fitted on other texts. Shifted: one vector, "
+        "found on other texts, is added, and nothing is turned.",
+    )]  # fmt: skip
+
+
+@style()
 def agreement_picture(agreement: Agreement) -> Picture:
     """Draw the share of neighbours with the same label in each layer, beside its controls."""
     table = agreement.table.set_index("option")

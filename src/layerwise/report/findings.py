@@ -14,9 +14,14 @@ import pandas as pd
 from layerwise.display import number
 from layerwise.evaluation import bootstrap_interval
 from layerwise.report.measure import Measured
-from layerwise.report.words import interval, p_value, percent
+from layerwise.report.words import count, interval, p_value, percent
 
 LEVEL = 0.05
+# What may be done to layer 0, the same for all texts, and how a claim speaks of it.
+CHANGES = {
+    "rotated": "One rotation, the same for all texts,",
+    "shifted": "One vector added to all texts, without any turn,",
+}
 YES, IN_PART, NO, OPEN = "yes", "in part", "no", "cannot be said"
 
 
@@ -27,7 +32,8 @@ def findings_of(measured: Measured) -> list[dict]:
     """
     findings = [finds_its_start(measured, "")]
     if "same text, rotated" in measured.numbers["drift"]:
-        findings.append(rotation_finding(measured))
+        findings += [undone(measured, change) for change in CHANGES]
+        findings.append(rotation_against_shift(measured))
         findings.append(finds_its_start(measured, ", centred, rotated"))
     if measured.agreement:
         findings += label_findings(measured.agreement.numbers)
@@ -36,30 +42,42 @@ def findings_of(measured: Measured) -> list[dict]:
     return findings
 
 
-def rotation_finding(measured: Measured) -> dict:
-    """Say in which layers one rotation undoes more than half of the median drift."""
+def undone(measured: Measured, change: str) -> dict:
+    """Say in which layers a change, the same for all, undoes most of the median drift."""
     drift = measured.numbers["drift"]
-    undone = [
-        (rotated - raw) / (1 - raw)
-        for raw, rotated in zip(drift["same text"], drift["same text, rotated"], strict=True)
+    shares = [
+        (changed - raw) / (1 - raw)
+        for raw, changed in zip(drift["same text"], drift[f"same text, {change}"], strict=True)
     ]
-    most = [share > 0.5 for share in undone]
+    most = [share > 0.5 for share in shares]
     return {
-        "claim": "One rotation, the same for all texts, undoes more than half of the drift",
-        "value": f"in {sum(most)} of {len(most)} layers; in the last {percent(undone[-1])}",
+        "claim": f"{CHANGES[change]} undoes more than half of the drift",
+        "value": f"in {sum(most)} of {len(most)} layers; in the last {percent(shares[-1])}",
         "holds": YES if all(most) else IN_PART if any(most) else NO,
     }
 
 
+def rotation_against_shift(measured: Measured) -> dict:
+    """Say whether the rotation brings texts nearer to their static vectors than the shift."""
+    claim = "In the last layer the rotation undoes more than that one vector"
+    return gain_finding(measured, claim, "same text, rotated", "same text, shifted")
+
+
 def finds_its_start(measured: Measured, kind: str) -> dict:
     """Say whether a text ends nearer to its own beginning than to that of the others."""
+    what = "also centred and after one rotation" if kind else "in the last layer"
+    claim = f"A text is nearer to its own static vector than to those of others, {what}"
+    return gain_finding(measured, claim, f"same text{kind}", f"other text{kind}")
+
+
+def gain_finding(measured: Measured, claim: str, one: str, other: str) -> dict:
+    """Say whether one comparison's cosine is higher than another's, in the last layer."""
     last = measured.drift[measured.drift["layer"] == measured.numbers["n_layers"]]
     by_text = last.pivot(index="title", columns="comparison", values="cosine")
-    gains = (by_text[f"same text{kind}"] - by_text[f"other text{kind}"]).dropna().to_numpy()
-    low_and_high = bootstrap_interval(gains)
-    what = "also centred and after one rotation" if kind else "in the last layer"
+    gains = (by_text[one] - by_text[other]).dropna()
+    low_and_high = bootstrap_interval(gains, groups=measured.groups[gains.index])
     return {
-        "claim": f"A text is nearer to its own static vector than to those of others, {what}",
+        "claim": claim,
         "value": f"by {number(gains.mean())} on average ({interval(low_and_high)})",
         "holds": verdict(gains.mean(), low_and_high[0] > 0 or low_and_high[1] < 0),
     }
@@ -86,11 +104,18 @@ def label_findings(numbers: dict) -> list[dict]:
         test = numbers[key]
         findings.append({
             "claim": f"The last layer does better at this than {name}",
-            "value": f"{test['only_first']} texts right only here, {test['only_second']} only "
-            f"there, {p_value(test['p'])}",
+            "value": right_more_often(test, numbers) + f", {p_value(test['p'])}",
             "holds": verdict(test["gain"], test["p"] < LEVEL),
         })  # fmt: skip
     return findings
+
+
+def right_more_often(test: dict, numbers: dict) -> str:
+    """Say for how many texts, or groups of texts, each of two options does better."""
+    first, second = test["only_first"], test["only_second"]
+    if numbers["n_groups"] == numbers["n_texts"]:
+        return f"{count(first, 'text')} right only here, {second:,} only there"
+    return f"{count(first, 'group')} right more often here, {second:,} there"
 
 
 def compare_models(models: Sequence[Measured]) -> pd.DataFrame:
@@ -123,9 +148,8 @@ def shared_neighbours(first: Measured, second: Measured) -> dict:
     nearest = [
         x.nearest.loc[x.nearest["rank"] == 1, "nearest_row"].to_numpy() for x in (first, second)
     ]
-    n_texts = len(nearest[0])
     return {
         "models": [first.model, second.model],
         "same_nearest": float(np.mean(nearest[0] == nearest[1])),
-        "chance": 1 / (n_texts - 1),
+        "chance": first.numbers["neighbours"]["by_chance"],
     }

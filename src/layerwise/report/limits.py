@@ -27,6 +27,7 @@ def limits_of(table: pd.DataFrame, encoder: Encoder, measured: Measured) -> list
     """
     return [
         *limits_of_size(table),
+        *limits_of_groups(table),
         *limits_of_labels(table),
         *limits_of_language(table, encoder),
         *limits_of_length(table, encoder),
@@ -42,6 +43,24 @@ def limits_of_size(table: pd.DataFrame) -> list[str]:
         f"There are {count(len(table), 'text')}. With fewer than {FEW_TEXTS}, an interval or a "
         "test says little, and a figure is a set of anecdotes: read tables, not medians. No "
         "claim is said to hold."
+    ]
+
+
+def limits_of_groups(table: pd.DataFrame) -> list[str]:
+    """Say whether the texts come from one source, or from few."""
+    n_groups = table["group"].nunique()
+    if n_groups == 1:
+        return [
+            "All of this is one text, or of one group. An interval over its parts says how "
+            "sure a number is of this source, and nothing of others; nearest texts are parts "
+            "of it as well."
+        ]
+    if n_groups == len(table) or n_groups >= FEW_TEXTS:
+        return []
+    return [
+        f"The {len(table):,} texts come from {n_groups} sources only. What the texts of a "
+        "source have in common counts once, so that intervals and tests are as wide as of "
+        f"{n_groups} texts, and no claim is said to hold."
     ]
 
 
@@ -93,7 +112,7 @@ def limits_of_language(table: pd.DataFrame, encoder: Encoder) -> list[str]:
             f"{percent(unknown)} of the tokens are unknown to the model, which reads them all "
             f"as the same sign, {encoder.tokenizer.unk_token}. "
             + ("What is measured here is mostly that sign, so no claim is said to hold: name a "
-               "model for this script with --model."
+               "model for this script with --encoder."
                if unknown > MOSTLY_UNKNOWN else "What stands in them it cannot see.")
         )
     pieces = pieces_per_word(table)
@@ -104,7 +123,7 @@ def limits_of_language(table: pd.DataFrame, encoder: Encoder) -> list[str]:
             f"punctuation counted; of English verse it makes {number(usual, 1)}. So they are "
             "probably in a language, a spelling or a notation that this model was not trained "
             "on, and their vectors say more of letters than of words. A model for the language "
-            "can be named with --model."
+            "can be named with --encoder."
         )
     return limits
 
@@ -136,6 +155,7 @@ def limits_of_drawing(table: pd.DataFrame, measured: Measured) -> list[str]:
     if "same text, rotated" not in measured.numbers["drift"]:
         limits.append(
             "The texts are too few to fit a rotation on some and test it on others, so that "
-            "baseline is missing: nothing can be said of how much of the drift is one rotation."
+            "baseline is missing: nothing can be said of how much of the drift is one "
+            "rotation, or one shift, the same for all."
         )
     return limits

@@ -10,13 +10,14 @@ from layerwise.embedding import embed_layers
 from layerwise.models import Encoder, context_window
 from layerwise.progress import with_end_time
 from layerwise.report.agreement import Agreement, label_agreement
+from layerwise.report.explorer import explorer_data
+from layerwise.report.neighbours import neighbour_table, own_groups
 from layerwise.report.tokens import run_tokens, token_movement
 from layerwise.rotation import rotation_baseline
-from layerwise.similarity import cosine, drift_table, layer_to_layer, nearest
+from layerwise.similarity import drift_table, layer_to_layer
 from layerwise.tables import medians_by_layer
 
 PART = 8000  # tokens that are embedded before progress is said
-N_NEAREST = 5
 # Tokens whose vectors are all kept at once, for the rotation and for single words: beyond
 # them, texts are drawn at random.
 MOST_TOKENS_KEPT = 30_000
@@ -41,6 +42,10 @@ class Measured(NamedTuple):
         ``row``, ``title``, ``rank``, ``nearest_row``, ``nearest_title``, ``cosine``.
     words : DataFrame
         ``token``, ``n``, ``moved``.
+    groups : Series
+        By title, a number for the group of each text: what intervals are taken over.
+    explorer : dict
+        What the explorer of drift shows.
     agreement : Agreement or None
         None without labels to compare.
     numbers : dict
@@ -52,6 +57,8 @@ class Measured(NamedTuple):
     steps: pd.DataFrame
     nearest: pd.DataFrame
     words: pd.DataFrame
+    groups: pd.Series
+    explorer: dict
     agreement: Agreement | None
     numbers: dict
 
@@ -64,7 +71,8 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
     name : str
         The model's.
     table : DataFrame
-        With columns ``row``, ``title`` (all different), ``text``, ``label``, ``n_tokens``.
+        With columns ``row``, ``title`` (all different), ``text``, ``label``, ``group``,
+        ``n_tokens``.
     encoder : Encoder
     """
     titles = table["title"]
@@ -77,25 +85,30 @@ def measure(name: str, table: pd.DataFrame, encoder: Encoder) -> Measured:
     words, n_times = token_movement(tokens, vectors)
     if len(kept) >= FEWEST_FOR_ROTATION:
         drift = pd.concat([drift, rotation_baseline(vectors, titles.iloc[kept])])
+    explorer = explorer_data(table, kept, tokens, vectors, drift, encoder)
     drift["comparison"] = drift["comparison"].str.replace("poem", "text")
     agreement = agree(layers, table)
+    groups = pd.Series(own_groups(table), index=titles)
     steps = step_table(layers, titles)
+    neighbours, set_aside = neighbour_table(layers[-1], table)
     numbers = {
         "model": name,
-        "claims_may_hold": len(table) >= FEW_TEXTS
+        "claims_may_hold": len(groups.unique()) >= FEW_TEXTS
         and table["n_unknown"].sum() <= MOSTLY_UNKNOWN * table["n_tokens"].sum(),
         "n_layers": len(layers) - 1,
         "n_dims": layers.shape[2],
         "drift": {name: row.to_list() for name, row in medians_by_layer(drift).iterrows()},
         "steps": steps.groupby("step", sort=False)["cosine"].median().to_dict(),
         "finds_itself": finds_itself(layers),
+        "neighbours": set_aside,
         "words": {
             "n_texts": len(kept), "n_tokens": sum(map(len, tokens)), "at_least": n_times,
         },
         "agreement": agreement.numbers if agreement else None,
     }  # fmt: skip
-    neighbours = neighbour_table(layers[-1], nearest(layers[-1]), table)
-    return Measured(name, drift, steps, neighbours, words, agreement, numbers)
+    return Measured(
+        name, drift, steps, neighbours, words, groups, explorer, agreement, numbers
+    )
 
 
 def embed(table: pd.DataFrame, encoder: Encoder) -> np.ndarray:
@@ -141,28 +154,11 @@ def finds_itself(layers: np.ndarray) -> list[float]:
     ]
 
 
-def neighbour_table(
-    vectors: np.ndarray, order: np.ndarray, table: pd.DataFrame
-) -> pd.DataFrame:
-    """List the nearest texts of each text."""
-    n_nearest = min(N_NEAREST, order.shape[1])
-    i = np.repeat(np.arange(len(order)), n_nearest)
-    j = order[:, :n_nearest].ravel()
-    titles, rows = table["title"].to_numpy(), table["row"].to_numpy()
-    return pd.DataFrame({
-        "row": rows[i],
-        "title": titles[i],
-        "rank": np.tile(np.arange(1, n_nearest + 1), len(order)),
-        "nearest_row": rows[j],
-        "nearest_title": titles[j],
-        "cosine": cosine(vectors[i], vectors[j]),
-    })  # fmt: skip
-
-
 def agree(layers: np.ndarray, table: pd.DataFrame) -> Agreement | None:
     """Measure how labels agree, over the texts that have one; None if they are all the same."""
     has_label = table["label"].notna().to_numpy()
     labelled = table[has_label]
     if labelled["label"].nunique() < 2 or len(labelled) < 3:
         return None
-    return label_agreement(layers[:, has_label], labelled["text"], labelled["label"])
+    groups = own_groups(labelled)
+    return label_agreement(layers[:, has_label], labelled["text"], labelled["label"], groups)

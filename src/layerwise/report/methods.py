@@ -57,13 +57,28 @@ def about_texts(texts: dict) -> str:
     """Say which texts were measured."""
     labels = f" with {count(texts['n_labels'], 'label')}" if texts["n_labels"] else ""
     cut = f", cut into passages by {texts['passages']}" if texts["passages"] else ""
+    grouped = grouping(texts)
     drawn = f", drawn at random from {texts['n_usable']:,}" if texts["is_sample"] else ""
     return (
         f"Texts. From {texts['file']} (SHA-256 {texts['file_sha256']}), which holds "
         f"{count(texts['n_rows'], 'row')}, {count(texts['n_texts'], 'text')} were "
         f"measured{cut}{drawn}{labels}; {texts['n_words']:,} words in all, a median of "
-        f"{number(texts['median_words'], 0)} a text. Rows left out and changes made to texts "
-        f"are listed in tables/found.csv. SHA-256 of the texts as measured: {texts['sha256']}."
+        f"{number(texts['median_words'], 0)} a text.{grouped} Rows left out and changes made "
+        f"to texts are listed in tables/found.csv. SHA-256 of the texts as measured: "
+        f"{texts['sha256']}."
+    )
+
+
+def grouping(texts: dict) -> str:
+    """Say which texts belong together, and what follows."""
+    if not 1 < texts["n_groups"] < texts["n_texts"]:
+        return ""
+    column = f" (column {texts['group']})" if texts["group"] else ""
+    return (
+        f" They come from {texts['n_groups']:,} groups{column}: texts of one group are not "
+        "counted as each other's neighbours; labels are dealt out to whole groups where all "
+        "texts of a group have one label; intervals are over groups, and a group counts once "
+        "in a test, for the option that is right more often in it."
     )
 
 
@@ -113,17 +128,21 @@ def about_measures(measured: Measured) -> str:
 def about_labels(model: str, x: dict) -> str:
     """Say how the agreement of labels was measured, and what came out, given its numbers."""
     static, counted = x["against_static"], x["against_counted_words"]
+    own_group = (
+        f"; had neighbours of the same group counted, {percent(x['with_own_group'])}"
+        if x["n_groups"] < x["n_texts"] else ""
+    )  # fmt: skip
     return (
         f"Labels ({model}). For {x['n_texts']:,} texts with {x['n_labels']} labels, "
         f"the nearest neighbour by cosine in the last layer has the same label in "
         f"{percent(x['agreement'])} of cases (95% interval "
-        f"{interval(x['interval'], percent)}); with labels dealt out at random {N_SHUFFLES:,} "
-        f"times, {percent(x['chance'])} on average and {percent(x['chance_95'])} once in "
-        f"twenty ({p_value(x['p_chance'])}; the best of all layers: "
-        f"{percent(x['best_of_layers_by_chance_95'])} once in twenty). In the static layer it "
-        f"is {percent(x['static'])} (exact McNemar test, {static['only_first']} against "
-        f"{static['only_second']}, {p_value(static['p'])}); with TF-IDF weights of words, no "
-        f"model, {percent(x['counted_words'])} ({counted['only_first']} against "
+        f"{interval(x['interval'], percent)}{own_group}); with labels dealt out at random "
+        f"{N_SHUFFLES:,} times, {percent(x['chance'])} on average and "
+        f"{percent(x['chance_95'])} once in twenty ({p_value(x['p_chance'])}; the best of all "
+        f"layers: {percent(x['best_of_layers_by_chance_95'])} once in twenty). In the static "
+        f"layer it is {percent(x['static'])} (exact McNemar test, {static['only_first']} "
+        f"against {static['only_second']}, {p_value(static['p'])}); with TF-IDF weights of "
+        f"words, no model, {percent(x['counted_words'])} ({counted['only_first']} against "
         f"{counted['only_second']}, {p_value(counted['p'])}; McNemar 1947)."
     )
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from layerwise.display import number
 from layerwise.report.agreement import Agreement
+from layerwise.report.explorer import SCRIPT, explorer_part, explorer_style
 from layerwise.report.figures import Picture, medians_table
 from layerwise.report.html import escape, file_link, list_html, picture_html, table_html
 from layerwise.report.measure import Measured
@@ -55,6 +56,7 @@ def page_html(
     parts = {
         "findings": ("What the numbers come to", findings_part(claims, facts)),
         "limits": ("What this report cannot say", limits_part(sections)),
+        "explore": ("Text by text", explorer_part(main.measured.explorer, len(table))),
         "drift": ("Drift, and what to read it against", drift_part(main)),
         "labels": ("Labels and neighbours", labels_part(main)),
         "words": ("The tokens that move", words_part(main)),
@@ -80,7 +82,8 @@ def page_html(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{style}</style>
+<style>{explorer_style()}{style}</style>
+<script src="{SCRIPT}" defer></script>
 </head>
 <body>
 <header>
@@ -102,9 +105,9 @@ Made by layerwise {escape(facts['versions']['layerwise'])} on {escape(facts['dat
 def findings_part(claims: pd.DataFrame, facts: dict) -> str:
     """Set the claims, for all models, and how far models share neighbours."""
     marks = [name for name in claims if name.endswith("holds") or name == "in all"]
-    shown = claims
+    shown = claims.replace({" p ([=<]) ": " p\u00a0\\1\u00a0"}, regex=True)
     if len(facts["models"]) == 1:
-        shown = claims.rename(columns=lambda name: name.rpartition(": ")[2])
+        shown = shown.rename(columns=lambda name: name.rpartition(": ")[2])
         marks = ["holds"]
     text = table_html(
         shown,
@@ -150,21 +153,41 @@ def drift_part(section: Section) -> str:
     pictures = f'<div class="beside">{pictures}</div>'
     return (
         "<p>A falling line by itself says nothing of context: ask first what other texts do, "
-        "and how much is one rotation, the same for all.</p>"
+        "and how much is one rotation, or one vector added, the same for all.</p>"
         + pictures + table_html(medians, caption, by_layer)
     )
 
 
 def labels_part(section: Section) -> str:
     """Set the agreement of labels beside its controls."""
-    agreement = section.measured.agreement
+    agreement, groups = section.measured.agreement, set_aside(section.measured)
     if agreement is None:
-        return "<p>No labels to compare: see what this report cannot say.</p>"
+        return groups + "<p>No labels to compare: see what this report cannot say.</p>"
     pictures = [x for x in section.pictures if x.name == "labels"]
     return (
-        "".join(picture_html(x, section.folder + "figures") for x in pictures)
+        groups
+        + "".join(picture_html(x, section.folder + "figures") for x in pictures)
         + agreement_tables(agreement, section.folder)
     )
+
+
+def set_aside(measured: Measured) -> str:
+    """Say how many nearest texts did not count, and what they would have made of labels."""
+    x = measured.numbers["neighbours"]
+    if not x["is_grouped"]:
+        return ""
+    text = (
+        f"The nearest of all is a text of the same group for {x['n_set_aside']:,} of "
+        f"{len(measured.groups):,} texts. These do not count: the texts come from "
+        f"{x['n_groups']:,} groups, and only those of other groups are neighbours."
+    )
+    if measured.agreement:
+        y = measured.agreement.numbers
+        text += (
+            f" In the last layer {percent(y['agreement'])} of neighbours have the same label; "
+            f"had those of the same group counted, it would be {percent(y['with_own_group'])}."
+        )
+    return f"<p>{text}</p>"
 
 
 def agreement_tables(agreement: Agreement, folder: str) -> str:

@@ -25,7 +25,8 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
     -------
     OwnTexts
         ``table`` has a number of its own in ``row`` for each text or passage, where it comes
-        from in ``source``, titles that are all different, and counts of words and tokens;
+        from in ``source`` and ``group``, titles that are all different, and counts of words
+        and tokens;
         ``report`` says in addition what was left out here.
 
     Raises
@@ -36,6 +37,8 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
     table, report = texts
     findings = []
     table["source"] = table["row"].astype(str)
+    row = "row " + table["source"]  # a text without a group is one by itself
+    table["group"] = table["group"].fillna(row) if "group" in table else row
     if options.passages:
         table = as_passages(table, encoder, options)
         say(f"cut {count(len(texts.table), 'text')} into {count(len(table), 'passage')}")
@@ -63,6 +66,8 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
             f"{what}{left_out} cannot be compared: at least {FEWEST_TEXTS} are needed{hint}"
         )
     table = table.reset_index(drop=True)
+    if options.title and not options.group:
+        findings += repeated_titles(table)
     table["title"] = different_titles(table)
     if findings:
         report = pd.concat([report, pd.DataFrame(findings)], ignore_index=True)
@@ -87,6 +92,22 @@ def as_passages(
     passages["source_row"] = passages["row"]
     passages["row"] = range(1, len(passages) + 1)
     return passages
+
+
+def repeated_titles(table: pd.DataFrame) -> list[dict]:
+    """Note titles that stand for several texts: they may come from one source."""
+    sizes = table["title"].value_counts()
+    sizes = sizes[sizes > 1]
+    if sizes.empty:
+        return []
+    named = ", ".join(f"{title!r} ({n})" for title, n in sizes.head(3).items())
+    more = f" and {len(sizes) - 3:,} more" if len(sizes) > 3 else ""
+    return [{
+        "found": f"titles that several texts have: {named}{more}",
+        "done": "the row was added; if such texts come from one source, name the column of "
+        "sources with --group, so that they do not count as each other's neighbours",
+        "n_rows": 0, "rows": [],
+    }]  # fmt: skip
 
 
 def different_titles(table: pd.DataFrame) -> pd.Series:

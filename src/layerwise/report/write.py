@@ -13,6 +13,7 @@ import pandas as pd
 from layerwise.models import Encoder, load_encoder
 from layerwise.progress import say
 from layerwise.provenance import describe_model, digest_of_path, versions
+from layerwise.report.explorer import write_explorer
 from layerwise.report.figures import draw, medians_table, save
 from layerwise.report.findings import compare_models, shared_neighbours
 from layerwise.report.folder import NUMBERS, write_json, write_table
@@ -36,7 +37,7 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
     The first model decides which texts are measured: how long a passage may be, and what it
     can read at all. The others are measured on the same.
     """
-    asked = options.model or [None]
+    asked = options.encoders or [None]
     encoders = dict(zip(asked, load_models(asked, options.device), strict=True))
     texts = prepare(texts, encoders[asked[0]], options)
     sections: list[Section] = []
@@ -95,6 +96,8 @@ def describe_texts(texts: OwnTexts, options: argparse.Namespace) -> dict:
         "n_usable": int(table["n_usable"].iloc[0]),
         "is_sample": len(table) < int(table["n_usable"].iloc[0]),
         "passages": options.passages,
+        "group": options.group,
+        "n_groups": int(table["group"].nunique()),
         "n_labels": int(table["label"].nunique()),
         "n_words": int(table["n_words"].sum()),
         "median_words": float(table["n_words"].median()),
@@ -123,6 +126,7 @@ def write_files(
     (draft / "methods.md").write_text(methods, encoding="utf-8", newline="\n")
     page = page_html(facts["title"], facts, sections, claims, table, report, paragraphs)
     (draft / "index.html").write_text(page, encoding="utf-8", newline="\n")
+    write_explorer(sections[0].measured.explorer, sections[0].measured.model, draft)
     for section in sections:
         for picture in section.pictures:
             save(picture, draft / section.folder / "figures")

@@ -31,7 +31,7 @@ class OwnTexts(NamedTuple):
     ----------
     table : DataFrame
         One row a text, with columns ``row`` (its number in the file, as a spreadsheet counts),
-        ``title``, ``text`` and ``label``.
+        ``title``, ``text`` and ``label``; and ``group``, if its column was named.
     report : DataFrame
         One row a finding, with columns ``found``, ``done``, ``n_rows`` and ``rows``.
     """
@@ -46,6 +46,7 @@ class Columns(NamedTuple):
     text: str
     label: str | None
     title: str | None
+    group: str | None = None
 
 
 def load_texts(
@@ -55,6 +56,7 @@ def load_texts(
     title: str | None = None,
     encoding: str | None = None,
     as_is: bool = False,
+    group: str | None = None,
 ) -> OwnTexts:
     """Load your own texts from a table or a folder, and report all that was found.
 
@@ -73,6 +75,9 @@ def load_texts(
         Left out, it is found.
     as_is : bool
         Whether to leave markup, invisible characters and white space in the texts.
+    group : str, optional
+        The name of a column that says which texts belong together, such as those of one
+        document or one author.
 
     Returns
     -------
@@ -88,7 +93,7 @@ def load_texts(
     """
     source = open_table(Path(path), encoding)
     rows = gather(source.columns, source.rows)
-    columns, findings = choose_columns(rows, Path(path), text, label, title)
+    columns, findings = choose_columns(rows, Path(path), text, label, title, group)
     check_is_text(rows, columns.text)
     table, in_rows = as_texts(rows, columns, as_is)
     if table.empty:
@@ -101,7 +106,8 @@ def load_texts(
 
 
 def choose_columns(
-    rows: Rows, path: Path, text: str | None, label: str | None, title: str | None
+    rows: Rows, path: Path, text: str | None, label: str | None, title: str | None,
+    group: str | None = None,
 ) -> tuple[Columns, list[Finding]]:
     """Check the columns that are named, and choose those that are not.
 
@@ -114,7 +120,7 @@ def choose_columns(
     if path.is_dir():
         text, title = text or "text", title or "title"
         label = label or ("folder" if any(column_of(rows, "folder")) else None)
-    check_columns(rows, {"text": text, "label": label, "title": title})
+    check_columns(rows, {"text": text, "label": label, "title": title, "group": group})
     if text is None:
         text = longest_column(rows)
         if len(rows.columns) > 1:
@@ -122,7 +128,7 @@ def choose_columns(
                 "no column of texts was named",
                 f"{text!r} was read, whose texts are the longest of {listed(rows.columns)}", [],
             ))  # fmt: skip
-    return Columns(text, label, title), findings
+    return Columns(text, label, title, group), findings
 
 
 def as_texts(
@@ -150,6 +156,12 @@ def as_texts(
         "text": pd.Series(list(texts.values()), dtype="str"),
         "label": pd.Series([labels[i] if labels else None for i in texts], dtype="str"),
     })  # fmt: skip
+    if columns.group:
+        names = [read_name(cell) for cell in column_of(rows, columns.group)]
+        table["group"] = pd.Series([names[i] for i in texts], dtype="str")
+        alone = table.loc[table["group"].isna(), "row"].tolist()
+        if alone:
+            findings.append(Finding("no group", "kept; a group of its own", alone))
     return table, findings
 
 

@@ -12,7 +12,7 @@ from tools.chapters import read_book
 from tools.desk import BuildError
 from tools.executions import devices, environment, models
 from tools.executions import fingerprint as prints
-from tools.executions.snapshot import package_folders
+from tools.executions.snapshot import package_folders, take_snapshot
 from tools.install import PIN_FILES
 
 ROOT = Path(__file__).parents[3]
@@ -184,3 +184,14 @@ def test_pins_are_read_without_digests_and_comments(tmp_path):
     environment.check_installed({"nothing-of-it": pins["nothing-of-it"]})
     with pytest.raises(BuildError, match=r"nothing-of-it is not installed"):
         environment.check_installed({"nothing-of-it": "1.0"})
+
+
+def test_a_file_beside_modules_counts_where_one_of_them_does(tmp_path):
+    snapshot = take_snapshot(ROOT, tmp_path)
+    style, explorer = "src/layerwise/report/page.css", "_static/explorer/drift-plot.mjs"
+    assert {style, explorer} <= set(snapshot.sources)
+    drawn = snapshot.files_for(["from layerwise.figures.layers import layer_picture"], ())
+    assert "src/layerwise/figures/page.py" in drawn
+    assert not {style, explorer} & set(drawn)
+    reported = snapshot.files_for(["from layerwise.report.write import make_report"], ())
+    assert {style, explorer} <= set(reported)
