@@ -5,7 +5,7 @@ context of a token is the tuple of those before it. A model is a function of a t
 context that returns a probability, and the probabilities of all tokens sum to one after every
 context. What comes before the first token counts as line ends.
 
-Chapter: ``chapters/counting.md``.
+Chapter: ``chapters/counting.md``, from "What comes next?" on.
 Source: Chen & Goodman (1999), "An Empirical Study of Smoothing Techniques for Language
 Modeling".
 """
