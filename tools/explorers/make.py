@@ -11,7 +11,8 @@ Writes to DIR
   it would be too large for a page);
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
 - ``examples.json``: some lines with the attention of every layer and head, in full precision;
-- ``drift.json``: how far the poems move from layer to layer.
+- ``drift.json``: how far the poems move from layer to layer;
+- ``poems.json``: the poems, to count.
 
 Nothing here is committed: the build makes it again from the installed model.
 """
@@ -50,6 +51,13 @@ def vocabulary(tokenizer) -> str:
     pieces = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     assert [number for _, number in pieces] == list(range(len(pieces)))
     return "".join(piece + "\n" for piece, _ in pieces)
+
+
+def poems_to_count(poems: pd.DataFrame) -> dict:
+    """Return the poems with their titles, or first lines where they have none."""
+    titles = poems["title"].fillna(poems["first_line"])
+    pairs = zip(titles, poems["text"], strict=True)
+    return {"poems": [{"title": title, "text": text} for title, text in pairs]}
 
 
 def write(folder: Path, name: str, content: bytes | dict) -> dict:
@@ -112,6 +120,7 @@ def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None
             },
         ),
         "drift": write(out, "drift.json", make_drift(poems, encoder)),
+        "poems": write(out, "poems.json", poems_to_count(poems)),
     }
     add_weights(manifest, measured, encoder, out)
     write(out, "manifest.json", manifest)
@@ -139,7 +148,7 @@ def make(out: Path, model: str | None) -> int:
         manifest = build(out, model)
     except ValueError as error:
         raise BuildError(str(error)) from error
-    for part in ["weights", "vocab", "examples", "drift"]:
+    for part in ["weights", "vocab", "examples", "drift", "poems"]:
         made = manifest[part]
         size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
         say(f"{part}: {size}")
