@@ -180,6 +180,10 @@ def test_a_handout_has_every_exercise_and_question_with_room(classroom):
         assert sheet.count('<section class="quiz">') == len(quizzes) >= 3
         assert "You will be able to" in sheet
         assert "{term}" not in sheet
+        assert "Start here" not in sheet
+        steps = read_steps((ROOT / "teaching" / "plans" / f"{name}.md").read_text("utf-8"))
+        n_planned = sum(step.kind == "exercise" for step in steps)
+        assert sheet.count("· in the session</h3>") == n_planned > 0
 
 
 def test_every_chapter_has_a_plan_that_adds_up_and_names_what_is_there(classroom):
@@ -187,8 +191,8 @@ def test_every_chapter_has_a_plan_that_adds_up_and_names_what_is_there(classroom
     for path in PLANS:
         made = (classroom / "plan" / path.name).read_text("utf-8")
         assert "| 0:00 | " in made
-        assert re.search(r"\(\d+ cells\)", made)
-        assert re.search(r"\(\d+ min, as counted\)", made)
+        assert re.search(r"\(\d+ cells?[,) ]", made)
+        assert re.search(r"\(\d+ min to read, (\d+ to talk|the whole of it)\)", made)
         assert re.search(r"\| \d+ s \| \d+ min \| \d+ min \|", made)
         for heading in ("Where classes get stuck", "If you are late", "**Have running.**"):
             assert heading in made
@@ -272,3 +276,11 @@ def test_a_folder_that_was_made_is_made_again_until_something_in_it_is_changed(
     with pytest.raises(BuildError, match="did not make"):
         make(ROOT, made)
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_an_assignment_has_the_package_beside_it_and_the_readme_the_pin(classroom):
+    for name in PAGES:
+        assert len(list((classroom / "nbgrader" / "source" / name).glob("layerwise*.whl"))) == 1
+    pin = re.search(r"nbgrader==[\d.]+", (ROOT / "noxfile.py").read_text("utf-8"))
+    assert pin
+    assert pin[0] in (ROOT / "teaching" / "README.md").read_text("utf-8")

@@ -89,7 +89,7 @@ def fill(root: Path, draft: Path) -> None:
             shutil.copy(wheel, draft / folder)
     zip_answers(draft / "teacher", draft / "answers.zip")
     write_plans(root, students, draft / "plan")
-    write_handouts(students, draft / "handout")
+    write_handouts(root, students, draft / "handout")
     write_course(root, students, draft / "nbgrader")
 
 
