@@ -183,7 +183,7 @@ def test_discounts_are_chen_and_goodman_s():
 
 
 def test_nothing_is_impossible_where_an_estimate_is_not_above_zero():
-    """Many tokens came four times and few three times: what is to be taken comes out below 0."""
+    """Many tokens came four times and few three times: an estimate comes out below 0."""
     often = Counter("ab" + 2 * "c" + 3 * "d" + 4 * "efgh")
     tables = [{(): Counter("xy")}, {("o",): often, ("rare",): Counter({"x": 4})}]
     assert min(estimate_discounts(tables[1])) > 0
