@@ -81,7 +81,8 @@ def bits_by_tables(counted, tested):
         d = np.array([0, 0.5, 1, 1.5])
         if min(n[1:]):
             y = n[1] / (n[1] + 2 * n[2])
-            d[1:] = [k - (k + 1) * y * n[k + 1] / n[k] for k in (1, 2, 3)]
+            found = [k - (k + 1) * y * n[k + 1] / n[k] for k in (1, 2, 3)]
+            d[1:] = np.where(np.array(found) > 0, found, d[1:])
         left = np.maximum(0, counts - d[np.minimum(counts, 3).astype(int)])
         total = np.maximum(counts.sum(-1, keepdims=True), 1)
         return left / total, (counts - left).sum(-1, keepdims=True) / total

@@ -14,7 +14,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from tools.book.install_cell import install_cells
-from tools.book.wheel import built_wheel
+from tools.book.wheel import built_wheel, source_files
 from tools.desk import ROOT
 from tools.install import CPU_INDEX, find_cpu_index, python_of, read_sizes
 from tools.site.archive import archive_site
@@ -61,11 +61,9 @@ class Machine:
 
 def test_the_wheel_is_the_same_bytes_again(tmp_path, wheel):
     copy = tmp_path / "book"
-    for name in ["pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"]:
-        copy.mkdir(exist_ok=True)
+    for name in source_files(ROOT):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
-    shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "data/datasets", copy / "data/datasets")
     for path in copy.rglob("*.py"):
         path.chmod(0o600)
         os.utime(path, (1e9, 1e9))

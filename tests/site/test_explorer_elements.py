@@ -134,7 +134,7 @@ def test_heat_map_is_darkest_where_the_weight_is_largest(attention):
 
 def test_an_answer_that_comes_late_is_not_shown(attention):
     run_own(attention, "snow " * 200)
-    attention.wait_for_selector("attention-explorer .picture[aria-busy='true']", timeout=20_000)
+    attention.wait_for_selector("attention-explorer .picture[aria-busy='true']", timeout=60_000)
     attention.locator("#line").select_option("2")
     shown = caption(attention)
     run_own(attention, "grass")  # waits behind the long one: when it is there, so was the other

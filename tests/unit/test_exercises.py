@@ -259,3 +259,17 @@ def test_years_apart_and_passages():
     assert own_texts.judge("ex-passages", [2, 1, 3], table, cut).right
     assert "last passages" in own_texts.judge("ex-passages", [1, 0, 2], table, cut).says
     assert "2 of its 3" in own_texts.judge("ex-passages", [2, 1, 2], table, cut).says
+
+
+def test_what_is_added_has_to_cost_less_than_a_quarter_and_four_times_as_much():
+    best = 0.03
+
+    def cost_of(k):
+        return min(abs(math.log(k / best)), 9.0)
+
+    assert counting.judge("ex-add-k", best, cost_of).right
+    assert counting.judge("ex-add-k", 1.5 * best, cost_of).right
+    for k, says in [(1e20, "too large"), (1e-3, "too small"), (1, "add one")]:
+        verdict = counting.judge("ex-add-k", k, cost_of)
+        assert not verdict.right
+        assert says in verdict.says

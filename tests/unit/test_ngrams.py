@@ -178,7 +178,17 @@ def test_discounts_are_chen_and_goodman_s():
     )
     assert estimate_discounts({(): Counter("aab")}) == (0.5, 1.0, 1.5)
     odd = Counter("abcd" + 2 * "e" + 3 * "fghij" + 4 * "k")  # few twice, many three times
-    assert estimate_discounts({(): odd})[1] == 0
+    assert estimate_discounts({(): odd})[1] == 1.0
+    assert estimate_discounts({(): odd})[2] > 0
+
+
+def test_nothing_is_impossible_where_an_estimate_is_not_above_zero():
+    """Many tokens came four times and few three times: an estimate comes out below 0."""
+    often = Counter("ab" + 2 * "c" + 3 * "d" + 4 * "efgh")
+    tables = [{(): Counter("xy")}, {("o",): often, ("rare",): Counter({"x": 4})}]
+    assert min(estimate_discounts(tables[1])) > 0
+    model = kneser_ney(tables, 12)
+    assert 0 < model("y", ("rare",)) < model("x", ("rare",)) < 1
 
 
 def test_each_count_gets_its_own_discount():
@@ -193,6 +203,10 @@ def test_spelling_gives_every_word_a_price_and_ends_it():
     cost = {word: surprisal(speller, spell(word), 4).sum() for word in ["gossip", "xylem"]}
     assert 0 < cost["gossip"] < cost["xylem"] < math.inf
     assert surprisal(speller, spell("gossi"), 4).sum() > cost["gossip"]
+    umlauts = [surprisal(speller, spell(f"g{sign}ssip"), 4) for sign in "äé"]
+    np.testing.assert_array_equal(*umlauts)
+    with pytest.raises(ValueError, match="no words to learn spelling from"):
+        spelling_model([])
 
 
 # ---------------------------------------------------------------- use

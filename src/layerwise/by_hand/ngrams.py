@@ -3,7 +3,8 @@
 A text is a list of tokens, words or characters; the end of a line is the token ``"\\n"``. The
 context of a token is the tuple of those before it. A model is a function of a token and its
 context that returns a probability, and the probabilities of all tokens sum to one after every
-context. What comes before the first token counts as line ends.
+context. Tokens outside the vocabulary are not told apart: one symbol stands for them all. What
+comes before the first token counts as line ends.
 
 Chapter: ``chapters/counting.md``, from "What comes next?" on.
 Source: Chen & Goodman (1999), "An Empirical Study of Smoothing Techniques for Language
@@ -157,15 +158,15 @@ def kneser_ney_tables(texts: Iterable[Sequence[str]], n: int) -> list[Counts]:
 def estimate_discounts(counts: Counts) -> tuple[float, float, float]:
     """Estimate what to take from tokens that came once, twice, and more often, in a context.
 
-    None is below 0. Where no token came once, twice, three or four times, nothing can be
-    estimated, and it is .5, 1 and 1.5.
+    Each is above 0, so that something is left for what was not seen: .5, 1 and 1.5 stand where
+    an estimate is not, and where no token came once, twice, three or four times.
     """
     times = Counter(n for after in counts.values() for n in after.values())
     if not all(times[n] for n in (1, 2, 3, 4)):
         return 0.5, 1.0, 1.5
     share = times[1] / (times[1] + 2 * times[2])
     estimates = (n - (n + 1) * share * times[n + 1] / times[n] for n in (1, 2, 3))
-    once, twice, more = (max(0.0, estimate) for estimate in estimates)
+    once, twice, more = (d if d > 0 else n / 2 for n, d in enumerate(estimates, start=1))
     return once, twice, more
 
 
@@ -215,9 +216,23 @@ def spelling_model(words: Iterable[str], n: int = 4) -> Model:
     ----------
     words : list of str
         Each counts once. The end of a word is a line end; see :func:`spell`.
+
+    Returns
+    -------
+    Model
+        Signs that stand in none of the words are not told apart: each costs what one symbol
+        for all of them would, and cannot be read back.
+
+    Raises
+    ------
+    ValueError
+        If there are no words.
     """
     spelled = [spell(word) for word in words]
-    n_letters = len(find_vocabulary(spelled))  # one of them stands for any other sign
+    if not spelled:
+        raise ValueError("there are no words to learn spelling from: count texts in which "
+                         "some words come only once")  # fmt: skip
+    n_letters = len(find_vocabulary(spelled))  # with one for every other sign
     return kneser_ney(kneser_ney_tables(spelled, n), n_letters)
 
 

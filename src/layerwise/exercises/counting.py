@@ -36,13 +36,13 @@ def doubt(guess: str, counts: Counts) -> Verdict:
 
 
 def how_much(k: float, cost_of: Callable[[float], float]) -> Verdict:
-    """Judge what is added to each count: is neither its half nor its double better?"""
+    """Judge what is added to each count: do a quarter and four times as much cost more?"""
     k = float(k)
     if not k > 0:
         return mistake("with nothing added, a pair that was not seen is impossible")
-    if cost_of(k) <= min(cost_of(k / 2), cost_of(2 * k)):
+    if cost_of(k) < min(cost_of(k / 4), cost_of(4 * k)):
         return RIGHT
-    smaller = cost_of(k / 2) < cost_of(k)
+    smaller = cost_of(k / 4) <= cost_of(k)
     if k == 1:
         return mistake("this is add one: the vocabulary is too large for it")
     return not_yet(f"this is too {'large' if smaller else 'small'}")
@@ -121,7 +121,7 @@ EXERCISES = {
     ]),
     "ex-add-k": Exercise(how_much, [
         "try a tenth, and a hundredth: does the cost fall?",
-        "when both half and double are worse, you have it",
+        "when a quarter and four times as much both cost more, you have it",
     ]),
     "ex-backwards": Exercise(backwards, [
         "the last token comes first; no token itself is changed",

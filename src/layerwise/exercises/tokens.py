@@ -36,7 +36,7 @@ def continuing(n_continuing: int, vocabulary: dict[str, int]) -> Verdict:
     return compare(float(n_continuing), float(marked), {
         "this counts the sign # as well, which is a piece of its own: two of them are the mark":
             float(sum(piece[:1] == "#" for piece in vocabulary)),
-        "these are the pieces that can begin a word: the question is about the others":
+        "these are the pieces without ##: the question is about the others":
             float(len(vocabulary) - marked),
         "this is a share: the question is how many": marked / len(vocabulary),
     })  # fmt: skip

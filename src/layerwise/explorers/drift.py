@@ -41,8 +41,8 @@ COMPARISONS = {
     },
     "other poem, centred": {
         "label": "another poem, centred",
-        "explained": "The baseline of the centred measure. Near zero whatever the model does: "
-        "centred vectors add up to zero.",
+        "explained": "The baseline of the centred measure. Near zero whatever the model does, "
+        "as long as the centred vectors are of similar length: they add up to zero.",
         "group": "centred",
         "dash": "dashed",
     },
