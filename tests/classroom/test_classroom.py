@@ -14,7 +14,7 @@ import pytest
 from tools.book.exercises import exercises_in
 from tools.chapters import read_pages
 from tools.classroom import handouts
-from tools.classroom.make import make
+from tools.classroom.make import RECORD, make
 from tools.classroom.notebooks import kind_of
 from tools.classroom.plans import check_steps, read_steps, write_plans
 from tools.desk import ROOT, BuildError
@@ -180,6 +180,10 @@ def test_a_handout_has_every_exercise_and_question_with_room(classroom):
         assert sheet.count('<section class="quiz">') == len(quizzes) >= 3
         assert "You will be able to" in sheet
         assert "{term}" not in sheet
+        assert "Start here" not in sheet
+        steps = read_steps((ROOT / "teaching" / "plans" / f"{name}.md").read_text("utf-8"))
+        n_planned = sum(step.kind == "exercise" for step in steps)
+        assert sheet.count("· in the session</h3>") == n_planned > 0
 
 
 def test_every_chapter_has_a_plan_that_adds_up_and_names_what_is_there(classroom):
@@ -187,8 +191,8 @@ def test_every_chapter_has_a_plan_that_adds_up_and_names_what_is_there(classroom
     for path in PLANS:
         made = (classroom / "plan" / path.name).read_text("utf-8")
         assert "| 0:00 | " in made
-        assert re.search(r"\(\d+ cells\)", made)
-        assert re.search(r"\(\d+ min, as counted\)", made)
+        assert re.search(r"\(\d+ cells?[,) ]", made)
+        assert re.search(r"\(\d+ min to read, (\d+ to talk|the whole of it)\)", made)
         assert re.search(r"\| \d+ s \| \d+ min \| \d+ min \|", made)
         for heading in ("Where classes get stuck", "If you are late", "**Have running.**"):
             assert heading in made
@@ -236,3 +240,47 @@ def test_all_plans_that_do_not_fit_are_told_at_once(tmp_path):
     assert told[0] == "teaching/plans/one.md: its minutes are 5, the session has 90"
     assert "teaching/plans/three.md: begin with minutes: and chapters:" in told
     assert told[-1] == "teaching/plans/two.md: no chapter is called 'tokkens'"
+
+
+@pytest.mark.parametrize("name", ["lecture.txt", "nbgrader/submitted/ada/tokens/tokens.ipynb"])
+def test_a_folder_with_files_of_others_is_refused_and_stays(tmp_path, name):
+    theirs = tmp_path / "course" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("by hand", "utf-8")
+    with pytest.raises(BuildError, match=f"holds 1 files that .*{name} first: move"):
+        make(ROOT, tmp_path / "course")
+    assert theirs.read_text("utf-8") == "by hand"
+    assert [path.name for path in tmp_path.iterdir()] == ["course"]
+
+
+def test_a_folder_that_was_made_is_made_again_until_something_in_it_is_changed(
+    tmp_path, monkeypatch
+):
+    def write(root: Path, draft: Path) -> None:
+        draft.mkdir()
+        (draft / "plan.md").write_text("5 minutes", "utf-8")
+
+    monkeypatch.setattr("tools.classroom.make.fill", write)
+    made = tmp_path / "made"
+    make(ROOT, made)
+    (made / ".ipynb_checkpoints").mkdir()
+    (made / ".ipynb_checkpoints" / "tokens-checkpoint.ipynb").touch()
+    make(ROOT, made)
+    assert {path.name for path in made.iterdir()} == {"plan.md", RECORD}
+    (made / "plan.md").write_text("My own plan", "utf-8")
+    with pytest.raises(BuildError, match=r"plan\.md first"):
+        make(ROOT, made)
+    assert (made / "plan.md").read_text("utf-8") == "My own plan"
+    (made / "plan.md").write_text("5 minutes", "utf-8")
+    (made / RECORD).unlink()
+    with pytest.raises(BuildError, match="did not make"):
+        make(ROOT, made)
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_an_assignment_has_the_package_beside_it_and_the_readme_the_pin(classroom):
+    for name in PAGES:
+        assert len(list((classroom / "nbgrader" / "source" / name).glob("layerwise*.whl"))) == 1
+    pin = re.search(r"nbgrader==[\d.]+", (ROOT / "noxfile.py").read_text("utf-8"))
+    assert pin
+    assert pin[0] in (ROOT / "teaching" / "README.md").read_text("utf-8")

@@ -17,16 +17,28 @@ MODULES = [counting, tokens, transformer, context, own_texts]
 @pytest.fixture(autouse=True)
 def no_hint_was_given():
     marking.given.clear()
+    marking.started.clear()
 
 
 def test_hints_come_one_by_one_and_the_last_stays(capsys):
     exercises = {"ex-two": Exercise(lambda x: compare(x, 2.0, {}), ["a", "b"])}
-    for _ in range(3):
-        check(exercises, "ex-two", 5.0)
+    for answer in (0.0, 0.0, 5.0, 5.0, 4.0):
+        check(exercises, "ex-two", answer)
     said = capsys.readouterr().out
-    assert said.count("✗ not yet: this number is too high") == 3
+    assert said.count("✗ not yet: this number is too low\nchange it and check again") == 2
+    assert said.count("✗ not yet: this number is too high\nhint") == 3
     assert said.count("hint 1 of 2: a; check again for the next") == 1
     assert said.count("hint 2 of 2: b\n") == 2
+
+
+def test_a_function_that_is_defined_again_is_still_the_start(capsys):
+    exercises = {"ex-one": Exercise(lambda f: compare(f(1), 2.0, {}), ["a"])}
+    for _ in range(2):
+        check(exercises, "ex-one", lambda x: x)
+    assert "hint 1" not in capsys.readouterr().out
+    check(exercises, "ex-one", lambda x: x + 7)
+    check(exercises, "ex-one", lambda x: x + 8)
+    assert "hint 1" in capsys.readouterr().out
 
 
 def test_a_named_mistake_costs_no_hint_and_a_right_answer_says_no_more(capsys):
@@ -89,6 +101,14 @@ def test_answers_that_were_not_foreseen_get_what_is_true(encoder):
         (tokens.judge("ex-pad", lambda lists: None), "return two things"),
         (tokens.judge("ex-pad", lambda lists: ([[0] * 6] * 3, [[1] * 6] * 3)), "do not stand"),
         (tokens.judge("ex-spell", "sesquipedalian", ["a", "bird"], tokenizer), "none of the"),
+        (tokens.judge("ex-spell", ["bird"], ["a", "bird"], tokenizer), "this is a list"),
+        (tokens.judge("ex-spell", None, ["a", "bird"], tokenizer), "this is a NoneType"),
+        (tokens.judge("ex-pad", ([[1]], [[1]])), "this is a tuple: hand over the function"),
+        (tokens.judge("ex-waste", "27%", [[1, 1, 0]]), "'27%' is text"),
+        (tokens.judge("ex-continue", "5,828", {"a": 0}), "'5,828' is text"),
+        (tokens.judge("ex-ratio", 1.5, ["a b", "c d"], tokenizer), "this is one number, and 2"),
+        (context.judge("ex-order", ["a b c"], [1], ["a\nb c"], np.ones((1, 1, 2)), None),
+         "what is between them"),
         (tokens.judge("ex-own", "To be or not to be", "0.8", "a line", tokenizer), "too low"),
         (transformer.judge("ex-window", lambda n: torch.zeros(n, n)), "20 of its 36"),
         (transformer.judge("ex-softmax", lambda s: (2 * s).softmax(-1)), "0 of its 12"),
@@ -109,6 +129,37 @@ def test_two_lines_that_differ_only_in_what_is_unknown_are_right(encoder):
     assert tokens.judge("ex-loss", "hope ☃", "Hope  ❄", encoder.tokenizer).right
 
 
+def test_each_mistake_is_named_only_where_it_was_made(encoder):
+    tokenizer = encoder.tokenizer
+
+    def padded(fill, on):
+        return lambda lists: (
+            [ids + [fill] * (6 - len(ids)) for ids in lists],
+            [[1] * len(ids) + [on] * (6 - len(ids)) for ids in lists],
+        )
+
+    assert tokens.judge("ex-pad", padded(0, 0)).right
+    assert "not filled with 0: 102" in tokens.judge("ex-pad", padded(102, 0)).says
+    assert "mask says 1" in tokens.judge("ex-pad", padded(102, 1)).says
+    same = tokens.judge("ex-loss", "a rose grew", "grew a rose", tokenizer).says
+    assert "same letters in another order" in same
+    assert "other letters" in tokens.judge("ex-loss", "a rose", "a nose", tokenizer).says
+    one = "吾輩は猫である。"
+    n_pieces = len(tokenizer.tokenize(one))
+    assert tokens.judge("ex-own", one, n_pieces, "a line", tokenizer).right
+    toy = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 2.0]])
+    assert "1.9 times" in transformer.judge("ex-fourth", torch.tensor([0.0, 3.97]), toy).says
+    layers = (np.ones((1, 1, 2)), np.ones((1, 1, 2)))
+    joined = context.judge("ex-order", ["cab"], [1], ["a b c"], *layers)
+    assert "join the words with a space" in joined.says
+    mixed = context.judge("ex-order", ["tac a b"], [1], ["cat ba"], *layers)
+    assert "letters are mixed" in mixed.says
+    small = {"the", "of"}
+    assert not own_texts.judge("ex-function-words", small, ["the", "of", "and", "war"]).named
+    constant = np.array([[1.0, -2.0], [3.0, -2.0]])
+    assert context.judge("ex-centre", constant - constant.mean(axis=0), constant).right
+
+
 def test_pieces_that_end_early_and_pieces_too_long(encoder):
     text = "a bird came down the walk " * 40
     cut = encoder.tokenizer(
@@ -118,6 +169,9 @@ def test_pieces_that_end_early_and_pieces_too_long(encoder):
     without_third = [*cut[:2], *cut[3:]]
     verdict = tokens.judge("ex-stride", without_third, text, encoder.tokenizer)
     assert "in none of" in verdict.says
+    ids = encoder.tokenizer(text)["input_ids"]
+    by_hand = [ids[i : i + 64] for i in range(0, len(ids), 48)]
+    assert tokens.judge("ex-stride", by_hand, text, encoder.tokenizer).right
     assert "does not end" in tokens.judge("ex-stride", cut[:-1], text, encoder.tokenizer).says
     whole = [encoder.tokenizer(text)["input_ids"]]
     assert "the longest piece has 242" in tokens.judge(
@@ -133,6 +187,13 @@ def test_a_label_that_is_neither_end_is_told_that_there_is_more():
         "there is a label with more than 30%"
     )
     assert "lowest" in own_texts.judge("ex-which-label", "a", table).says
+    assert "row's number" in own_texts.judge("ex-which-label", 1, table).says
+    assert "row's number" in own_texts.judge("ex-which-label", np.int64(1), table).says
+    assert "this is a list" in own_texts.judge("ex-which-label", ["b"], table).says
+    even = table.assign(chance=0.2)
+    assert "more than 30%" in own_texts.judge("ex-which-label", "c", even).says
+    likely = table.assign(chance=[0.1, 0.1, 0.2])
+    assert "best chance" in own_texts.judge("ex-which-label", "c", likely).says
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ hidden region. An exercise gives a point for each star.
 """
 
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -89,10 +90,13 @@ def make_assignment(
 
 def write_course(root: Path, students: dict[str, NotebookNode], folder: Path) -> None:
     """Write the course: its settings, and the source of each assignment."""
+    wheels = list((root / "_build" / "html" / "notebooks").glob("*.whl"))
     for page in read_pages(root):
         name = Path(page.name).stem
         exercises = {exercise.label: exercise for exercise in exercises_in(page)}
         if name in students and exercises:
             assignment = make_assignment(name, students[name], exercises)
             write(assignment, folder / "source" / name / f"{name}.ipynb")
+            for wheel in wheels:  # what lies beside a notebook is released with it
+                shutil.copy(wheel, folder / "source" / name)
     (folder / "nbgrader_config.py").write_text(CONFIG, "utf-8")

@@ -2,12 +2,15 @@
 
 import html
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 
-from tools.classroom.notebooks import kind_of
+from tools.classroom.notebooks import heading_of, kind_of
+from tools.classroom.plans import named_section, read_steps
+from tools.desk import read_source
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 
 PAGE = """\
@@ -27,14 +30,15 @@ PAGE = """\
 """
 STYLE = Path(__file__).with_name("handout.css")
 LINES_OF_STARS = {1: 2, 2: 4, 3: 6}
+ON_SCREEN = re.compile(r" ?\bStart here[^.]*\.")  # on paper there are no cells
 EXERCISE = re.compile(r"^### Exercise.*", re.MULTILINE)
 QUESTION = re.compile(
     r'\*\*([^*]+)\*\*\n\n((?:<details class="quiz">.*?</details>\s*)+)', re.DOTALL
 )
 
 
-def make_handout(name: str, notebook: NotebookNode) -> str:
-    """Return the sheet of a chapter, as HTML."""
+def make_handout(name: str, notebook: NotebookNode, session: Collection[str] = ()) -> str:
+    """Return the sheet of a chapter, as HTML; the exercises of its session are marked."""
     markdown = MarkdownIt("commonmark").enable("table")
     text = [cell.source for cell in notebook.cells if kind_of(cell) == "text"]
     whole = "\n\n".join(text)
@@ -48,7 +52,11 @@ def make_handout(name: str, notebook: NotebookNode) -> str:
         if kind_of(cell) == "text" and (found := EXERCISE.search(cell.source)):
             n_lines = LINES_OF_STARS[found[0].partition("\n")[0].count("★") or 1]
             lines = "<div></div>" * n_lines
-            parts.append(f'<section>{markdown.render(cell.source[found.start():])}'
+            heading, _, words = cell.source[found.start() :].partition("\n")
+            if heading_of(heading.lstrip("# ")) in session:
+                heading += " · in the session"
+            asked = markdown.render(f"{heading}\n{ON_SCREEN.sub('', words)}")
+            parts.append(f'<section>{asked}'
                          f'<div class="lines">{lines}</div></section>')  # fmt: skip
     if quiz := questions(whole):
         parts.append(f"<h2>Test yourself</h2>{quiz}")
@@ -68,13 +76,16 @@ def questions(text: str) -> str:
     return "\n".join(parts)
 
 
-def write_handouts(notebooks: dict[str, NotebookNode], folder: Path) -> None:
+def write_handouts(root: Path, notebooks: dict[str, NotebookNode], folder: Path) -> None:
     """Write every chapter's sheet as a page, and where there is Chromium as a PDF."""
     folder.mkdir(parents=True)
     pages = []
     for name, notebook in notebooks.items():
         pages.append(folder / f"{name}.html")
-        pages[-1].write_text(make_handout(name, notebook), "utf-8")
+        plan = root / "teaching" / "plans" / f"{name}.md"
+        steps = read_steps(read_source(plan)) if plan.is_file() else []
+        session = {named_section(step) for step in steps}
+        pages[-1].write_text(make_handout(name, notebook, session), "utf-8")
     if Path(CHROMIUM).is_file():
         print_pages(pages)
 

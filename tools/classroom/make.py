@@ -9,17 +9,22 @@
 """
 
 import argparse
+import json
+import os
 import shutil
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
-from tools.book.pages import put_in_place
 from tools.classroom.grading import write_course
 from tools.classroom.handouts import write_handouts
 from tools.classroom.notebooks import read_notebooks, student_copy, teacher_copy, write
 from tools.classroom.plans import write_plans
-from tools.desk import ROOT, BuildError, run_command, say
+from tools.desk import ROOT, BuildError, run_command, say, sha256_of_file, to_json
+
+RECORD = ".made.json"  # what this command wrote, with digests
+FROM_JUPYTER = {".ipynb_checkpoints", "__pycache__"}
 
 
 def make(root: Path, target: Path) -> None:
@@ -28,14 +33,51 @@ def make(root: Path, target: Path) -> None:
     Raises
     ------
     BuildError
-        If the book is not built, or a plan does not fit its chapter.
+        If the book is not built, a plan does not fit its chapter, or the folder holds what
+        this command did not make.
     """
+    target = target.resolve()
+    refuse_what_is_others(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".classroom-") as workshop:
+        draft = Path(workshop, "made")
+        fill(root, draft)
+        made = {path.relative_to(draft).as_posix(): sha256_of_file(path)
+                for path in files_in(draft)}  # fmt: skip
+        (draft / RECORD).write_text(to_json(made), "utf-8")
+        if target.exists():
+            os.replace(target, Path(workshop, "before"))
+        os.replace(draft, target)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """List the files of a folder, without what Jupyter and Python leave in it."""
+    return [path for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != RECORD
+            and not FROM_JUPYTER & set(path.relative_to(folder).parts)]  # fmt: skip
+
+
+def refuse_what_is_others(target: Path) -> None:
+    """Raise BuildError if a folder holds files that were not made here, or were changed."""
+    if target.is_file():
+        raise BuildError(f"{target} is a file where a folder is needed: move it away")
+    record = target / RECORD
+    made = json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    names = {path.relative_to(target).as_posix(): path for path in files_in(target)}
+    others = [name for name, path in names.items() if made.get(name) != sha256_of_file(path)]
+    if others:
+        raise BuildError(
+            f"{target} holds {len(others)} files that this command did not make, or that were "
+            f"changed since, {others[0]} first: move the folder away, or name another, --to"
+        )
+
+
+def fill(root: Path, draft: Path) -> None:
+    """Write everything into a folder."""
     site = root / "_build" / "html"
     if not (site / "notebooks" / "chapters").is_dir():
         raise BuildError(f"no notebooks in {site}: build the book, python3 -m nox -s book")
-    draft = target.with_name(f".{target.name}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    draft.mkdir()
     given = read_notebooks(site / "notebooks")
     executed = read_notebooks(site / "notebooks" / "executed")
     students = {name: student_copy(notebook) for name, notebook in given.items()}
@@ -47,9 +89,8 @@ def make(root: Path, target: Path) -> None:
             shutil.copy(wheel, draft / folder)
     zip_answers(draft / "teacher", draft / "answers.zip")
     write_plans(root, students, draft / "plan")
-    write_handouts(students, draft / "handout")
+    write_handouts(root, students, draft / "handout")
     write_course(root, students, draft / "nbgrader")
-    put_in_place(draft, target)
 
 
 def zip_answers(folder: Path, archive: Path) -> None:
@@ -68,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def act() -> int:
         make(ROOT, options.to)
-        for path in sorted(options.to.iterdir()):
+        for path in sorted(options.to.glob("[!.]*")):
             say(f"{path}: {len(list(path.iterdir()))} files" if path.is_dir() else f"{path}")
         return 0
 

@@ -83,6 +83,20 @@ def sections(notebook: NotebookNode) -> dict[str, list[NotebookNode]]:
     return found
 
 
+def parts(notebook: NotebookNode) -> dict[str, list[NotebookNode]]:
+    """Return the cells of the parts below each heading of the second level."""
+    found = sections(notebook)
+    below: dict[str, list[NotebookNode]] = {}
+    whole = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    upper = ""
+    for marks, words in re.findall(r"^(#{2,3}) (?:[\d.]+ )?(.+)", whole, re.MULTILINE):
+        if marks == "##":
+            upper = heading_of(words)
+        else:
+            below.setdefault(upper, []).extend(found.get(heading_of(words), []))
+    return below
+
+
 def heading_of(title: str) -> str:
     """Return a heading without its marks; of an exercise, its name without its number."""
     title = title.replace("●", "").strip()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from nbformat import NotebookNode
 
 from _ext.minutes import Reading
-from tools.classroom.notebooks import kind_of, sections
+from tools.classroom.notebooks import kind_of, parts, sections
 from tools.desk import BuildError, read_source
 
 KINDS = ("read", "predict", "run", "discuss", "exercise", "buffer")
@@ -88,6 +88,8 @@ def write_plan(
         raise BuildError(f"teaching/plans/{name}.md: no chapter is called {min(unknown)!r}")
     found = {section: cells for chapter in names for section, cells
              in sections(chapters[chapter]).items()}  # fmt: skip
+    below = {section: cells for chapter in names for section, cells
+             in parts(chapters[chapter]).items()}  # fmt: skip
     steps = read_steps(text)
     if wrong := check_steps(name, int(length[1]), steps, set(found)):
         raise BuildError("\n".join(wrong))
@@ -98,9 +100,15 @@ def write_plan(
         n_cells = sum(kind_of(cell) == "code" for cell in cells)
         counted = ""
         if step.kind == "read":
-            counted = f" ({max(1, round(count(cells).minutes))} min, as counted)"
-        elif step.kind == "run" and n_cells:
-            counted = f" ({n_cells} cell{'s' if n_cells > 1 else ''})"
+            to_read = max(1, round(count(cells).minutes))
+            to_talk = step.minutes - to_read
+            left = f", {to_talk} to talk" if to_talk > 0 else ", the whole of it"
+            counted = f" ({to_read} min to read{left})"
+        elif step.kind == "run":
+            n_below = sum(kind_of(c) == "code" for c in below.get(named_section(step), []))
+            told = [f"{n} cell{'' if n == 1 else 's'}{where}" for n, where
+                    in ((n_cells, ""), (n_below, " in its parts")) if n]  # fmt: skip
+            counted = f" ({', '.join(told)})" if told else ""
         start = f"{clock // 60}:{clock % 60:02}"
         rows.append(
             f"| {start} | {step.minutes} | {step.kind} | {step.what}{counted} | {step.how} |"

@@ -64,7 +64,7 @@ def centre(centred: np.ndarray, vectors: np.ndarray) -> Verdict:
         "this takes one number from everything: the shared part is a vector":
             vectors - vectors.mean(),
         "this divides by the spread as well: centring only subtracts":
-            theirs / vectors.std(axis=0),
+            theirs / np.maximum(vectors.std(axis=0), 1e-12),  # a dimension may be constant
     })  # fmt: skip
 
 
@@ -131,15 +131,30 @@ def order(mixed: Sequence[str], itself, texts: Sequence[str], layers, mixed_laye
         return mistake("the poems are in another order, each of them whole: mix its words")
     for one, text in zip(mixed, texts, strict=True):
         if sorted(one.split()) != sorted(text.split()):
-            if sorted(one.replace(" ", "")) == sorted("".join(text.split())):
+            if is_joined_without_space(one, text):
+                return mistake("here the space is missing: join the words with a space")
+            if sorted("".join(one.split())) == sorted("".join(text.split())):
                 return mistake("here the letters are mixed: split the text into words first")
             return not_yet(f"{one[:30]!r} has not the words of {text[:30]!r}")
+    if all(o.split() == t.split() for o, t in zip(mixed, texts, strict=True)):
+        return not_yet("the words stand in their right order: only what is between them, as "
+                       "line breaks, is another")  # fmt: skip
     cosines = cosine(layers, mixed_layers)
     if len(np.atleast_1d(itself)) != len(layers):
         return not_yet(f"there are {len(layers)} layers: give a cosine for each")
     return compare(np.asarray(itself), np.median(cosines, axis=1), {
         "this is the mean: the median is less moved by a few": cosines.mean(axis=1),
     })  # fmt: skip
+
+
+def is_joined_without_space(one: str, text: str) -> bool:
+    """Say whether a string is the words of a text in any order, with nothing between them."""
+    words = sorted(text.split(), key=len, reverse=True)
+    for word in words:  # the longest first, so that no short one is taken from inside it
+        if word not in one:
+            return False
+        one = one.replace(word, " ", 1)
+    return not one.strip()
 
 
 EXERCISES = {

@@ -5,7 +5,9 @@ and returns a :class:`Verdict`. Judges ask the model, or a property that only a 
 has, wherever that can be done: what they compare with is computed, never typed.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +34,8 @@ class Exercise(NamedTuple):
 
 RIGHT = Verdict(True, "right")
 given: dict[str, int] = {}  # how many hints of an exercise were shown
+started: dict[str, list] = {}  # the first answer of an exercise that was checked
+WRITTEN_NUMBER = re.compile(r"\s*-?[\d.,]+\s*%?\s*")
 
 
 def mistake(says: str) -> Verdict:
@@ -73,6 +77,8 @@ def compare(
     try:
         largest_difference(answer, right)
     except (TypeError, ValueError) as error:
+        if np.ndim(answer) == 0 < np.ndim(right) and not isinstance(answer, str | None):
+            return not_yet(f"this is one number, and {np.size(right)} are wanted")
         return not_yet(str(error))
     return not_yet(how_far(answer, right, tolerance))
 
@@ -112,6 +118,15 @@ def judge(exercises: Mapping[str, Exercise], label: str, *answer) -> Verdict:
     try:
         return exercises[label].judge(*answer)
     except Exception as error:  # a learner's function may raise anything
+        if isinstance(error, TypeError) and "not callable" in str(error) and not callable(
+            answer[0]
+        ):
+            return not_yet(f"this is a {type(answer[0]).__name__}: hand over the function, "
+                           "its name without brackets, and not what it returned")  # fmt: skip
+        for part in answer:
+            if isinstance(part, str) and WRITTEN_NUMBER.fullmatch(part):
+                return not_yet(f"{part!r} is text: give the number itself, without quotation "
+                               "marks, per cent or commas")  # fmt: skip
         says = " ".join(str(error).split()) or "and says no more"
         return not_yet(f"checking it raised {type(error).__name__}: {says[:200]}")
 
@@ -119,14 +134,27 @@ def judge(exercises: Mapping[str, Exercise], label: str, *answer) -> Verdict:
 def check(exercises: Mapping[str, Exercise], label: str, *answer) -> None:
     """Judge an answer and print what there is to say; if it is nothing usual, with a hint.
 
-    Each time one more hint is shown. See :func:`judge`.
+    Each time one more hint is shown, but none for the first answer: where all cells are run at
+    once, that is what the exercise starts from. See :func:`judge`.
     """
     verdict = judge(exercises, label, *answer)
     print("✓ right" if verdict.right else f"✗ {'' if verdict.named else 'not yet: '}"
           f"{verdict.says}")  # fmt: skip
     if verdict.right or verdict.named:
         return
+    now = [mark_of(part) for part in answer]
+    if started.setdefault(label, now) == now:
+        print("change it and check again: then there is a hint")
+        return
     hints = exercises[label].hints
     number = given[label] = min(given.get(label, 0) + 1, len(hints))
     more = "; check again for the next" if number < len(hints) else ""
     print(f"hint {number} of {len(hints)}: {hints[number - 1]}{more}")
+
+
+def mark_of(part):
+    """Return what is the same for the same answer, also of a function defined again."""
+    code = getattr(part, "__code__", part)
+    if isinstance(code, CodeType):
+        return code.co_code, code.co_names, [mark_of(constant) for constant in code.co_consts]
+    return repr(part) if isinstance(part, str | int | float | list | tuple) else id(part)

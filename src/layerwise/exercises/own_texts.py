@@ -52,16 +52,20 @@ def which_label(label: str, by_label: pd.DataFrame) -> Verdict:
     if label == "":
         return not_yet("there is no label yet")
     by_label = by_label.set_index("label")
-    shares = by_label["agreement"]
-    if not isinstance(label, str):
-        return mistake("this is a share: the question is whose it is")
+    shares, chances = by_label["agreement"], by_label["chance"]
+    if not isinstance(label, str) and label not in list(shares.index):
+        if isinstance(label, int | np.integer):
+            return mistake("this is the row's number: which label stands there?")
+        if isinstance(label, float):
+            return mistake("this is a number: the question is whose share is the largest")
+        return not_yet(f"this is a {type(label).__name__}, and one label is wanted")
     if label not in shares.index:
         return not_yet(f"{label!r} is none of the labels")
     if shares[label] == shares.max():
         return RIGHT
-    if shares[label] == shares.min():
+    if shares[label] < shares.drop(label).min():
         return mistake("this label has the lowest share: look at the other end")
-    if by_label["chance"][label] == by_label["chance"].max():
+    if chances[label] > chances.drop(label).max():
         return mistake("this label has the best chance, not the best result")
     return not_yet(f"there is a label with more than {shares[label]:.0%}")
 
@@ -106,7 +110,7 @@ def function_words(small: Sequence[str], words: Sequence[str]) -> Verdict:
         return RIGHT
     if chosen == known - theirs:
         return mistake("these are the other words: keep what is in ENGLISH_STOP_WORDS")
-    if max(map(len, chosen)) <= 4:
+    if max(map(len, chosen)) <= 4 and chosen - ENGLISH_STOP_WORDS:
         return mistake("these are short words: *war* is short, *themselves* is a small word")
     missing, extra = len(theirs - chosen), len(chosen - ENGLISH_STOP_WORDS)
     return not_yet(f"{missing} small words are missing, and {extra} others are among them")
@@ -136,7 +140,7 @@ EXERCISES = {
     ]),
     "ex-which-label": Exercise(which_label, [
         "look at the table `agreement.by_label`, column `agreement`",
-        "`idxmax` returns the number of the row with the largest share",
+        "with `.set_index('label')` the rows have names, and `idxmax` of a column returns one",
     ]),
     "ex-leak": Exercise(leak, [
         "`source[order[i]]` says for each neighbour of passage i which text it is from",

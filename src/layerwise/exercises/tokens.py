@@ -10,12 +10,15 @@ from layerwise.exercises import marking
 from layerwise.exercises.marking import RIGHT, Exercise, Verdict, compare, mistake, not_yet
 
 SMALL = [[101, 7, 8, 102], [101, 102], [101, 9, 10, 11, 12, 102]]  # lists of IDs, to try on
+NO_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 
 
 def spell(most: str, words: Sequence[str], tokenizer) -> Verdict:
     """Judge a word: has any other more pieces?"""
-    if not isinstance(most, str):
+    if isinstance(most, int | float):
         return mistake("this is no word: say which word has so many pieces, not how many")
+    if not isinstance(most, str):
+        return not_yet(f"this is a {type(most).__name__}, and one word is wanted, as a str")
     if most not in words:
         return not_yet(f"{most!r} is none of the words of the texts")
     n_pieces = len(tokenizer.tokenize(most))
@@ -68,6 +71,9 @@ def loss(one: str, other: str, tokenizer) -> Verdict:
         return mistake("these are one and the same line: change something in the second")
     if tokenizer(one)["input_ids"] == tokenizer(other)["input_ids"]:
         return RIGHT
+    if sorted(letters(one)) == sorted(letters(other)) and letters(one) != letters(other):
+        return mistake("these have the same letters in another order, which the model does "
+                       "see: change something that is no letter")  # fmt: skip
     if letters(one) != letters(other):
         return mistake("these have other letters, and letters are what the model does see: "
                        "change something that is no letter")  # fmt: skip
@@ -108,15 +114,23 @@ def pad(pad_by_hand: Callable) -> Verdict:
     if all(row[: len(ids)] != ids and row[-len(ids) :] == ids
            for row, ids in zip(rectangle, SMALL, strict=True) if len(ids) < longest):
         return mistake("this fills up on the left: here the padding comes after the text")
-    kept = [[int(x != 0) for x in row] for row in rectangle]  # no ID of these lists is 0
     if any(row[: len(ids)] != ids for row, ids in zip(rectangle, SMALL, strict=True)):
         return not_yet("the lists do not stand at the beginnings of its rows any more")
-    return compare(mask, kept, {
+    kept = [[1] * len(ids) + [0] * (longest - len(ids)) for ids in SMALL]
+    verdict = compare(mask, kept, {
         "this mask says 1 for the padding too: the model would read it as text":
             [[1] * longest for _ in SMALL],
         "this mask is turned round: 1 is for what the model is to look at":
             [[1 - x for x in row] for row in kept],
     })  # fmt: skip
+    if not verdict.right:
+        return verdict._replace(says=f"the mask: {verdict.says}")
+    added = {x for row, ids in zip(rectangle, SMALL, strict=True) for x in row[len(ids) :]}
+    if added != {0}:
+        told = ", ".join(map(str, sorted(added - {0})))
+        return mistake(f"the mask is right, but the rows are not filled with 0: {told} stands "
+                       "there")  # fmt: skip
+    return RIGHT
 
 
 def waste(share: float, mask) -> Verdict:
@@ -146,7 +160,8 @@ def types(types_by_hand: Callable, tokenizer) -> Verdict:
 def stride(pieces: Sequence[Sequence[int]], text: str, tokenizer) -> Verdict:
     """Judge pieces of a text: at most 64 tokens, sharing 16, to the end."""
     whole = tokenizer(text, verbose=False)["input_ids"][1:-1]
-    inner = [list(ids[1:-1]) for ids in pieces]
+    special = {tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id}
+    inner = [[token for token in ids if token not in special] for ids in pieces]
     most = max(map(len, pieces))
     if most > 64:
         return not_yet(f"the longest piece has {most} tokens, [CLS] and [SEP] among them")
@@ -161,7 +176,8 @@ def stride(pieces: Sequence[Sequence[int]], text: str, tokenizer) -> Verdict:
         return mistake("these share all but 16: stride is how many neighbours have in common, "
                        "not how far the next one moves on")  # fmt: skip
     if not shared:
-        return not_yet("some of the text is in none of the pieces")
+        return not_yet("joined, they do not give the text: some of it is in none of them, or "
+                       "not all neighbours share as many")  # fmt: skip
     return not_yet(f"neighbours share {shared[0]} tokens")
 
 
@@ -175,9 +191,10 @@ def own(own_text: str, ratio: float, line: str, tokenizer) -> Verdict:
     if own_text == line:
         return not_yet("this is still the book's line")
     n_words = len(own_text.split())
-    if n_words < 5:
-        return mistake(f"a text of {n_words} words says little: take a sentence at least")
     n_pieces = len(tokenizer.tokenize(own_text))
+    has_no_spaces = any(unicodedata.name(x, "").startswith(NO_SPACES) for x in own_text)
+    if (len(own_text) if has_no_spaces else n_words) < 5:
+        return mistake(f"a text of {n_words} words says little: take a sentence at least")
     return compare(float(ratio), n_pieces / n_words, {
         "this counts [CLS] and [SEP], which are no words of yours": (n_pieces + 2) / n_words,
         "this is the ratio of the book's line: compute it again for your text":

@@ -1,5 +1,6 @@
 """The exercises of ``chapters/transformer.md``."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -27,8 +28,9 @@ def fourth(storm: Tensor, toy: Tensor) -> Verdict:
     if close < -0.9:
         return mistake("this points away from thunder: turn the sign")
     if close > 0.9:
-        return mistake(f"this points there, but is {times:.2g} times as long as thunder: "
-                       "a cosine does not see length, so make it longer")  # fmt: skip
+        below = math.floor(10 * times) / 10  # 1.99 is not told as 2
+        return mistake(f"this points there, but is {below:.1f} times as long as thunder: a "
+                       "cosine does not see length, so make it longer")  # fmt: skip
     return not_yet(f"its cosine with thunder is {close:.2f}")
 
 
