@@ -83,7 +83,7 @@ def connect(address: str) -> int:
     import ray
     import ray.data
 
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it prints what it raises
     try:
         ray.init(address, log_to_driver=False, logging_level="error")
     except Exception as error:  # Ray's errors have no common base
