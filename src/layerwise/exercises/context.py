@@ -57,14 +57,15 @@ def mean(masked_mean: Callable) -> Verdict:
 
 def centre(centred: np.ndarray, vectors: np.ndarray) -> Verdict:
     """Judge the centred vectors of one layer."""
-    theirs = center(vectors[None])[0]
+    theirs, spread = center(vectors[None])[0], vectors.std(axis=0)
+    divided = theirs / np.where(spread > 1e-6, spread, 1)  # but where all poems are alike
     return compare(centred, theirs, {
         "this is each poem less its own mean: take the mean of the poems, for each dimension":
             vectors - vectors.mean(axis=1, keepdims=True),
         "this takes one number from everything: the shared part is a vector":
             vectors - vectors.mean(),
         "this divides by the spread as well: centring only subtracts":
-            theirs / np.maximum(vectors.std(axis=0), 1e-12),  # a dimension may be constant
+            divided,
     })  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def which_label(label: str, by_label: pd.DataFrame) -> Verdict:
         return not_yet(f"{label!r} is none of the labels")
     if shares[label] == shares.max():
         return RIGHT
-    if shares[label] < shares.drop(label).min():
+    if shares[label] == shares.min():
         return mistake("this label has the lowest share: look at the other end")
     if chances[label] > chances.drop(label).max():
         return mistake("this label has the best chance, not the best result")
