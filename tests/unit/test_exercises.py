@@ -273,3 +273,22 @@ def test_what_is_added_has_to_cost_less_than_a_quarter_and_four_times_as_much():
         verdict = counting.judge("ex-add-k", k, cost_of)
         assert not verdict.right
         assert says in verdict.says
+
+
+def test_a_circle_is_judged_by_its_order_and_by_where_it_begins():
+    after = {"hope": "is", "is": "the", "the": "\n", "\n": "and", "and": "the", "a": "a"}
+
+    def circle(token):
+        return ["a"] if token == "a" else ["\n", "and", "the"] if token == "\n" else [
+            "the", "\n", "and"
+        ]  # fmt: skip
+
+    def verdict(some):
+        return counting.judge("ex-loop", some, after.__getitem__)
+
+    assert verdict(circle).right
+    assert "no order" in verdict(lambda token: set(circle(token))).says
+    assert "begun later" in verdict(lambda token: [*circle(token)[1:], circle(token)[0]]).says
+    assert "way in" in verdict(lambda token: ["hope", "is", "the", "\n", "and"]).says
+    assert "twice" in verdict(lambda token: [*circle(token), circle(token)[0]]).says
+    assert not verdict(lambda token: ["the", "and", "\n"]).named

@@ -31,7 +31,8 @@ def doubt(guess: str, counts: Counts) -> Verdict:
         return RIGHT
     most = max(counts, key=lambda context: counts[context].total())
     if (guess,) == most:
-        return mistake("this is the most frequent token: few things may follow a frequent one")
+        return mistake(f"this is the most frequent token: after {n_above} others there is more "
+                       "doubt")  # fmt: skip
     return not_yet(f"after {n_above} tokens there is more doubt")
 
 
@@ -86,20 +87,38 @@ def others(
 def loop(circle: Callable[[str], Sequence[str]], best_next: Callable[[str], str]) -> Verdict:
     """Judge a function that returns the circle in which greedy writing ends."""
     for token in ["hope", "the", LINE_END, "a"]:
-        path = [token]
-        while best_next(path[-1]) not in path:
-            path.append(best_next(path[-1]))
-        start = path.index(best_next(path[-1]))
+        if isinstance(circle(token), set | frozenset):
+            return mistake("a set has no order: return the tokens as they follow one another")
         answer = list(circle(token))
-        if answer == path[start:]:
+        way_in, right = written_greedily(token, best_next)
+        if answer == right:
             continue
-        if answer == path and start:
+        if answer == [*way_in, *right]:
             return mistake(f"from {token!r} this returns the way in as well: begin where the "
                            "token that comes again stands first")  # fmt: skip
-        if answer == [*path[start:], path[start]]:
+        if answer == [*right, right[0]]:
             return mistake("this has the token that comes again twice")
+        if any(answer == [*right[i:], *right[:i]] for i in range(len(right))):
+            return mistake(f"from {token!r} this is the circle, begun later than the writing "
+                           "comes into it")  # fmt: skip
         return not_yet(f"from {token!r} the writing does not end in {answer}")
     return RIGHT
+
+
+def written_greedily(token: str, best_next: Callable[[str], str]) -> tuple[list, list]:
+    """Return the way into a circle, and the circle: two walk, and one is twice as fast."""
+    slow, fast = best_next(token), best_next(best_next(token))
+    while slow != fast:
+        slow, fast = best_next(slow), best_next(best_next(fast))
+    way_in, start = [], token
+    while start != fast:
+        way_in.append(start)
+        start, fast = best_next(start), best_next(fast)
+    found, now = [start], best_next(start)
+    while now != start:
+        found.append(now)
+        now = best_next(now)
+    return way_in, found
 
 
 def a_character(cost: float, total: float, tokens: Sequence[str]) -> Verdict:
