@@ -178,6 +178,7 @@ def test_poems_without_company_drift_as_far(shown, read_by_numpy, pooled):
     alone = np.stack(alone, axis=1).astype(float)
     c, c_alone = (v - v.mean(axis=1, keepdims=True) for v in (pooled, alone))
     header = "same poem same, alone with and without company another poem centred"
+    header += " \\"  # the table is printed in two parts
     same(column(shown, header, 1), medians(lambda layer: cos(alone[0], alone[layer])))
     same(column(shown, header, 2), medians(lambda layer: cos(pooled[layer], alone[layer])))
     same(column(shown, header, 3),

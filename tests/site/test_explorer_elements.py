@@ -133,10 +133,25 @@ def test_heat_map_is_darkest_where_the_weight_is_largest(attention):
 
 
 def test_an_answer_that_comes_late_is_not_shown(attention):
-    run_own(attention, "snow " * 200)
-    attention.wait_for_selector("attention-explorer .picture[aria-busy='true']", timeout=60_000)
     attention.locator("#line").select_option("2")
     shown = caption(attention)
+    attention.locator("#line").select_option("1")
+    # in the page itself: from outside, the model may have answered before anybody looks
+    attention.evaluate(
+        """() => {
+          const root = document.querySelector("attention-explorer").shadowRoot;
+          const picture = root.querySelector(".picture");
+          new MutationObserver((_, observer) => {
+            if (picture.getAttribute("aria-busy") !== "true") return;
+            observer.disconnect();
+            root.querySelector("#line").value = "2";
+            root.querySelector("#line").dispatchEvent(new Event("change", { bubbles: true }));
+            window.chosen = true;
+          }).observe(picture, { attributeFilter: ["aria-busy"] });
+        }"""
+    )
+    run_own(attention, "snow " * 200)
+    attention.wait_for_function("window.chosen", timeout=60_000)
     run_own(attention, "grass")  # waits behind the long one: when it is there, so was the other
     attention.locator("#line").select_option("2")
     attention.wait_for_timeout(300)

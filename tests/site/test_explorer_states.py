@@ -464,7 +464,7 @@ def test_numbers_have_one_style_and_stand_to_the_right(context, pages):
     )
     assert shown == ["0.17", "−0.02", "0.00", "1.00", "0.500"]
     page.get_by_label("What is compared").select_option("other poem, centred")
-    page.locator("drift-explorer summary").click()
+    page.locator("drift-explorer summary", has_text="as a table").click()
     cells = page.locator("drift-explorer td")
     texts = cells.all_text_contents()
     assert all(re.fullmatch(r"−?[01]\.\d\d", text) for text in texts)
