@@ -177,13 +177,16 @@ def test_poems_without_company_drift_as_far(shown, read_by_numpy, pooled):
     alone = [read_by_numpy(text, alone=True).hidden_states.mean(axis=1) for text in poems]
     alone = np.stack(alone, axis=1).astype(float)
     c, c_alone = (v - v.mean(axis=1, keepdims=True) for v in (pooled, alone))
-    header = "same poem same, alone with and without company another poem centred"
-    header += " \\"  # the table is printed in two parts
+    header = "same poem same, alone with and without company another poem \\"
     same(column(shown, header, 1), medians(lambda layer: cos(alone[0], alone[layer])))
     same(column(shown, header, 2), medians(lambda layer: cos(pooled[layer], alone[layer])))
     same(column(shown, header, 3),
          medians(lambda layer: mean_with_others(pooled[layer], alone[layer])))  # fmt: skip
-    same(column(shown, header, 4), medians(lambda layer: cos(c[layer], c_alone[layer])))
+    header = "centred finds itself, alone"  # the table is printed in two parts
+    same(column(shown, header, 0), medians(lambda layer: cos(c[layer], c_alone[layer])))
+    static, moved = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (c[0], c_alone[1:]))
+    nearest = (moved @ static.T).argmax(axis=2)  # (n_layers, n_poems)
+    same(column(shown, header, 1), (nearest == np.arange(len(poems))).mean(axis=1))
 
 
 def test_steps_beside_their_baselines(shown, token_vectors, pooled):
