@@ -93,36 +93,48 @@ def write_plan(
     steps = read_steps(text)
     if wrong := check_steps(name, int(length[1]), steps, set(found)):
         raise BuildError("\n".join(wrong))
+    body = text.partition("\n---\n")[2] if text.startswith("---\n") else text
+    head = HEAD.search(body)
+    assert head, "a plan has a table: its steps were read from it"
+    end = head.end() + len(re.match(r"(?:\|.*\n)*", body[head.end() :])[0])  # type: ignore[index]
+    return (
+        body[: head.start()]
+        + table_of(steps, found, below)
+        + body[end:].rstrip()
+        + "\n\n"
+        + numbers(names, chapters, seconds)
+    )
+
+
+def table_of(steps: list[Step], found: dict[str, list], below: dict[str, list]) -> str:
+    """Return the steps as a table, with the clock and what is counted in each."""
     rows = ["| from | minutes | | what | how |", "|---|---|---|---|---|"]
     clock = 0
     for step in steps:
-        cells = found.get(named_section(step), [])
-        n_cells = sum(kind_of(cell) == "code" for cell in cells)
-        counted = ""
-        if step.kind == "read":
-            to_read = max(1, round(count(cells).minutes))
-            to_talk = step.minutes - to_read
-            left = f", {to_talk} to talk" if to_talk > 0 else ", the whole of it"
-            counted = f" ({to_read} min to read{left})"
-        elif step.kind == "run":
-            n_below = sum(kind_of(c) == "code" for c in below.get(named_section(step), []))
-            told = [f"{n} cell{'' if n == 1 else 's'}{where}" for n, where
-                    in ((n_cells, ""), (n_below, " in its parts")) if n]  # fmt: skip
-            counted = f" ({', '.join(told)})" if told else ""
+        section = named_section(step)
+        counted = counted_in(step, found.get(section, []), below.get(section, []))
         start = f"{clock // 60}:{clock % 60:02}"
         rows.append(
             f"| {start} | {step.minutes} | {step.kind} | {step.what}{counted} | {step.how} |"
         )
         clock += step.minutes
-    body = text.partition("\n---\n")[2] if text.startswith("---\n") else text
-    head = HEAD.search(body)
-    assert head, "a plan has a table: its steps were read from it"
-    end = head.end() + len(re.match(r"(?:\|.*\n)*", body[head.end() :])[0])  # type: ignore[index]
-    table = "\n".join(rows) + "\n"
-    return (
-        body[: head.start()] + table + body[end:].rstrip() + "\n\n"
-        + numbers(names, chapters, seconds)
-    )
+    return "\n".join(rows) + "\n"
+
+
+def counted_in(step: Step, cells: list[NotebookNode], below: list[NotebookNode]) -> str:
+    """Say how long a section takes to read, or how many cells it and its parts have."""
+    if step.kind == "read":
+        to_read = max(1, round(count(cells).minutes))
+        to_talk = step.minutes - to_read
+        left = f", {to_talk} to talk" if to_talk > 0 else ", the whole of it"
+        return f" ({to_read} min to read{left})"
+    if step.kind != "run":
+        return ""
+    told = []
+    for some, where in ((cells, ""), (below, " in its parts")):
+        if n := sum(kind_of(cell) == "code" for cell in some):
+            told.append(f"{n} cell{'' if n == 1 else 's'}{where}")
+    return f" ({', '.join(told)})" if told else ""
 
 
 def numbers(
