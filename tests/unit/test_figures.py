@@ -229,6 +229,16 @@ def test_a_legend_made_by_a_chapter_stands_on_the_page_itself():
     assert [text.get_color() for text in legend.get_texts()] == [INK]
 
 
+def test_a_legend_beside_the_axes_does_so_too():
+    with plt.style.context("dark_background"):
+        figure = curve()
+        figure.legend(["a curve"])
+        show(figure, ALT)
+    (legend,) = figure.legends
+    assert not legend.get_frame_on()
+    assert [text.get_color() for text in legend.get_texts()] == [INK]
+
+
 def test_a_figure_has_the_size_it_was_given_and_no_frame():
     assert tuple(new_figure()[0].get_size_inches()) == (4.8, 3.2)
     figure, axes = new_figure(4, 2.5)

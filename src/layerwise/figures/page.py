@@ -224,8 +224,8 @@ def show(figure: Figure, alt: str, caption: str = "") -> HTML:
     """
     if len(alt.split()) < 8:
         raise ValueError(f"alt text {alt!r} is too short: say what the figure shows")
-    for axes in figure.axes:
-        if legend := axes.get_legend():  # made by a chapter, in the reader's style
+    for legend in [*figure.legends, *(axes.get_legend() for axes in figure.axes)]:
+        if legend:  # made by a chapter, in the reader's style
             legend.set_frame_on(False)
             plt.setp(legend.get_texts(), color=INK)
     name = "f" + hashlib.sha256((alt + caption).encode()).hexdigest()[:8]
