@@ -237,7 +237,7 @@ def lock(session: nox.Session) -> None:
     environment = Path(session.create_tmp()) / "lock"
     venv.create(environment, with_pip=True, clear=True)
     python_of_lock = str(tools.install.python_of(environment))
-    packages = ["packaging", "uv"]
+    packages = ["filelock", "packaging", "psutil", "uv"]  # and what tools.desk imports
     session.run(
         python_of_lock, "-m", "pip", "install", "--quiet", *packages, external=True
     )

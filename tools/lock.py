@@ -30,7 +30,8 @@ from tools.install import (
 )
 
 ROOT = Path(__file__).parents[1]
-EXTRAS, CLUSTER_EXTRAS = ["book", "excel", "lab", "test"], ["ray", "readers"]
+EXTRAS = ["book", "decoder", "excel", "glove", "lab", "speeches", "test"]
+CLUSTER_EXTRAS = ["ray", "readers"]
 PACKAGES = "https://pypi.org/simple"
 # The machine whose downloads are counted: the one that most of the readers' servers are.
 PYTHON = (3, 11)
