@@ -16,6 +16,8 @@ from layerwise.models import Encoder, run_every_layer
 from layerwise.similarity import directions
 from layerwise.tokenizing import check_texts, tokenize
 
+# Words that printers of the speeches gave a capital for one of their senses.
+AMBIGUOUS = ("may", "march", "house", "union", "general")
 # What stands before a word that begins no sentence, line or quotation.
 INSIDE = re.compile(r"[\w,;]['’]? $")
 
@@ -38,18 +40,20 @@ def find_occurrences(speeches: pd.DataFrame, word: str, n_around: int = 24) -> p
         A row an occurrence: ``speaker``, ``year``, ``before``, ``found``, ``after``, and
         ``capital``, whether it has one.
     """
+    either = re.compile(rf"\b(?:{word}|{word.capitalize()})\b")
     rows = []
     for speech in speeches.itertuples():
-        for match in re.finditer(rf"\b(?:{word}|{word.capitalize()})\b", speech.text):
-            before = speech.text[: match.start()].rpartition("\n")[2]
-            after = speech.text[match.end() :].partition("\n")[0]
-            if INSIDE.search(before):
-                rows.append({
-                    "speaker": speech.speaker, "year": speech.year,
-                    "before": " ".join(before.split()[-n_around:]) + " ",
-                    "found": match.group(), "after": " ".join(after.split(" ")[: n_around + 1]),
-                    "capital": match.group() != word,
-                })  # fmt: skip
+        for line in speech.text.splitlines():
+            for match in either.finditer(line):
+                before, after = line[: match.start()], line[match.end() :]
+                if INSIDE.search(before):
+                    rows.append({
+                        "speaker": speech.speaker, "year": speech.year,
+                        "before": " ".join(before.split()[-n_around:]) + " ",
+                        "found": match.group(),
+                        "after": " ".join(after.split(" ")[: n_around + 1]),
+                        "capital": match.group() != word,
+                    })  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -63,6 +67,12 @@ def draw_balanced(
         for _, rows in occurrences.groupby("capital")
     ]
     return pd.concat(drawn, ignore_index=True)
+
+
+def passages_of(occurrences: pd.DataFrame) -> tuple[list[str], list[tuple[int, int]]]:
+    """Return passages without capitals, and in each the place of the word, to embed."""
+    columns = occurrences["before"] + occurrences["found"] + occurrences["after"]
+    return columns.str.lower().tolist(), list(enumerate(occurrences["before"].str.len()))
 
 
 def embed_places(
@@ -95,15 +105,17 @@ def embed_places(
         text, character = places[tokens.index(None)]
         raise ValueError(f"text {text} ({texts[text][:40]!r}) has no token at {character}")
     inputs = tokenize(texts, encoder, truncate=False)
-    of_text: list[list[int]] = [[] for _ in texts]  # for each text, the numbers of its places
+    of_text: list[list[int]] = [[] for _ in texts]  # the numbers of its places
     for place, (text, _) in enumerate(places):
         of_text[text].append(place)
 
     def embed(positions: list[int]) -> tuple[list[int], np.ndarray]:
-        layers = torch.stack(run_every_layer(pad([inputs[i] for i in positions], encoder), encoder))
+        batch = pad([inputs[i] for i in positions], encoder)
+        layers = torch.stack(run_every_layer(batch, encoder))
         found = [(place, row) for row, i in enumerate(positions) for place in of_text[i]]
         which, rows = [place for place, _ in found], [row for _, row in found]
-        return which, layers[:, rows, [tokens[place] for place in which]].cpu().float().numpy()
+        there = layers[:, rows, [tokens[place] for place in which]]
+        return which, there.float().cpu().numpy()
 
     lengths = [len(text["input_ids"]) for text in inputs]
     batches = list(batches_by_length(lengths, tokens_per_batch(encoder)))

@@ -348,7 +348,7 @@ def from_file(tmp_path_factory, explorer_assets):
     write_script_for_files(explorer)
     elements = "".join(
         place(name, module="explorer")
-        for name in ["token-explorer", "attention-explorer", "drift-explorer", "ngram-explorer"]
+        for name in ELEMENTS
     )
     (folder / "index.html").write_text(
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Explorers</title>"

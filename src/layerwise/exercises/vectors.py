@@ -46,9 +46,9 @@ def nearest_word(function: Callable[[np.ndarray, int], int], vectors) -> Verdict
     if not wrong:
         return RIGHT
     if any(answer == row for answer, row, *_ in wrong):
-        return mistake("it returns the word itself, whose cosine with itself is 1: leave it out")
+        return mistake("it returns the word itself, whose cosine is 1: leave it out")
     if all(answer == product for answer, _, product, _ in wrong):
-        return mistake("this is the largest product: divide by the lengths, or long vectors win")
+        return mistake("this is the largest product: divide by the lengths, or long ones win")
     if all(answer == farthest for answer, _, _, farthest in wrong):
         return mistake("this is the farthest word: the highest cosine is wanted")
     return not_yet(f"for {len(wrong)} of {len(rows)} rows another one is nearer")
@@ -108,7 +108,7 @@ def own_word(share: float, layers: np.ndarray, occurrences: pd.DataFrame) -> Ver
         near = nearest_elsewhere(vectors, groups)
         return float((key[near] == key[:, None]).mean())
 
-    people, nobody = occurrences["speaker"], np.arange(len(key))
+    people, nobody = list(occurrences["speaker"]), range(len(key))
     return compare(float(share), of(layers[-1], people), {
         "this counts places by the same speaker, who repeats himself": of(layers[-1], nobody),
         "this is layer 0, where all places have the same vector but for their number":
@@ -134,7 +134,7 @@ EXERCISES = {
         "divide the count of the pair by that, and take `np.log2`",
     ]),
     "ex-nearest": Exercise(nearest_word, [
-        "divide every vector by its length first: `np.linalg.norm(vectors, axis=1, keepdims=True)`",
+        "divide each vector by its length: `np.linalg.norm(vectors, axis=1, keepdims=True)`",
         "set the word's own cosine to `-np.inf` before you take the largest",
     ]),
     "ex-analogy": Exercise(without_first, [
