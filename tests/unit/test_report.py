@@ -402,7 +402,7 @@ def test_a_pipe_that_is_closed_ends_without_a_complaint():
 def test_words():
     assert number(-0.004) == "0.00"
     assert number(-0.126) == "−0.13"
-    assert p_value(0.0004) == "p < .001"
-    assert p_value(0.1516) == "p = .152"
+    assert p_value(0.0004) == "p < 0.001"
+    assert p_value(0.1516) == "p = 0.152"
     assert row_ranges([9, 3, 4, 5]) == "3–5, 9"
     assert row_ranges([1, 3, 5, 7], 2) == "1, 3 …"
