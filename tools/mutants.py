@@ -64,7 +64,8 @@ class Fault(NamedTuple):
         return f"{self.module} {self.place}: {self.old} → {self.new}"
 
 
-SYMMETRIC = {"cosine", "max", "min", "transpose"}  # the same with arguments swapped
+# The same with two arguments swapped.
+SYMMETRIC = {"cosine", "cosine_similarity", "max", "min", "transpose"}
 SWAPS = {
     ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"),
     ast.Gt: (">", ">="), ast.GtE: (">=", ">"), ast.In: ("in", "not in"),
@@ -102,7 +103,7 @@ def faults_of(module: str) -> Iterator[Fault]:
 
     right = ast.dump(ast.parse(source))
     for place, node in expressions(ast.parse(source), "module"):
-        if module in DIAGRAMS and isinstance(node, ast.Constant):
+        if module in DIAGRAMS and isinstance(node, ast.Constant | ast.Call):
             continue
         for new in instead(node, text, other):
             whole = source[: span(node).start] + new.encode() + source[span(node).stop :]
