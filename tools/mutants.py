@@ -181,7 +181,8 @@ def sample(faults: list[Fault], number: int) -> list[Fault]:
     """Draw faults so that one that is drawn stays drawn while the rest of the code changes."""
     # Of several with one key, as the ones in a matrix of ones, the last stands for all.
     known = {fault.key: fault for fault in faults if fault.key not in EQUIVALENT}
-    return sorted(known.values(), key=lambda f: hashlib.sha256(f.key.encode()).digest())[:number]
+    drawn = sorted(known.values(), key=lambda f: hashlib.sha256(f.key.encode()).digest())
+    return drawn[:number]
 
 
 def sources() -> dict[str, str]:
