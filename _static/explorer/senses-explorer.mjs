@@ -140,9 +140,9 @@ const SENSES_STYLE = `
 .controls .field { flex: 1 1 9rem; }
 .controls .field.wide { flex: 4 1 16rem; }
 .passage, .nearest button { font-family: var(--lw-serif, Georgia, "Iowan Old Style", "Palatino Linotype", serif); text-align: start; }
-.passage { height: 9rem; max-height: none; font-size: 1.0625rem; }
+.passage { height: 8rem; max-height: none; font-size: 1.0625rem; }
 mark { background: color-mix(in srgb, var(--ex-most) var(--ex-most-behind-text), transparent); color: inherit; border-radius: 2px; padding-inline: 0.1em; }
-.by { font-family: var(--lw-sans, system-ui, sans-serif); white-space: nowrap; }
+.by { font-family: var(--lw-sans, system-ui, sans-serif); display: block; }
 .near { height: 26rem; max-height: none; padding: 2px; }
 .nearest { display: grid; gap: 0.5rem; }
 .nearest button {
@@ -153,7 +153,7 @@ mark { background: color-mix(in srgb, var(--ex-most) var(--ex-most-behind-text),
 .now { font-weight: 600; box-shadow: inset 0 -2px var(--ex-most); }
 b { font-weight: 600; color: var(--ex-ink); }
 @container (max-width: 42rem) {
-  .passage { height: 14rem; }
+  .passage { height: 13rem; }
   .near { height: 30rem; }
   .status { min-height: 3em; }
 }
