@@ -51,7 +51,7 @@ def test_rows_are_shortened_exactly_and_always_to_the_same():
     table = rng.poisson(0.7, (40, 40)) * rng.normal(size=(40, 40))
     table = table + table.T
     short = shorten(csr_array(table), 6)
-    u, s, vt = np.linalg.svd(table)
+    u, s, _ = np.linalg.svd(table)
     assert short.shape == (40, 6)
     for k in range(6):
         sign = np.sign(u[np.abs(u[:, k]).argmax(), k])

@@ -15,7 +15,8 @@ from layerwise.occurrences import (
 
 SPEECHES = pd.DataFrame([
     ("A", 1800, "May it please you. In May, we may march; in MAY we\nmay not. (May) Last May."),
-    ("B", 1900, "They may, and \"may\" is no month; mayhem, May's and may's. Dismay\nIn the may-day."),
+    ("B", 1900, "They may, and \"may\" is no month; mayhem, May's and may's. Dismay\n"
+                "In the may-day."),
 ], columns=["speaker", "year", "text"])  # fmt: skip
 
 
