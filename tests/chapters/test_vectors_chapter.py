@@ -150,7 +150,7 @@ def test_senses_in_every_layer(shown, encoder):
                 right += [found[j]["found"] == place["found"] for j in near]
             shares.append(np.mean(right))
         senses = shown[shown.index("two words on each side  ") :]
-        assert row(senses, word, 8)[1:] == pytest.approx(shares, abs=HALF + 0.002)
+        assert row(senses, word, 9)[2:] == pytest.approx(shares, abs=HALF + 0.002)
 
 
 def test_change_over_time_and_its_control(shown, spoken, words):

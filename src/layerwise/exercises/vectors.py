@@ -22,7 +22,6 @@ def of_pair(bits: float, counts, place: Mapping[str, int]) -> Verdict:
     return compare(float(bits), float(np.log2(ratio)), {
         "this is the natural logarithm: bits need log₂": float(np.log(ratio)),
         "this is how many times as often as by chance: take its log₂": float(ratio),
-        "this is the count of the pair: set it beside what chance would give": float(both),
         "this leaves out the sum of the whole table": float(np.log2(both / (gold * silver))),
     })  # fmt: skip
 
