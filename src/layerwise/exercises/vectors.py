@@ -34,6 +34,7 @@ def nearest_word(function: Callable[[np.ndarray, int], int], vectors) -> Verdict
     wrong = []
     for row in rows:
         cosines, products = unit @ unit[row], vectors @ vectors[row]
+        farthest = np.argmin(cosines)
         cosines[row] = products[row] = -np.inf
         answer = function(vectors, row)
         if answer is None:
@@ -41,7 +42,7 @@ def nearest_word(function: Callable[[np.ndarray, int], int], vectors) -> Verdict
         if not (isinstance(answer, int | np.integer) and 0 <= answer < len(vectors)):
             return not_yet(f"it returns {answer!r}: the number of a row is wanted")
         if answer != np.argmax(cosines):
-            wrong.append((answer, row, np.argmax(products), np.argmin(cosines)))
+            wrong.append((answer, row, np.argmax(products), farthest))
     if not wrong:
         return RIGHT
     if any(answer == row for answer, row, *_ in wrong):
