@@ -9,7 +9,7 @@
     python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s pdf             print the site into one PDF, through Chromium
     python3 -m nox -s classroom       make what a teacher hands out, into _build/classroom
-    python3 -m nox -s grading         try the graded course on six submissions
+    python3 -m nox -s grading         try the graded course on seven submissions
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s ranges          run the unit tests with the oldest libraries allowed
@@ -37,7 +37,6 @@ ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = tools.install.python_of(ENVIRONMENT)
 BIOME = ENVIRONMENT / "biome" / "2.6.8"  # its settings are in biome.json
-NBGRADER = "nbgrader==0.9.6"  # in an environment of its own: it pins what Jupyter is made of
 BENCHMARKS = ROOT / "_build" / "bench.json"
 
 nox.options.sessions = ["book"]
@@ -54,6 +53,15 @@ def install(session: nox.Session) -> None:
     """Install every pinned package into .venv, unless they are there already."""
     try:
         tools.install.install(ROOT, ENVIRONMENT, session.log)
+    except tools.install.InstallError as error:
+        session.error(str(error))
+
+
+def install_more(session: nox.Session, pins: str, beside: bool = False) -> Path:
+    """Install what a session needs more, in an environment of its own; return it."""
+    install(session)
+    try:
+        return tools.install.install_more(ROOT, ENVIRONMENT, pins, beside)
     except tools.install.InstallError as error:
         session.error(str(error))
 
@@ -128,14 +136,10 @@ def classroom(session: nox.Session) -> None:
 
 @nox.session
 def grading(session: nox.Session) -> None:
-    """Try the graded course: six submissions, through nbgrader in an environment of its own."""
+    """Try the graded course: seven submissions, through nbgrader."""
     python(session, "-m", "tools.book.build")
-    environment = ROOT / "_build" / "nbgrader"
+    environment = install_more(session, tools.install.GRADING)
     program = tools.install.python_of(environment).with_name("nbgrader")
-    if not program.is_file():
-        venv.create(environment, with_pip=True, clear=True)
-        pip = [str(tools.install.python_of(environment)), "-m", "pip", "install", "--quiet"]
-        session.run(*pip, NBGRADER, external=True)
     found = {"LAYERWISE_NBGRADER": str(program)}
     python(session, "-m", "pytest", "tests/classroom/test_grading.py", env=found)
 
@@ -155,11 +159,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def cluster(session: nox.Session) -> None:
     """Test layerwise embed on a Ray cluster of two workers, and what reads its files."""
-    install(session)
-    try:
-        environment = tools.install.install_cluster(ROOT, ENVIRONMENT)
-    except tools.install.InstallError as error:
-        session.error(str(error))
+    environment = install_more(session, tools.install.CLUSTER, beside=True)
     pytest = [str(tools.install.python_of(environment)), "-m", "pytest", "tests/cluster"]
     session.run(*pytest, *session.posargs, external=True)
 

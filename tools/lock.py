@@ -2,9 +2,10 @@
 
     python -m tools.lock [--upgrade]
 
-Writes requirements.txt, and requirements-cluster.txt, which has what nox -s cluster needs more:
-for every system and Python that the package supports, each file with its digest. Notes in
-requirements-torch.txt how much an installation downloads. The version of torch is a line of
+Writes requirements.txt, requirements-cluster.txt, which has what nox -s cluster needs more, and
+requirements-grading.txt, which is for itself: for every system and Python that the package
+supports, each file with its digest. Notes in requirements-torch.txt how much an installation
+downloads. The version of torch is a line of
 that file, to be changed by hand. Runs where uv and packaging are.
 """
 
@@ -23,6 +24,7 @@ from packaging.utils import parse_wheel_filename
 from tools.install import (
     CLUSTER,
     CPU_INDEX,
+    GRADING,
     REQUIREMENTS,
     TORCH,
     read_index,
@@ -75,6 +77,7 @@ def lock(*arguments: str) -> None:
         *(f"--no-emit-package={name}" for name in ["torch", *there]),
         f"--output-file={CLUSTER}", *arguments, "pyproject.toml",
     )  # fmt: skip
+    compile_pins(*OPTIONS, "--group=grading", f"--output-file={GRADING}", *arguments)
 
 
 def extras(names: list[str]) -> list[str]:
