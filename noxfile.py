@@ -9,7 +9,7 @@
     python3 -m nox -s site_archive    pack the site into one .zip
     python3 -m nox -s pdf             print the site into one PDF, through Chromium
     python3 -m nox -s classroom       make what a teacher hands out, into _build/classroom
-    python3 -m nox -s grading         try the graded course on seven submissions
+    python3 -m nox -s grading         try the graded course on six submissions
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s ranges          run the unit tests with the oldest libraries allowed
@@ -63,7 +63,7 @@ def install_more(session: nox.Session, pins: str, beside: bool = False) -> Path:
     try:
         return tools.install.install_more(ROOT, ENVIRONMENT, pins, beside)
     except tools.install.InstallError as error:
-        session.error(str(error))
+        raise session.error(str(error)) from None
 
 
 @nox.session
@@ -136,7 +136,7 @@ def classroom(session: nox.Session) -> None:
 
 @nox.session
 def grading(session: nox.Session) -> None:
-    """Try the graded course: seven submissions, through nbgrader."""
+    """Try the graded course: six submissions, through nbgrader."""
     python(session, "-m", "tools.book.build")
     environment = install_more(session, tools.install.GRADING)
     program = tools.install.python_of(environment).with_name("nbgrader")

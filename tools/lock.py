@@ -9,17 +9,12 @@ downloads. The version of torch is a line of
 that file, to be changed by hand. Runs where uv and packaging are.
 """
 
-import json
 import re
 import subprocess
 import sys
 import urllib.parse
 import urllib.request
 from pathlib import Path
-
-from packaging.markers import Marker
-from packaging.tags import compatible_tags, cpython_tags
-from packaging.utils import parse_wheel_filename
 
 from tools.install import (
     CLUSTER,
@@ -30,23 +25,14 @@ from tools.install import (
     read_index,
     read_sizes,
 )
+from tools.wheels import Target, best_file, files_of, linux_platforms
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = ["book", "decoder", "excel", "glove", "lab", "speeches", "test"]
 CLUSTER_EXTRAS = ["ray", "readers"]
-PACKAGES = "https://pypi.org/simple"
 # The machine whose downloads are counted: the one that most of the readers' servers are.
-PYTHON = (3, 11)
-PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(34, 4, -1)]
-PLATFORMS += [f"{name}_x86_64" for name in ("manylinux2014", "manylinux2010", "manylinux1")]
-TAGS = [*cpython_tags(PYTHON, None, PLATFORMS), *compatible_tags(PYTHON, None, PLATFORMS)]
-RANKS = {tag: place for place, tag in enumerate(TAGS)}
-LINUX = {
-    "sys_platform": "linux", "platform_system": "Linux", "os_name": "posix",
-    "platform_machine": "x86_64", "python_version": "3.11", "python_full_version": "3.11.9",
-    "implementation_name": "cpython", "platform_python_implementation": "CPython",
-}  # fmt: skip
-
+COUNTED = Target("linux", (3, 11), linux_platforms(34))
+PATCH = 9
 
 OPTIONS = [
     "--universal", "--generate-hashes", "--python-version=3.11", f"--constraint={TORCH}",
@@ -91,29 +77,9 @@ def pins_on_linux(text: str) -> dict[str, str]:
     for line in text.splitlines():
         if found := re.match(r"([\w.-]+)==([^\s;]+)\s*(?:;\s*([^\\]+))?", line):
             name, version, marker = found.groups()
-            if marker is None or Marker(marker.strip()).evaluate(LINUX):
+            if COUNTED.holds(marker, PATCH):
                 pins[name] = version
     return pins
-
-
-def size_of(name: str, version: str) -> int:
-    """Return the bytes of the file that pip would take for a version, as the index says."""
-    request = urllib.request.Request(
-        f"{PACKAGES}/{name}/", headers={"Accept": "application/vnd.pypi.simple.v1+json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        files = json.load(answer)["files"]
-    own = re.compile(rf"[\w.-]+?-{re.escape(version)}(-.*\.whl|\.tar\.gz)", re.IGNORECASE)
-    ranked = [(rank(f["filename"]), f["size"]) for f in files if own.fullmatch(f["filename"])]
-    return min(ranked)[1]
-
-
-def rank(filename: str) -> int:
-    """Say how much pip likes a file: the less the better; a source comes after every wheel."""
-    if not filename.endswith(".whl"):
-        return len(RANKS)
-    tags = parse_wheel_filename(filename)[3]
-    return min((RANKS[tag] for tag in tags if tag in RANKS), default=len(RANKS) + 1)
 
 
 def size_of_cpu_build(version: str) -> int:
@@ -158,7 +124,9 @@ def write_input(torch: str) -> str:
 
 def megabytes(pins: dict[str, str]) -> int:
     """Return the size of all pins together."""
-    return round(sum(size_of(name, version) for name, version in pins.items()) / 1e6)
+    ranks = COUNTED.ranks
+    files = [best_file(files_of(name), version, ranks) for name, version in pins.items()]
+    return round(sum(file["size"] for file in files if file) / 1e6)
 
 
 if __name__ == "__main__":

@@ -88,8 +88,7 @@ def graded(course):
     submissions = {
         "right": answers,
         "empty": {},
-        "wrong": answers | {"ex-waste-answer": "share = 1.0"},
-        "crashing": answers | {"ex-waste-answer": "share = 1 / 0"},
+        "wrong": answers | {"ex-waste-answer": "share = 1.0", "ex-loss-answer": "1 / 0"},
         "looping": answers | {"ex-waste-answer": LOOP},
         "editing": {"ex-waste": "print('✓ right')", "ex-pad": "", "ex-loss": "assert True"},
         "dying": answers | {"ex-own-answer": "import os\nos._exit(1)"},
@@ -126,9 +125,9 @@ def test_who_does_nothing_gets_nothing(graded):
     assert points(graded, "empty") == 0
 
 
-@pytest.mark.parametrize("student", ["wrong", "crashing", "looping"])
-def test_one_answer_that_fails_costs_its_points_and_no_others(graded, student):
-    assert points(graded, student) == points(graded, "right") - 1
+@pytest.mark.parametrize(("student", "n_points"), [("wrong", 2), ("looping", 1)])
+def test_an_answer_that_fails_costs_its_points_and_no_others(graded, student, n_points):
+    assert points(graded, student) == points(graded, "right") - n_points
 
 
 def test_who_edits_the_tests_gets_nothing(graded):
@@ -161,7 +160,7 @@ def test_the_feedback_says_what_the_check_said(graded, course):
     pages = {path.parts[-3]: path.read_text("utf-8")
              for path in (course / "feedback").rglob("tokens.html")}  # fmt: skip
     assert "this number is too high" in pages["wrong"]
-    assert "ZeroDivisionError" in pages["crashing"]
+    assert "ZeroDivisionError" in pages["wrong"]
 
 
 def test_the_course_can_be_zipped_for_those_without_an_exchange(graded, course):

@@ -6,6 +6,8 @@
     handout/      a sheet to print for each chapter
     nbgrader/     a graded course; see teaching/README.md
     answers.zip   the notebooks with solutions, to be released later
+
+With --bundle also a folder for a USB stick: tools/classroom/bundle.py.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from tools.classroom.bundle import add_options, write_bundle
 from tools.classroom.grading import write_course
 from tools.classroom.handouts import write_handouts
 from tools.classroom.notebooks import read_notebooks, student_copy, teacher_copy, write
@@ -105,12 +108,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Make it; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--to", type=Path, default=ROOT / "_build" / "classroom")
+    add_options(parser)
     options = parser.parse_args(arguments)
 
     def act() -> int:
         make(ROOT, options.to)
         for path in sorted(options.to.glob("[!.]*")):
             say(f"{path}: {len(list(path.iterdir()))} files" if path.is_dir() else f"{path}")
+        if options.bundle:
+            write_bundle(ROOT, options.to, options.bundle_to, options.bundle.split(","),
+                         options.python.split(","))  # fmt: skip
         return 0
 
     return run_command(act)
