@@ -10,6 +10,7 @@
     python3 -m nox -s pdf             print the site into one PDF, through Chromium
     python3 -m nox -s classroom       make what a teacher hands out, into _build/classroom
     python3 -m nox -s grading         try the graded course on six submissions
+    python3 -m nox -s bundle          try a USB stick: made, installed without a network, run
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s ranges          run the unit tests with the oldest libraries allowed
@@ -129,7 +130,7 @@ def pdf(session: nox.Session) -> None:
 
 @nox.session
 def classroom(session: nox.Session) -> None:
-    """Make what a teacher hands out, into _build/classroom: --to FOLDER."""
+    """Make what a teacher hands out, into _build/classroom: --to FOLDER, --bundle SYSTEMS."""
     python(session, "-m", "tools.book.build")
     python(session, "-m", "tools.classroom.make", *session.posargs)
 
@@ -142,6 +143,21 @@ def grading(session: nox.Session) -> None:
     program = tools.install.python_of(environment).with_name("nbgrader")
     found = {"LAYERWISE_NBGRADER": str(program)}
     python(session, "-m", "pytest", "tests/classroom/test_grading.py", env=found)
+
+
+@nox.session
+def bundle(session: nox.Session) -> None:
+    """Make a USB stick's folder, install from it with the network cut, and check it.
+
+    For other systems, wheels are downloaded too and resolved without an index.
+    """
+    python(session, "-m", "tools.book.build")
+    environment = Path(session.create_tmp()) / "resolve"
+    venv.create(environment, with_pip=True, clear=True)
+    resolver = tools.install.python_of(environment)
+    session.run(str(resolver), "-m", "pip", "install", "--quiet", "uv", external=True)
+    found = {"LAYERWISE_UV": str(resolver.with_name("uv"))}
+    python(session, "-m", "pytest", "-s", "tests/classroom/test_stick.py", env=found)
 
 
 @nox.session

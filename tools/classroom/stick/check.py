@@ -53,19 +53,23 @@ def run_notebook(path: Path) -> tuple:
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source]
     here = {"metadata": {"path": str(path.parent)}}
+    ran = []
+
+    def note(cell, cell_index, execute_reply):
+        if execute_reply["content"]["status"] == "ok":
+            ran.append(cell_index)
+
     client = NotebookClient(notebook, allow_errors=True, timeout=600, kernel_name="python3",
-                            resources=here)  # fmt: skip
+                            resources=here, on_cell_executed=note)  # fmt: skip
     wrong = []
     try:
         client.execute()
     except (CellTimeoutError, DeadKernelError) as error:
         wrong.append(str(error).strip().splitlines()[0])
-    n_ran = 0
     for number, cell in enumerate(cells, start=1):
         errors = [out for out in cell.outputs if out.output_type == "error"]
-        n_ran += cell.execution_count is not None and not errors
         wrong += [f"cell {number}: {out.ename}: {out.evalue}" for out in errors]
-    return n_ran, len(cells), wrong
+    return len(ran), len(cells), wrong
 
 
 def main(folder: Path, names: list) -> int:
