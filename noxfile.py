@@ -11,6 +11,7 @@
     python3 -m nox -s classroom       make what a teacher hands out, into _build/classroom
     python3 -m nox -s grading         try the graded course on six submissions
     python3 -m nox -s bundle          try a USB stick: made, installed without a network, run
+    python3 -m nox -s hub             try a JupyterHub with eight students at once
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s ranges          run the unit tests with the oldest libraries allowed
@@ -38,6 +39,7 @@ ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = tools.install.python_of(ENVIRONMENT)
 BIOME = ENVIRONMENT / "biome" / "2.6.8"  # its settings are in biome.json
+PROXY = "configurable-http-proxy@5.3.0"  # what JupyterHub's own documents take
 BENCHMARKS = ROOT / "_build" / "bench.json"
 
 nox.options.sessions = ["book"]
@@ -161,6 +163,17 @@ def bundle(session: nox.Session) -> None:
 
 
 @nox.session
+def hub(session: nox.Session) -> None:
+    """Try teaching/hub: a JupyterHub on which eight students work at once; needs Node.js."""
+    python(session, "-m", "tools.book.build")
+    environment = install_more(session, tools.install.HUB, beside=True)
+    proxy = npm(session, environment / "proxy", PROXY, "configurable-http-proxy")
+    pytest = [str(tools.install.python_of(environment)), "-m", "pytest", "-s"]
+    found = {"LAYERWISE_HUB_PROXY": str(proxy)}
+    session.run(*pytest, "tests/classroom/test_hub.py", env=found, external=True)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Build the book and run all tests; with arguments, only pytest, with these."""
     if session.posargs:
@@ -196,13 +209,17 @@ def lint_explorers(session: nox.Session) -> None:
     if shutil.which("npm") is None:
         session.warn("the explorers are not checked: Node.js, with npm, is not installed")
         return
-    program = BIOME / "node_modules" / ".bin" / ("biome.cmd" if os.name == "nt" else "biome")
+    program = npm(session, BIOME, f"@biomejs/biome@{BIOME.name}", "biome")
+    session.run(str(program), "lint", "--error-on-warnings", external=True)
+
+
+def npm(session: nox.Session, folder: Path, package: str, name: str) -> Path:
+    """Install a program of Node.js, unless it is there; return it."""
+    program = folder / "node_modules" / ".bin" / (f"{name}.cmd" if os.name == "nt" else name)
     if not program.is_file():
         quiet = ["--no-save", "--no-audit", "--no-fund", "--silent"]
-        where = ["--prefix", str(BIOME)]
-        package = f"@biomejs/biome@{BIOME.name}"
-        session.run("npm", "install", *quiet, *where, package, external=True)
-    session.run(str(program), "lint", "--error-on-warnings", external=True)
+        session.run("npm", "install", *quiet, "--prefix", str(folder), package, external=True)
+    return program
 
 
 @nox.session

@@ -25,7 +25,8 @@ from pathlib import Path
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SECONDS_TO_ANSWER = 3
 PIN_FILES = REQUIREMENTS, TORCH = "requirements.txt", "requirements-torch.txt"
-CLUSTER, GRADING = "requirements-cluster.txt", "requirements-grading.txt"
+CLUSTER, HUB = "requirements-cluster.txt", "requirements-hub.txt"
+GRADING = "requirements-grading.txt"
 SCRIPTS = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 
 

@@ -2,10 +2,10 @@
 
     python -m tools.lock [--upgrade]
 
-Writes requirements.txt, requirements-cluster.txt, which has what nox -s cluster needs more, and
-requirements-grading.txt, which is for itself: for every system and Python that the package
-supports, each file with its digest. Notes in requirements-torch.txt how much an installation
-downloads. The version of torch is a line of
+Writes requirements.txt; requirements-cluster.txt and -hub.txt, which have what these sessions
+need more; and requirements-grading.txt, which is for itself: for every system and Python that
+the package supports, each file with its digest. Notes in requirements-torch.txt how much an
+installation downloads. The version of torch is a line of
 that file, to be changed by hand. Runs where uv and packaging are.
 """
 
@@ -20,6 +20,7 @@ from tools.install import (
     CLUSTER,
     CPU_INDEX,
     GRADING,
+    HUB,
     REQUIREMENTS,
     TORCH,
     read_index,
@@ -51,19 +52,22 @@ def compile_pins(*arguments: str) -> str:
 def lock(*arguments: str) -> None:
     """Compile requirements.txt, changing as little as it can unless told to upgrade.
 
-    After it requirements-cluster.txt, with what is not in it.
+    After it the files of further environments; those that stand beside the first one have
+    what is not in it.
     """
     compile_pins(
         *OPTIONS, *extras(EXTRAS), "--no-emit-package=torch",
         f"--output-file={REQUIREMENTS}", *arguments, "pyproject.toml",
     )  # fmt: skip
     there = re.findall(r"^([\w.-]+)==", (ROOT / REQUIREMENTS).read_text("utf-8"), re.MULTILINE)
-    compile_pins(
-        *OPTIONS, *extras(CLUSTER_EXTRAS), f"--constraint={REQUIREMENTS}",
-        *(f"--no-emit-package={name}" for name in ["torch", *there]),
-        f"--output-file={CLUSTER}", *arguments, "pyproject.toml",
-    )  # fmt: skip
-    compile_pins(*OPTIONS, "--group=grading", f"--output-file={GRADING}", *arguments)
+    beside = [f"--constraint={REQUIREMENTS}",
+              *(f"--no-emit-package={name}" for name in ["torch", *there])]  # fmt: skip
+    for wanted, pins in [
+        ([*extras(CLUSTER_EXTRAS), *beside, "pyproject.toml"], CLUSTER),
+        (["--group=hub", *beside], HUB),
+        (["--group=grading"], GRADING),
+    ]:
+        compile_pins(*OPTIONS, f"--output-file={pins}", *arguments, *wanted)
 
 
 def extras(names: list[str]) -> list[str]:
