@@ -18,8 +18,8 @@
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
 
-All sessions share one environment, .venv, installed once (tools/install.py); cluster and
-grading add one of their own. After that, only ranges and lock need the network.
+All sessions share one environment, .venv, installed once (tools/install.py); cluster, grading
+and hub add one of their own. After that, only bundle, ranges and lock need the network.
 """
 
 import os

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from urllib.parse import parse_qs, urlparse
 
 import jupytext
 import nbformat
@@ -14,7 +15,7 @@ import pytest
 from tools.book.exercises import exercises_in
 from tools.chapters import read_pages
 from tools.classroom import handouts
-from tools.classroom.make import RECORD, make
+from tools.classroom.make import RECORD, hub_links, make
 from tools.classroom.notebooks import kind_of
 from tools.classroom.plans import check_steps, read_steps, write_plans
 from tools.desk import ROOT, BuildError
@@ -284,3 +285,20 @@ def test_an_assignment_has_the_package_beside_it_and_the_readme_the_pin(classroo
     pin = re.search(r"nbgrader==[\d.]+", (ROOT / "pyproject.toml").read_text("utf-8"))
     assert pin
     assert pin[0] in (ROOT / "teaching" / "README.md").read_text("utf-8")
+
+
+def test_each_chapter_has_a_link_that_pulls_its_notebook_on_a_hub(classroom):
+    repository = "https://github.com/you/class.git"
+    page = hub_links(ROOT, "https://hub.example.org/", repository, "main")
+    for name in PAGES:
+        (link,) = re.findall(rf"^- \[{name}\]\((.+)\)$", page, re.MULTILINE)
+        asked = urlparse(link)
+        assert (asked.netloc, asked.path) == ("hub.example.org", "/hub/user-redirect/git-pull")
+        assert parse_qs(asked.query) == {
+            "repo": ["https://github.com/you/class"], "branch": ["main"],
+            "urlpath": [f"lab/tree/class/{name}.ipynb"],
+        }  # fmt: skip
+        assert (classroom / "student" / f"{name}.ipynb").is_file()  # as in the repository
+    for hub, repository in [("", "https://a.b/c"), ("https://a.b", "you/class")]:
+        with pytest.raises(BuildError, match="an address is wanted"):
+            hub_links(ROOT, hub, repository, "main")
