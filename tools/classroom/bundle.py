@@ -220,14 +220,38 @@ def write_bundle(
         download_libraries(target, pins, folder / "wheels", folder)
         say(f"{named(target)}: all there")
     write_requirements(root, pins, folder)
-    for name, source in [("notebooks", classroom / "student"), ("site", root / "_build/html")]:
-        shutil.rmtree(folder / name, ignore_errors=True)
-        shutil.copytree(source, folder / name)
+    shutil.rmtree(folder / "notebooks", ignore_errors=True)
+    shutil.copytree(classroom / "student", folder / "notebooks")
+    copy_site(root / "_build" / "html", folder / "notebooks", folder / "site")
     for path in STICK.iterdir():
         if path.is_file():
             shutil.copy(path, folder)
     made_for = sorted([target.system, list(target.python)] for target in targets)
     (folder / "made_for.json").write_text(to_json(made_for), "utf-8")
+
+
+def copy_site(site: Path, students: Path, folder: Path) -> None:
+    """Copy the website without solutions; its notebooks are the students'."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(site, folder, ignore=shutil.ignore_patterns("executed"))
+    for path in (folder / "chapters").glob("*.html"):
+        path.write_text(without_solutions(path.read_text("utf-8")), "utf-8")
+    for path in students.glob("*.ipynb"):
+        shutil.copy(path, folder / "notebooks" / "chapters")
+
+
+def without_solutions(page: str) -> str:
+    """Take the solutions out of a page, and the link to the notebook that has them."""
+    page = re.sub(r'<a href="[^"]*notebooks/executed/[^"]*"[^>]*>[^<]*</a>', "", page)
+    while opened := re.search(r'<details class="[^"]*\bsolution\b[^"]*"', page):
+        depth = 0
+        for tag in re.finditer(r"<(/?)details\b", page[opened.start() :]):
+            depth += -1 if tag[1] else 1
+            if depth == 0:
+                break
+        end = page.index(">", opened.start() + tag.end()) + 1
+        page = page[: opened.start()] + page[end:]
+    return page
 
 
 def add_options(parser) -> None:
