@@ -131,9 +131,9 @@ def test_what_is_wrong_with_the_settings_is_said(folder, settings, said):
 
 
 def test_a_name_that_the_chapter_does_not_set_is_refused(folder):
-    wrong = SETTINGS.replace("word:", "wrod:")
+    wrong = SETTINGS.replace("word:", "haiku:")
     (folder / "course.yml").write_text(wrong, "utf-8")
-    with pytest.raises(BuildError, match="tokens sets no name 'wrod'"):
+    with pytest.raises(BuildError, match="tokens sets no name 'haiku'"):
         lay_out(read_course(folder), folder / "_build" / "book")
 
 
