@@ -41,7 +41,7 @@ function stepsOf({ heading, blocks }) {
     const computed = block.matches(".tag_remove-input");
     const folded = block.matches("details");
     const folds = folded && steps.at(-1).every((other) => other.matches("details"));
-    if (folded && !folds) begin(block);
+    if ((folded && !folds) || block.matches(".quiz")) begin(block);
     else if (afterOutput && !folded) begin(block);
     else if (computed && output?.querySelector("img, svg, figure, table")) begin(block);
     else steps.at(-1).push(block);
@@ -109,12 +109,13 @@ function project(article) {
     look();
   };
   const answers = () => {
-    const folded = screens[at].blocks.flatMap((block) =>
-      block.matches("details") ? [block] : Array.from(block.querySelectorAll("details")));
+    const inside = (block) =>
+      block.matches("details") ? [block] : Array.from(block.querySelectorAll("details"));
+    const folded = screens[at].blocks.flatMap(inside).filter((block) => block.checkVisibility());
     const open = !folded.every((block) => block.open);
     for (const block of folded) block.open = open;
-    step = screens[at].steps.length - 1;
-    draw();
+    if (!folded.length) return;
+    folded[0].scrollIntoView({ block: "nearest" });
   };
 
   const tellNotes = () => {
