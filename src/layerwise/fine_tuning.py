@@ -117,7 +117,7 @@ def fine_tune(
     labels: Sequence[int],
     n_epochs: int = 3,
     learning_rate: float = 5e-5,
-    size: int = 16,
+    size: int = 32,
     seed: int = 0,
     held_out: tuple[Sequence[str], Sequence[int]] | None = None,
 ) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def families(texts: Sequence[str]) -> np.ndarray:
     -------
     int array of shape (n_texts,)
     """
-    words = [" ".join(WORD.findall(text.casefold())) for text in texts]
+    words = [" ".join(WORD.findall(text.casefold())) or text for text in texts]
     same, different = pd.factorize(np.array(words, dtype=object))
     if not any(text.count(" ") >= N_WORDS - 1 for text in different):
         return same
@@ -110,9 +110,11 @@ def find_leaks(
     if lacking:
         raise ValueError(f"the table has no column {lacking}: it has {list(table.columns)}")
     is_tested = np.zeros(len(table), dtype=bool)
-    is_tested[np.asarray(tested)] = True
+    is_tested[np.asarray(tested) if len(tested) else []] = True
     if is_tested.all() or not is_tested.any():
-        raise ValueError(f"{is_tested.sum()} of {len(table)} texts are tested: a split has two sides")
+        raise ValueError(
+            f"{is_tested.sum()} of {len(table)} texts are tested: a split has two sides"
+        )
     groupings = {column: table[column].to_numpy() for column in by}
     groupings[NEARLY_SAME] = families(table[text].tolist())
     rows = []
@@ -120,7 +122,8 @@ def find_leaks(
         known = ~pd.isna(values)
         for value in pd.unique(values[known & is_tested]):
             of_value = known & (values == value)
-            sides = [np.flatnonzero(of_value & side).tolist() for side in (~is_tested, is_tested)]
+            sides = [np.flatnonzero(of_value & side).tolist()
+                     for side in (~is_tested, is_tested)]  # fmt: skip
             if sides[0]:
                 name = table[text].iloc[sides[1][0]][:40] if what == NEARLY_SAME else value
                 rows.append((what, name, *sides))
