@@ -5,7 +5,7 @@ Chapter: ``chapters/task.md``, "Change the model itself".
 
 import copy
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -83,7 +83,7 @@ def lora_classifier(
     n_labels, rank, seed : int
     """
     classifier = new_classifier(encoder, n_labels, seed)
-    model = classifier.encoder.model.requires_grad_(False)
+    model: Any = classifier.encoder.model.requires_grad_(False)
     for layer in model.encoder.layer:
         add_lora(layer.attention.self.query, rank)
         add_lora(layer.attention.self.value, rank)
@@ -106,7 +106,7 @@ def shuffled_batches(
     lengths: Sequence[int], size: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Group texts of like length, equal ones in random order, and shuffle the batches."""
-    order = np.lexsort([rng.random(len(lengths)), lengths])  # by length, then at random
+    order = np.lexsort((rng.random(len(lengths)), np.asarray(lengths)))  # ties at random
     batches = np.array_split(order, range(size, len(order), size))
     return [batches[i] for i in rng.permutation(len(batches))]
 
@@ -114,12 +114,12 @@ def shuffled_batches(
 def fine_tune(
     classifier: Classifier,
     texts: Sequence[str],
-    labels: Sequence[int],
+    labels: Sequence[int] | np.ndarray,
     n_epochs: int = 3,
     learning_rate: float = 5e-5,
     size: int = 32,
     seed: int = 0,
-    held_out: tuple[Sequence[str], Sequence[int]] | None = None,
+    held_out: tuple[Sequence[str], Sequence[int] | np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """Train a classifier on labelled texts, in place.
 
@@ -176,7 +176,9 @@ def fine_tune(
     return pd.DataFrame(epochs, index=pd.RangeIndex(1, n_epochs + 1, name="epoch"))
 
 
-def measure(classifier: Classifier, texts: Sequence[str], labels: Sequence[int]) -> dict:
+def measure(
+    classifier: Classifier, texts: Sequence[str], labels: Sequence[int] | np.ndarray
+) -> dict:
     """Return the loss on held-out texts, in nats a text, and the share that is right."""
     logits = torch.from_numpy(predict(classifier, texts))
     targets = torch.as_tensor(np.asarray(labels))

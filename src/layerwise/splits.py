@@ -55,7 +55,7 @@ def families(texts: Sequence[str]) -> np.ndarray:
     return connected_components(pairs, directed=False)[1][same]
 
 
-def joined_groups(*groupings: Sequence) -> np.ndarray:
+def joined_groups(*groupings: Sequence | np.ndarray) -> np.ndarray:
     """Number texts so that those that any grouping puts together have one number.
 
     Parameters
@@ -68,7 +68,8 @@ def joined_groups(*groupings: Sequence) -> np.ndarray:
     int array of shape (n_texts,)
     """
     n_texts = len(groupings[0])
-    first, second = [], []
+    first: list[int] = []
+    second: list[int] = []
     for grouping in groupings:
         numbers = pd.factorize(np.asarray(grouping))[0]
         one_of = np.unique(numbers, return_index=True)[1]  # a text of each group
@@ -79,7 +80,10 @@ def joined_groups(*groupings: Sequence) -> np.ndarray:
 
 
 def find_leaks(
-    table: pd.DataFrame, tested: Sequence[int], by: Sequence[str] = (), text: str = "text"
+    table: pd.DataFrame,
+    tested: Sequence[int] | np.ndarray,
+    by: Sequence[str] = (),
+    text: str = "text",
 ) -> pd.DataFrame:
     """List what stands on both sides of a split, by name.
 
@@ -131,7 +135,10 @@ def find_leaks(
 
 
 def check_split(
-    table: pd.DataFrame, tested: Sequence[int], by: Sequence[str] = (), text: str = "text"
+    table: pd.DataFrame,
+    tested: Sequence[int] | np.ndarray,
+    by: Sequence[str] = (),
+    text: str = "text",
 ) -> None:
     """Refuse a split that leaks; see :func:`find_leaks`.
 
@@ -144,7 +151,8 @@ def check_split(
     if leaks.empty:
         return
     named = "; ".join(
-        f"{leak.what} {leak.name!r} (trained: rows {leak.trained[:3]}, tested: {leak.tested[:3]})"
+        f"{leak.what} {leak.name!r} "
+        f"(trained: rows {leak.trained[:3]}, tested: {leak.tested[:3]})"
         for leak in leaks.head(N_NAMED).itertuples()
     )
     more = f"; and {len(leaks) - N_NAMED} more" if len(leaks) > N_NAMED else ""

@@ -1,5 +1,7 @@
 """One plain loop: what it changes, what it leaves, and that it learns."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from layerwise.fine_tuning import (
 )
 
 TEXTS = ["a bird came down the walk", "walk the down came bird a", "wild nights",
-         "the soul selects her own society", "nights wild wild", "I never saw a moor"]  # fmt: skip
+         "the soul selects her own society", "nights wild wild", "I saw a moor"]  # fmt: skip
 LABELS = [1, 0, 1, 1, 0, 1]
 
 
@@ -26,7 +28,8 @@ def weights_of(encoder):
 def test_lora_changes_nothing_before_it_is_trained(encoder):
     plain, lora = new_classifier(encoder, 3, seed=4), lora_classifier(encoder, 3, seed=4)
     np.testing.assert_allclose(predict(lora, TEXTS), predict(plain, TEXTS), atol=1e-6)
-    assert np.abs(predict(new_classifier(encoder, 3, 5), TEXTS) - predict(plain, TEXTS)).max() > 1e-2
+    other = predict(new_classifier(encoder, 3, seed=5), TEXTS)
+    assert np.abs(other - predict(plain, TEXTS)).max() > 1e-2
 
 
 def test_lora_is_two_thin_matrices_at_queries_and_values(encoder):
@@ -96,7 +99,7 @@ def test_batches_hold_every_text_once_and_are_of_like_length():
     assert sorted(np.concatenate(batches)) == list(range(11))
     assert sorted(map(len, batches)) == [2, 3, 3, 3]
     spans = sorted((min(ls), max(ls)) for ls in ([lengths[i] for i in b] for b in batches))
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
     others = {tuple(map(tuple, shuffled_batches(lengths, 3, np.random.default_rng(i))))
               for i in range(5)}  # fmt: skip
     assert len(others) == 5

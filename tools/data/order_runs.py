@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -43,8 +43,11 @@ from layerwise.texts.poems import load_poems
 from tools.desk import ROOT, BuildError, run_command, say
 
 N_FOLDS = 5
+ORDERS = ("true", "shuffled")
 PARTS = Path("_build/order_runs")
-TABLES = {name: Path(f"data/datasets/order_{name}.csv") for name in ("scores", "epochs", "layers")}
+TABLES = {
+    name: Path(f"data/datasets/order_{name}.csv") for name in ("scores", "epochs", "layers")
+}
 DIGESTS = Path("data/digests_of_order_runs.json")
 FEWEST_STEPS, SIZE = 30, 32
 
@@ -95,7 +98,9 @@ def labelled(lines: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     return texts, np.repeat([1, 0], len(lines))
 
 
-def train(run: Run, fold: int, lines: pd.DataFrame, encoder: Encoder) -> dict[str, pd.DataFrame]:
+def train(
+    run: Run, fold: int, lines: pd.DataFrame, encoder: Encoder
+) -> dict[str, pd.DataFrame]:
     """Train on the lines outside a fold and test on those in it; return rows of the tables."""
     tested = lines[lines["fold"] == fold]
     trained = lines[lines["fold"] != fold]
@@ -125,7 +130,8 @@ def what_moved(classifier: Classifier, encoder: Encoder, tested: pd.DataFrame) -
     texts, labels = labelled(tested)
     before = embed_layers(tested["true"], encoder, progress=False)
     after = embed_layers(tested["true"], classifier.encoder, progress=False)
-    model, old = classifier.encoder.model, encoder.model
+    model: Any = classifier.encoder.model
+    old: Any = encoder.model
     parts = [(model.embeddings, old.embeddings),
              *zip(model.encoder.layer, old.encoder.layer, strict=True)]  # fmt: skip
     rows = []
@@ -134,15 +140,13 @@ def what_moved(classifier: Classifier, encoder: Encoder, tested: pd.DataFrame) -
         part.load_state_dict(old_part.state_dict())
         logits = predict(classifier, texts)
         part.load_state_dict(learned)
-        moved = [(learned[name] - x).norm() / x.norm() for name, x in old_part.state_dict().items()
-                 if name.endswith("weight")]  # fmt: skip
         rows.append({
             "layer": layer,
             "cosine": cosine(before[layer], after[layer]).mean(),
-            "weights moved": torch.stack(moved).mean().item(),
             "right": (logits.argmax(axis=1) == labels).mean(),
         })  # fmt: skip
-    rows.append({"layer": -1, "right": (predict(classifier, texts).argmax(axis=1) == labels).mean()})
+    logits = predict(classifier, texts)
+    rows.append({"layer": -1, "right": (logits.argmax(axis=1) == labels).mean()})
     return pd.DataFrame(rows)
 
 
@@ -183,16 +187,20 @@ def make_tables() -> dict[str, pd.DataFrame]:
         return pd.concat({i: pd.read_csv(part_of(name, i, table), index_col=0) for i in folds})
 
     lines = load_lines()
-    both = pd.concat({order: lines.rename(columns={order: "words"})[["text", "line", "fold", "words"]]
-                      for order in ("true", "shuffled")}, names=["order", "pair"])  # fmt: skip
+    columns = ["text", "line", "fold", "words"]
+    both = pd.concat(
+        {order: lines.rename(columns={order: "words"})[columns] for order in ORDERS},
+        names=["order", "pair"],
+    )
     for name in IN_SCORES:
         margins = read(name, "scores").droplevel(0).sort_index()
-        both[name] = pd.concat({order: margins[order] for order in ("true", "shuffled")}).round(3)
+        both[name] = pd.concat({order: margins[order] for order in ORDERS}).round(3)
     curves = {name: read(name, "epochs") for name in ("long", "random labels")}
+    layers = read("all weights", "layers").rename_axis(["fold", None]).reset_index("fold")
     return {
         "scores": both.reset_index(),
         "epochs": pd.concat(curves, names=["run", "fold"]).reset_index().round(4),
-        "layers": read("all weights", "layers").rename_axis(["fold", None]).reset_index("fold").round(4),
+        "layers": layers[["fold", "layer", "cosine", "right"]].round(4),
     }
 
 
@@ -200,7 +208,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description="Train what chapters/task.md shows as tables.")
     parser.add_argument("--run", choices=RUNS, help="train this one only, and write no table")
-    parser.add_argument("--fold", type=int, nargs="+", metavar="N", help="on these folds only")
+    parser.add_argument(
+        "--fold", type=int, nargs="+", metavar="N", help="on these folds only, from 0"
+    )
     parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
     options = parser.parse_args(arguments)
     return run_command(lambda: make(options))
@@ -217,7 +227,8 @@ def make(options: argparse.Namespace) -> int:
     made = {name: table.to_csv(index=False, lineterminator="\n").encode()
             for name, table in make_tables().items()}  # fmt: skip
     if options.check:
-        other = [str(path) for name, path in TABLES.items() if (ROOT / path).read_bytes() != made[name]]
+        other = [str(path) for name, path in TABLES.items()
+                 if (ROOT / path).read_bytes() != made[name]]  # fmt: skip
         say(f"another: {', '.join(other)}" if other else "the tables are as trained")
         return 1 if other else 0
     for name, path in TABLES.items():
@@ -229,8 +240,10 @@ def make(options: argparse.Namespace) -> int:
             "transformers": transformers.__version__,
             "processor": torch.backends.cpu.get_cpu_capability(),
         },
-        "sha256": {path.name: hashlib.sha256(made[name]).hexdigest() for name, path in TABLES.items()},
-    }  # fmt: skip
+        "sha256": {
+            path.name: hashlib.sha256(made[name]).hexdigest() for name, path in TABLES.items()
+        },
+    }
     text = json.dumps(digests, indent=1)
     (ROOT / DIGESTS).write_text(text + "\n", encoding="utf-8", newline="\n")
     say(f"{len(made)} tables written")

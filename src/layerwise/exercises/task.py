@@ -86,7 +86,8 @@ def orders(by_orders: Callable) -> Verdict:
     right = shapley_values(of_sets, 3)  # type: ignore[arg-type]
     answer = list(by_orders(value, 3))
     return compare(answer, right.tolist(), {
-        "this leaves out each part alone: where two need each other, both get everything": alone,
+        "this leaves out each part alone: where two need each other, both get everything":
+            alone,
         "this is one order: take the mean over all": first,
         "this is the sum over the orders: divide it by their number": (6 * right).tolist(),
         "each part is put in alone: what it adds to others is missing":
