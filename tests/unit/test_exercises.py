@@ -13,6 +13,7 @@ from layerwise.exercises import (
     counting,
     marking,
     own_texts,
+    task,
     tokens,
     transformer,
     vectors,
@@ -20,7 +21,7 @@ from layerwise.exercises import (
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
 from layerwise.similarity import nearest
 
-MODULES = [counting, vectors, tokens, transformer, context, own_texts]
+MODULES = [counting, vectors, tokens, transformer, context, task, own_texts]
 
 
 @pytest.fixture(autouse=True)
