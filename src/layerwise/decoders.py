@@ -5,11 +5,15 @@ Chapter: ``chapters/writing.md``, "Where its weights come from".
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from layerwise.checkpoints import fetch_checkpoint, find_checkpoint, verify
 from layerwise.gguf_files import find_gguf, unpack_once
@@ -92,8 +96,12 @@ def check_kind(name: str, folder: Path) -> None:
         )
 
 
-def read_decoder(folder: Path) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+def read_decoder(folder: Path) -> tuple:
     """Make the tokenizer and the model that a folder describes.
+
+    Returns
+    -------
+    tokenizer, model
 
     Raises
     ------
@@ -101,7 +109,8 @@ def read_decoder(folder: Path) -> tuple[PreTrainedTokenizerBase, PreTrainedModel
         If files and model do not have the same weights: some would be random, or not used.
     """
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model, info = AutoModelForCausalLM.from_pretrained(
+    kind: Any = AutoModelForCausalLM  # whose types promise a model alone
+    model, info = kind.from_pretrained(
         folder, attn_implementation="eager", use_safetensors=True, dtype=torch.float32,
         output_loading_info=True,
     )  # fmt: skip

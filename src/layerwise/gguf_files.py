@@ -97,7 +97,8 @@ def unpack_once(file: Path) -> Path:
     except OSError as error:
         raise OSError(
             f"{place}: the weights of {file.name} are read into this folder once, and it "
-            f"cannot be written ({error.strerror or error}): set LAYERWISE_CACHE to one that can"
+            f"cannot be written ({error.strerror or error}): set "
+            "LAYERWISE_CACHE to one that can"
         ) from error
     return folder
 
@@ -265,9 +266,10 @@ def make_tokenizer(settings: Mapping[str, Any]) -> Any:
         [AddedToken(token, special=True, normalized=False)
          for token, kind in zip(tokens, kinds, strict=True) if kind == CONTROL]
     )  # fmt: skip
+    names = {"bos": "bos", "eos": "eos", "unknown": "unk", "padding": "pad"}
     special = {
-        f"{role}_token": tokens[settings[f"tokenizer.ggml.{key}_token_id"]]
-        for role, key in {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}.items()
+        f"{ours}_token": tokens[settings[f"tokenizer.ggml.{theirs}_token_id"]]
+        for theirs, ours in names.items()
     }
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,

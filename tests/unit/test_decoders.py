@@ -155,7 +155,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(packed, tmp_path, monkey
 
 def test_a_gguf_of_another_kind_is_refused_with_all_that_is_other(tiny, tmp_path, cache):
     file = write_gguf(tiny, tmp_path / "other" / "other.gguf", pre="llama-bpe")
-    with pytest.raises(ValueError, match=r"its tokenizer.ggml.pre is 'llama-bpe', not 'smollm'"):
+    with pytest.raises(ValueError, match=r"tokenizer.ggml.pre is 'llama-bpe', not 'smollm'"):
         load_decoder(file.parent, "cpu")
     file.write_bytes(b"GGUF, but not for long")
     with pytest.raises(ValueError, match=r"other.gguf is no GGUF file, or is damaged"):
@@ -181,7 +181,8 @@ def test_the_weights_are_those_of_transformers_own_conversion(decoder):
     file = find_gguf(CHECKPOINTS[NAME].folder)
     with torch.device("meta"):
         empty = LlamaForCausalLM(decoder.model.config)
-    theirs = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=empty)["tensors"]
+    read = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=empty)
+    theirs = read["tensors"]
     ours = dict(decoder.model.named_parameters())
     assert ours.keys() == theirs.keys()
     assert len(ours) == 272
@@ -224,7 +225,7 @@ def test_a_folder_is_loaded_and_writes(kind, tmp_path, capsys):
 
 def test_an_encoder_is_refused_as_decoder_and_a_decoder_as_encoder(tmp_path):
     folder = save_tiny(tmp_path / "tiny-bert", "bert", "bert", **BERT)
-    with pytest.raises(ValueError, match=r"'tiny-bert' is of the type 'bert': .* Llama or a GPT"):
+    with pytest.raises(ValueError, match=r"'tiny-bert' is of the type 'bert': .* a GPT"):
         load_decoder(folder, "cpu")
     with pytest.raises(ValueError, match=f"{NAME}' is a decoder: load_decoder loads it"):
         load_encoder(NAME, "cpu")
