@@ -9,12 +9,14 @@ Chapter: ``chapters/writing.md``, from "What the model makes of a poem" on.
 import math
 import re
 from collections.abc import Callable, Sequence
+from importlib.resources import files
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import torch
 
+from layerwise.checkpoints import DEFAULTS
 from layerwise.decoders import Decoder
 from layerwise.texts.poems import split_stanzas
 
@@ -217,6 +219,23 @@ def read_versions(rows: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
         table = read_text(text, decoder, before)
         read.append(table.assign(condition=condition, number=number))
     return pd.concat(read, ignore_index=True)
+
+
+N_READ_NOW = 12
+
+
+def load_readings(poems: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
+    """Return what the poems cost under every condition; see :func:`read_versions`.
+
+    With the book's decoder, all poems, which were read once and come with the package. With
+    another one, the shortest poems, read now.
+    """
+    if decoder.model.name_or_path == DEFAULTS["decoder"]:
+        with files("layerwise.datasets").joinpath("readings.parquet").open("rb") as file:
+            return pd.read_parquet(file)
+    shortest = poems["text"].str.len().nsmallest(N_READ_NOW).index
+    rows = versions(poems, decoder)
+    return read_versions(rows[rows["number"].isin(poems["number"][shortest])], decoder)
 
 
 # ---------------------------------------------------------------- one line after another
