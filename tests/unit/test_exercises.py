@@ -1,6 +1,7 @@
 """What is said of answers: true of those that nobody foresaw, and never a traceback."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -292,3 +293,17 @@ def test_a_circle_is_judged_by_its_order_and_by_where_it_begins():
     assert "way in" in verdict(lambda token: ["hope", "is", "the", "\n", "and"]).says
     assert "twice" in verdict(lambda token: [*circle(token), circle(token)[0]]).says
     assert not verdict(lambda token: ["the", "and", "\n"]).named
+
+
+def test_a_spoiled_copy_has_to_have_a_row_more():
+    """Rows that were left out count, too: they stand in the report alone."""
+
+    def loaded(n_rows, **found):
+        report = pd.DataFrame({"found": list(found), "n_rows": list(found.values())})
+        return SimpleNamespace(table=pd.DataFrame(index=range(n_rows)), report=report)
+
+    first = loaded(3, empty=2)
+    assert own_texts.judge("ex-messy", loaded(3, empty=2, numbers=1), first).right
+    assert "in another way" in own_texts.judge("ex-messy", loaded(3, empty=3), first).says
+    assert "no row more" in own_texts.judge("ex-messy", loaded(3, empty=2), first).says
+    assert "says nothing of it" in own_texts.judge("ex-messy", loaded(4, empty=2), first).says
