@@ -236,33 +236,3 @@ def load_readings(poems: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
     shortest = poems["text"].str.len().nsmallest(N_READ_NOW).index
     rows = versions(poems, decoder)
     return read_versions(rows[rows["number"].isin(poems["number"][shortest])], decoder)
-
-
-# ---------------------------------------------------------------- one line after another
-
-
-def cost_after(before: str, candidates: Sequence[str], decoder: Decoder) -> np.ndarray:
-    """Return the bits that each of several lines costs after the same text.
-
-    Parameters
-    ----------
-    before : str
-        Ends where a token ends, for instance with a line end; may be empty.
-    candidates : sequence of str
-
-    Returns
-    -------
-    array of shape (n_candidates,)
-    """
-    pairs = [token_ids(line, decoder, before) for line in candidates]
-    longest = max(len(ids) for ids, _ in pairs)
-    # What is filled up comes after the line, where a decoder does not look.
-    rows = [ids + [ids[0]] * (longest - len(ids)) for ids, _ in pairs]
-    given = torch.tensor(rows, device=decoder.device)  # (n_candidates, n_tokens)
-    with torch.inference_mode():
-        log_shares = decoder.model(given).logits[:, :-1].log_softmax(-1)
-        bits = -log_shares.gather(-1, given[:, 1:, None])[..., 0] / math.log(2)
-    return np.array([
-        float(row[len(ids) - 1 - len(starts) : len(ids) - 1].sum())
-        for row, (ids, starts) in zip(bits.double().cpu(), pairs, strict=True)
-    ])  # fmt: skip

@@ -146,9 +146,11 @@ def test_another_model_is_refused_in_one_sentence(tmp_path, kind):
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"hidden_act": "gelu"}, "hidden_act is 'gelu'"), ({"attention_bias": True}, "attention_b"),
+    [({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
+     ({"attention_bias": True}, "attention_bias is True"),
      ({"mlp_bias": True}, "mlp_bias is True"),
-     ({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}, "rope_t")],
+     ({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}},
+      "rope_type is 'linear'")],
 )  # fmt: skip
 def test_a_llama_with_other_parts_is_refused(tmp_path, settings, said):
     other = load_decoder(save_tiny_decoder(tmp_path / "other", **settings), "cpu")
