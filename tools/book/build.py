@@ -1,6 +1,7 @@
 """Build the book: execute what is not executed yet, then write the pages.
 
-    python -m tools.book.build [--encoder NAME|FOLDER] [--device cpu|cuda|mps|auto]
+    python -m tools.book.build [--encoder NAME|FOLDER] [--decoder NAME|FOLDER]
+                            [--device cpu|cuda|mps|auto]
 """
 
 import argparse
