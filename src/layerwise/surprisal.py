@@ -174,10 +174,12 @@ def versions(poems: pd.DataFrame, decoder: Decoder, seed: int = 0) -> pd.DataFra
     titles = poems["title"].tolist()
     others = list(np.roll(rng.permutation(len(titles)), 1))
     place = {i: others[(others.index(i) + 1) % len(others)] for i in range(len(titles))}
-    chat = decoder.tokenizer.chat_template and decoder.tokenizer.apply_chat_template(
-        [{"role": "user", "content": "Write a poem."}], tokenize=False,
-        add_generation_prompt=True,
-    )  # fmt: skip
+    chat = ""
+    if decoder.tokenizer.chat_template:
+        asked = [{"role": "user", "content": "Write a poem."}]
+        chat = str(decoder.tokenizer.apply_chat_template(
+            asked, tokenize=False, add_generation_prompt=True
+        ))  # fmt: skip
     headed: dict[str, Callable[[int], str]] = {
         "printed": lambda i: "",
         "own title": lambda i: f"{titles[i]}\n\n",

@@ -10,6 +10,7 @@ Source: Touvron et al. (2023), "LLaMA", section 2.2; Ainslie et al. (2023), "GQA
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -120,8 +121,8 @@ def self_attention(
     -------
     Tensor of shape (n_texts, n_tokens, n_dims)
     """
-    n_heads = attention.config.num_attention_heads
-    n_key_heads = attention.config.num_key_value_heads
+    config: Any = attention.config
+    n_heads, n_key_heads = config.num_attention_heads, config.num_key_value_heads
     query = rotate(split_heads(project(x, attention.q_proj), n_heads), angles)
     key = rotate(split_heads(project(x, attention.k_proj), n_key_heads), angles)
     value = split_heads(project(x, attention.v_proj), n_key_heads)
@@ -198,7 +199,8 @@ def read(input_ids: Tensor, model: LlamaForCausalLM, cache: Cache | None = None)
     """
     check_rebuilt(model)
     cache = {} if cache is None else cache
-    config, n_past, n_tokens = model.config, n_read(cache), input_ids.shape[1]
+    config: Any = model.config
+    n_past, n_tokens = n_read(cache), input_ids.shape[1]
     if not n_tokens:
         raise ValueError("there is nothing to read: begin a text with tokenizer.bos_token")
     check_positions(n_past + n_tokens, config.max_position_embeddings)
@@ -236,7 +238,7 @@ def check_rebuilt(model: LlamaForCausalLM) -> None:
             f"this rebuilds a Llama (LlamaForCausalLM), not a {type(model).__name__}: choose "
             "such a checkpoint, as with --decoder NAME|FOLDER"
         )
-    config = model.config
+    config: Any = model.config
     of = {
         "hidden_act": (config.hidden_act, "silu"),
         "attention_bias": (config.attention_bias, False),
