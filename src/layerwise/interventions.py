@@ -1,19 +1,19 @@
 """Change what a model computes while it runs, and look at what becomes of its output.
 
-A place is one layer's stream, or one head of a layer, in a model that is built like BERT, Llama
+A place is one layer's stream, or the heads of a layer, in a model that is built like BERT, Llama
 or GPT-2. Layers and heads are counted from 1; stream 0 is what the first layer reads. Each
 function below opens a place for as long as its ``with`` lasts.
 
 Chapter: ``chapters/wires.md``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # Where a layer's heads are mixed into the stream again
 PROJECTIONS = ["self_attn.o_proj", "attention.output.dense", "attn.c_proj"]
@@ -67,27 +67,39 @@ def stream(model: PreTrainedModel, layer: int) -> Place:
     return Place(layers[layer - 1]) if layer else Place(layers[0], comes_in=True)
 
 
-def head(model: PreTrainedModel, layer: int, number: int) -> Place:
-    """Return the place of a head's mixture, (n_texts, n_tokens, d_head).
+def heads(model: PreTrainedModel, layer: int) -> Place:
+    """Return the place of the mixtures of all heads of a layer, side by side.
 
-    It is what the head has gathered from all tokens, before it is projected into the stream.
+    A head's mixture is what it has gathered from all tokens, before it is projected into the
+    stream; together they are (n_texts, n_tokens, n_heads * d_head).
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer.
+    """
+    layers = layers_of(model)
+    if not 1 <= layer <= len(layers):
+        raise ValueError(f"no layer {layer}: there are {len(layers)}, counted from 1")
+    found = (part_of(layers[layer - 1], name) for name in PROJECTIONS)
+    return Place(next(part for part in found if part is not None), comes_in=True)
+
+
+def head(model: PreTrainedModel, layer: int, number: int) -> Place:
+    """Return the place of one head's mixture, (n_texts, n_tokens, d_head).
 
     Raises
     ------
     ValueError
         If there is no such layer or head.
     """
-    layers, n_heads = layers_of(model), model.config.num_attention_heads
-    if not (1 <= layer <= len(layers) and 1 <= number <= n_heads):
-        raise ValueError(
-            f"no head {number} in layer {layer}: there are {n_heads} in each of {len(layers)} "
-            "layers, and both are counted from 1"
-        )
-    found = (part_of(layers[layer - 1], name) for name in PROJECTIONS)
-    projection: Any = next(part for part in found if part is not None)
+    together, n_heads = heads(model, layer), model.config.num_attention_heads
+    if not 1 <= number <= n_heads:
+        raise ValueError(f"no head {number}: a layer has {n_heads}, counted from 1")
+    projection: Any = together.module
     n_in = getattr(projection, "in_features", None) or projection.weight.shape[0]
     d_head = n_in // n_heads
-    return Place(projection, slice((number - 1) * d_head, number * d_head), comes_in=True)
+    return together._replace(dims=slice((number - 1) * d_head, number * d_head))
 
 
 @contextmanager
@@ -97,7 +109,7 @@ def replace(place: Place, change: Callable[[Tensor], Tensor], at: At = EVERYWHER
     Parameters
     ----------
     place : Place
-        From :func:`stream` or :func:`head`.
+        From :func:`stream`, :func:`heads` or :func:`head`.
     change : callable
         Takes what passes, (n_texts, n_tokens, n) or (n_texts, n) at one token, and returns
         what is to stand there instead.
@@ -109,7 +121,7 @@ def replace(place: Place, change: Callable[[Tensor], Tensor], at: At = EVERYWHER
         rows = torch.arange(len(passing)) if isinstance(at, Tensor) else EVERYWHERE
         where = (rows, at, place.dims)
         changed = passing.clone()
-        changed[where] = change(passing[where]).to(passing.dtype)
+        changed[where] = change(changed[where]).to(passing.dtype)
         return changed
 
     def before(module: nn.Module, taken: tuple) -> tuple:
@@ -198,3 +210,39 @@ def steer(place: Place, direction: Tensor, dose: float, at: At = EVERYWHERE):
         See :func:`replace`.
     """
     return replace(place, lambda passing: passing + dose * direction, at)
+
+
+def one_token(word: str, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the input ID of a word inside a sentence, a space before it.
+
+    Raises
+    ------
+    ValueError
+        If the tokenizer cuts it into several.
+    """
+    ids = tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise ValueError(
+            f"{word!r} is {len(ids)} tokens here: to change one token and read one, take words "
+            "that are one token each, or a decoder with a larger vocabulary"
+        )
+    return ids[0]
+
+
+def equally_long(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Tensor:
+    """Return the input IDs of texts that have as many tokens each, (n_texts, n_tokens).
+
+    Raises
+    ------
+    ValueError
+        If they have not: what stands at one place of one would stand elsewhere in another.
+    """
+    ids = [tokenizer(text)["input_ids"] for text in texts]
+    lengths = [len(each) for each in ids]
+    if len(set(lengths)) != 1:
+        shortest, longest = (texts[lengths.index(f(lengths))] for f in (min, max))
+        raise ValueError(
+            f"{shortest!r} has {min(lengths)} tokens and {longest!r} {max(lengths)}: texts that "
+            "are compared place by place need as many tokens each"
+        )
+    return torch.tensor(ids)

@@ -7,11 +7,19 @@ import pandas as pd
 import pytest
 import torch
 
-from layerwise.exercises import context, counting, marking, own_texts, tokens, transformer
+from layerwise.exercises import (
+    context,
+    counting,
+    marking,
+    own_texts,
+    tokens,
+    transformer,
+    wires,
+)
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
 from layerwise.similarity import nearest
 
-MODULES = [counting, tokens, transformer, context, own_texts]
+MODULES = [counting, tokens, transformer, context, wires, own_texts]
 
 
 @pytest.fixture(autouse=True)
