@@ -1,8 +1,8 @@
 """Change what a model computes while it runs, and look at what becomes of its output.
 
-A place is one layer's stream, or the heads of a layer, in a model that is built like BERT, Llama
-or GPT-2. Layers and heads are counted from 1; stream 0 is what the first layer reads. Each
-function below opens a place for as long as its ``with`` lasts.
+A place is a layer's stream, or its heads, in a model that is built like BERT, Llama or GPT-2.
+Layers and heads are counted from 1; stream 0 is what the first layer reads. Each function below
+opens a place for as long as its ``with`` lasts.
 
 Chapter: ``chapters/wires.md``.
 """
@@ -242,7 +242,7 @@ def equally_long(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Te
     if len(set(lengths)) != 1:
         shortest, longest = (texts[lengths.index(f(lengths))] for f in (min, max))
         raise ValueError(
-            f"{shortest!r} has {min(lengths)} tokens and {longest!r} {max(lengths)}: texts that "
-            "are compared place by place need as many tokens each"
+            f"{shortest!r} has {min(lengths)} tokens and {longest!r} {max(lengths)}: texts "
+            "that are compared place by place need as many tokens each"
         )
     return torch.tensor(ids)
