@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from tools.desk import ROOT, run_command
 from tools.executions.imports import imported, parse
-from tools.mutants_by_hand import BY_HAND, EQUIVALENT, TASTE
+from tools.mutants_by_hand import BY_HAND, DIAGRAMS, EQUIVALENT, TASTE
 
 PACKAGE = ROOT / "src" / "layerwise"
 TESTS = ROOT / "tests" / "unit"
@@ -64,7 +64,8 @@ class Fault(NamedTuple):
         return f"{self.module} {self.place}: {self.old} → {self.new}"
 
 
-SYMMETRIC = {"cosine", "max", "min", "transpose"}  # the same with arguments swapped
+# The same with two arguments swapped.
+SYMMETRIC = {"cosine", "cosine_similarity", "max", "min", "transpose"}
 SWAPS = {
     ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"),
     ast.Gt: (">", ">="), ast.GtE: (">=", ">"), ast.In: ("in", "not in"),
@@ -102,6 +103,8 @@ def faults_of(module: str) -> Iterator[Fault]:
 
     right = ast.dump(ast.parse(source))
     for place, node in expressions(ast.parse(source), "module"):
+        if module in DIAGRAMS and isinstance(node, ast.Constant | ast.Call):
+            continue
         for new in instead(node, text, other):
             whole = source[: span(node).start] + new.encode() + source[span(node).stop :]
             with contextlib.suppress(SyntaxError):
@@ -176,8 +179,10 @@ def written_by_hand() -> Iterator[Fault]:
 
 def sample(faults: list[Fault], number: int) -> list[Fault]:
     """Draw faults so that one that is drawn stays drawn while the rest of the code changes."""
-    known = [fault for fault in faults if fault.key not in EQUIVALENT]
-    return sorted(known, key=lambda f: hashlib.sha256(f.key.encode()).digest())[:number]
+    # Of several with one key, as the ones in a matrix of ones, the last stands for all.
+    known = {fault.key: fault for fault in faults if fault.key not in EQUIVALENT}
+    drawn = sorted(known.values(), key=lambda f: hashlib.sha256(f.key.encode()).digest())
+    return drawn[:number]
 
 
 def sources() -> dict[str, str]:
@@ -201,7 +206,9 @@ def tests_of(module: str) -> list[str]:
         seen, level, distance = set(), {test.stem}, 0
         while level and dotted(module) not in level:
             seen |= level
-            level = {x for name in level for x in imported(parse(texts[name]), texts, name)}
+            level = {x for name in level for x in imported(parse(texts[name]), texts, name)} | {
+                x for name in level for x in texts if f'"{x}"' in texts[name]  # import_module
+            }
             level -= seen
             distance += 1
         if level:
@@ -239,7 +246,8 @@ def start(fault: Fault | None, tests: list[str], folder: Path) -> int:
         if Path(str(layerwise.__file__)).is_relative_to(folder):  # not the working tree's
             options = ["-x", "-q", "-p", "no:cacheprovider"]
             options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis
-            code = int(pytest.main([*options, *tests]))
+            # Without a file named, pytest would run every test there is.
+            code = int(pytest.main([*options, *tests])) if tests else NOT_TRIED
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()

@@ -53,7 +53,7 @@ def pad(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> dict[str, T
         "token_type_ids": tokenizer.pad_token_type_id,
         "attention_mask": 0,
     }
-    return {
+    return {  # padding on the right: batch first, as pad_sequence's True says
         name: pad_sequence([text[name] for text in inputs], True, padding.get(name, 0)).to(
             encoder.device
         )

@@ -95,7 +95,8 @@ POOLINGS = {"cls": cls_pool, "mean": mean_pool, "max": max_pool}
 def combine_layers(layer_embeddings, how: str, n_last: int = 4):
     """Make one vector a text from its last few layers.
 
-    Source: Devlin et al. (2019), section 5.3, where the last four are summed or concatenated.
+    Source: Devlin et al. (2019), section 5.3, where the last four of each token are
+    concatenated, or summed with weights.
 
     Parameters
     ----------

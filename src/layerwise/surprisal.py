@@ -9,12 +9,14 @@ Chapter: ``chapters/writing.md``, from "What the model makes of a poem" on.
 import math
 import re
 from collections.abc import Callable, Sequence
+from importlib.resources import files
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import torch
 
+from layerwise.checkpoints import DEFAULTS
 from layerwise.decoders import Decoder
 from layerwise.texts.poems import split_stanzas
 
@@ -219,31 +221,18 @@ def read_versions(rows: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
     return pd.concat(read, ignore_index=True)
 
 
-# ---------------------------------------------------------------- one line after another
+N_READ_NOW = 12
 
 
-def cost_after(before: str, candidates: Sequence[str], decoder: Decoder) -> np.ndarray:
-    """Return the bits that each of several lines costs after the same text.
+def load_readings(poems: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
+    """Return what the poems cost under every condition; see :func:`read_versions`.
 
-    Parameters
-    ----------
-    before : str
-        Ends where a token ends, for instance with a line end; may be empty.
-    candidates : sequence of str
-
-    Returns
-    -------
-    array of shape (n_candidates,)
+    With the book's decoder, all poems, which were read once and come with the package. With
+    another one, the shortest poems, read now.
     """
-    pairs = [token_ids(line, decoder, before) for line in candidates]
-    longest = max(len(ids) for ids, _ in pairs)
-    # What is filled up comes after the line, where a decoder does not look.
-    rows = [ids + [ids[0]] * (longest - len(ids)) for ids, _ in pairs]
-    given = torch.tensor(rows, device=decoder.device)  # (n_candidates, n_tokens)
-    with torch.inference_mode():
-        log_shares = decoder.model(given).logits[:, :-1].log_softmax(-1)
-        bits = -log_shares.gather(-1, given[:, 1:, None])[..., 0] / math.log(2)
-    return np.array([
-        float(row[len(ids) - 1 - len(starts) : len(ids) - 1].sum())
-        for row, (ids, starts) in zip(bits.double().cpu(), pairs, strict=True)
-    ])  # fmt: skip
+    if decoder.model.name_or_path == DEFAULTS["decoder"]:
+        with files("layerwise.datasets").joinpath("readings.parquet").open("rb") as file:
+            return pd.read_parquet(file)
+    shortest = poems["text"].str.len().nsmallest(N_READ_NOW).index
+    rows = versions(poems, decoder)
+    return read_versions(rows[rows["number"].isin(poems["number"][shortest])], decoder)

@@ -80,8 +80,8 @@ def first_neighbours(x):
 
 
 def word_counts(texts):
-    """TF-IDF as scikit-learn's manual has it: smooth, of words of two letters and more."""
-    counted = [re.findall(r"\b\w\w+\b", text.lower()) for text in texts]
+    """TF-IDF as scikit-learn's manual has it: smooth; of words of one letter, too."""
+    counted = [re.findall(r"\b\w+\b", text.lower()) for text in texts]
     words = sorted(set().union(*counted))
     counts = np.array([[found.count(word) for word in words] for found in counted], float)
     in_texts = (counts > 0).sum(axis=0)

@@ -176,4 +176,4 @@ def test_what_repeats_costs_more_without_the_heads_that_copy(shown, parts):
     ).reshape(4, -1) / np.log(2)
     first, second, _ = row(shown, "nothing", 3)
     assert first == pytest.approx(cost[:, :24].mean().item(), abs=HALF)
-    assert second == pytest.approx(cost[:, 24:].mean().item(), abs=HALF)
+    assert second == pytest.approx(cost[:, 25:].mean().item(), abs=HALF)

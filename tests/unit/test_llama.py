@@ -146,9 +146,11 @@ def test_another_model_is_refused_in_one_sentence(tmp_path, kind):
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"hidden_act": "gelu"}, "hidden_act is 'gelu'"), ({"attention_bias": True}, "attention_b"),
+    [({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
+     ({"attention_bias": True}, "attention_bias is True"),
      ({"mlp_bias": True}, "mlp_bias is True"),
-     ({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}, "rope_t")],
+     ({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}},
+      "rope_type is 'linear'")],
 )  # fmt: skip
 def test_a_llama_with_other_parts_is_refused(tmp_path, settings, said):
     other = load_decoder(save_tiny_decoder(tmp_path / "other", **settings), "cpu")
@@ -191,12 +193,14 @@ def test_settings_that_leave_nothing_are_refused(how):
 
 
 @torch.inference_mode()
-def test_greedy_writing_is_what_transformers_generates(tiny):
+def test_greedy_writing_takes_the_likeliest_each_time(tiny):
     ids = ids_of("the wind", tiny)
-    theirs = tiny.model.generate(ids, do_sample=False, max_new_tokens=20, eos_token_id=None,
-                                 pad_token_id=0)  # fmt: skip
     ours = write(ids, tiny.model, 20, temperature=0)
-    assert ours[0].tolist() == theirs[0, ids.shape[1] :].tolist()
+    for token in ours[0]:
+        best = tiny.model(ids).logits[0, -1].argmax()  # transformers', without a cache
+        assert token == best
+        ids = torch.cat([ids, best[None, None]], dim=1)
+    assert len(set(ours[0].tolist())) > 3
 
 
 @torch.inference_mode()

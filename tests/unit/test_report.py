@@ -22,7 +22,7 @@ from layerwise.evaluation import (
     shuffled_agreement,
 )
 from layerwise.report.agreement import label_agreement
-from layerwise.report.limits import limits_of_language
+from layerwise.report.limits import limits_of_groups, limits_of_language
 from layerwise.report.neighbours import nearest_of_other_groups
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import number, p_value, row_ranges
@@ -402,7 +402,21 @@ def test_a_pipe_that_is_closed_ends_without_a_complaint():
 def test_words():
     assert number(-0.004) == "0.00"
     assert number(-0.126) == "−0.13"
-    assert p_value(0.0004) == "p < .001"
-    assert p_value(0.1516) == "p = .152"
+    assert p_value(0.0004) == "p < 0.001"
+    assert p_value(0.1516) == "p = 0.152"
     assert row_ranges([9, 3, 4, 5]) == "3–5, 9"
     assert row_ranges([1, 3, 5, 7], 2) == "1, 3 …"
+
+
+@pytest.mark.parametrize(
+    ("groups", "says"),
+    [
+        (["a", "b", "c"], None),  # each text a source of its own
+        ([f"{i}" for i in range(20)] * 2, None),
+        (["a", "b", "a"], "from 2 sources only"),
+        (["a", "a", "a"], "All of this is one text"),
+    ],
+)
+def test_texts_of_few_sources_are_said_to_be(groups, says):
+    said = limits_of_groups(pd.DataFrame({"group": groups}))
+    assert not said if says is None else says in said[0]

@@ -67,7 +67,7 @@ def shared_words(texts: Sequence[str]) -> np.ndarray:
     array of shape (n_texts, n_texts)
         A text without a word is equally far from all.
     """
-    words = rf"{NO_SPACES}|\b\w\w+\b"
+    words = rf"{NO_SPACES}|\b\w+\b"
     if not any(re.search(words, text) for text in texts):
         words = r"\S"  # emoji and marks alone
     weights = TfidfVectorizer(token_pattern=words).fit_transform(texts)  # of length one, sparse

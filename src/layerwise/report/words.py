@@ -11,8 +11,8 @@ def percent(x: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """Write a p value as papers do."""
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
+    """Write a p value as every number is written here, to three digits."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def interval(low_and_high: Sequence[float], write=number) -> str:
