@@ -17,12 +17,15 @@ from layerwise.exercises import (
     tokens,
     transformer,
     vectors,
+    wires,
     writing,
 )
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
 from layerwise.similarity import nearest
 
-MODULES = [counting, vectors, tokens, transformer, context, task, writing, own_texts]
+MODULES = [
+    counting, vectors, tokens, transformer, context, task, writing, wires, own_texts,
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
