@@ -14,6 +14,7 @@ MARKS = {
     "transformer": "In this model, all-MiniLM-L6-v2,",
     "context": "(7, 59, 384)",
     "vectors": "3328 words",
+    "wires": "a decoder of 30 layers with 9 heads each",
 }
 HALF = 0.006  # of the last decimal that is shown, and a little for rounding
 
