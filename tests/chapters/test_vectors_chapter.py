@@ -149,7 +149,7 @@ def test_senses_in_every_layer(shown, encoder):
                 near = sorted(others, key=lambda j, i=i: -cosines[i, j])[:5]
                 right += [found[j]["found"] == place["found"] for j in near]
             shares.append(np.mean(right))
-        senses = shown[shown.index("two words on each side  ") :]
+        senses = shown[shown.index("year  words beside") :]
         assert row(senses, word, 9)[2:] == pytest.approx(shares, abs=HALF + 0.002)
 
 
