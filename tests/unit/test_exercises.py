@@ -1,6 +1,7 @@
 """What is said of answers: true of those that nobody foresaw, and never a traceback."""
 
 import math
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,6 +23,7 @@ from layerwise.exercises import (
 )
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
 from layerwise.similarity import nearest
+from layerwise.texts.poems import load_poems
 
 MODULES = [
     counting, vectors, tokens, transformer, context, task, writing, wires, own_texts,
@@ -369,3 +371,35 @@ def test_what_a_title_saves_has_another_title_as_its_control():
     assert "any heading" in judged(0.75).says
     assert "other way round" in judged(-0.45).says
     assert "take the mean" in judged(0.9).says
+
+
+def test_a_neighbour_of_the_same_text_counted_as_wrong_is_named():
+    """Passages 0 and 1 are one text's; only 3 has a fair neighbour first, of another label."""
+    order = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 1, 2]])
+    source, kinds = np.array([0, 0, 1, 2]), np.array(["a", "a", "b", "a"])
+    # first neighbours of another text: 2 (b), 3 (a), 0 (a), 0 (a): right for 1 and 3
+    assert own_texts.judge("ex-leak", 0.5, order, source, kinds).right
+    said = own_texts.judge("ex-leak", 0.25, order, source, kinds)  # 3 alone
+    assert "counts a neighbour of the same text as wrong" in said.says
+    assert "counts a neighbour" not in own_texts.judge("ex-leak", 1.0, order, source, kinds).says
+
+
+def test_the_token_after_which_there_is_most_doubt():
+    counts = {
+        ("even",): Counter({"x": 6, "y": 6}),
+        ("often",): Counter({"x": 60, "y": 2, "z": 1, "w": 1}),
+        ("seldom",): Counter({"x": 1, "y": 1, "z": 1}),
+    }
+    assert counting.judge("ex-doubt", "even", counts).right
+    assert "most frequent token: after 1" in counting.judge("ex-doubt", "often", counts).says
+    assert "fewer than 10 times" in counting.judge("ex-doubt", "seldom", counts).says
+
+
+def test_a_tokenizer_trained_on_each_word_once_is_told_from_one_of_the_texts(encoder):
+    texts = load_poems()["text"].tolist()
+    train = encoder.tokenizer.train_new_from_iterator
+    once = sorted({word for text in texts for word in text.lower().split()})
+    of_texts, of_words = (train(x, 2000, show_progress=False) for x in (texts, once))
+    assert tokens.judge("ex-train", of_texts, texts, encoder.tokenizer).right
+    said = tokens.judge("ex-train", of_words, texts, encoder.tokenizer).says
+    assert "every word stands once" in said
