@@ -14,7 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 
 from _ext.references import NotebookReferences
-from tools.book.install_cell import install_cells
+from tools.book.install_cell import install_cells, needed
 from tools.book.plain import plain_notebook
 from tools.book.wheel import built_wheel
 
@@ -81,7 +81,8 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
                 plain_notebook(notebook, NotebookReferences(app, docname, place))
             except (KeyError, ValueError) as error:
                 raise SphinxError(f"{docname}: {error}") from error
-            notebook.cells[:0] = install_cells(book, wheel, app.config.html_baseurl)
+            names = needed(notebook.metadata)
+            notebook.cells[:0] = install_cells(book, wheel, app.config.html_baseurl, names)
             for number, cell in enumerate(notebook.cells, start=1):
                 cell["id"] = f"cell-{number}"
             target = Path(app.outdir) / place / f"{docname}.ipynb"

@@ -1,7 +1,7 @@
 """Build the book: execute what is not executed yet, then write the pages.
 
-    python -m tools.book.build [--encoder NAME|FOLDER] [--device cpu|cuda|mps|auto]
-                               [--course FOLDER]
+    python -m tools.book.build [--encoder NAME|FOLDER] [--decoder NAME|FOLDER]
+                               [--device cpu|cuda|mps|auto] [--course FOLDER]
 """
 
 import argparse
