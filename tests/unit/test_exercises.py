@@ -17,16 +17,16 @@ from layerwise.exercises import (
     task,
     tokens,
     transformer,
-    vectors,
     wires,
     writing,
 )
+from layerwise.exercises import vectors as of_words
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
 from layerwise.similarity import nearest
 from layerwise.texts.poems import load_poems
 
 MODULES = [
-    counting, vectors, tokens, transformer, context, task, writing, wires, own_texts,
+    counting, of_words, tokens, transformer, context, task, writing, wires, own_texts,
 ]  # fmt: skip
 
 
@@ -322,6 +322,70 @@ def test_a_spoiled_copy_has_to_have_a_row_more():
     assert "in another way" in own_texts.judge("ex-messy", loaded(3, empty=3), first).says
     assert "no row more" in own_texts.judge("ex-messy", loaded(3, empty=2), first).says
     assert "says nothing of it" in own_texts.judge("ex-messy", loaded(4, empty=2), first).says
+
+
+def test_the_nearest_row_is_judged_row_by_row():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(90, 5)) * rng.uniform(1, 9, (90, 1))
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def ranked(by, row):
+        return np.argsort(-(by @ by[row]))
+
+    def verdict(function):
+        return of_words.judge("ex-nearest", function, rows)
+
+    assert verdict(lambda _, row: int(ranked(unit, row)[1])).right
+    assert "itself" in verdict(lambda _, row: int(ranked(unit, row)[0])).says
+    assert "farthest" in verdict(lambda _, row: int(ranked(unit, row)[-1])).says
+    by_product = verdict(lambda _, row: next(int(i) for i in ranked(rows, row) if i != row))
+    assert "long ones win" in by_product.says
+    next_row = verdict(lambda _, row: (row + 1) % 90)
+    assert not next_row.named
+    assert "another one is nearer" in next_row.says
+    assert "returns nothing" in verdict(lambda _, row: None).says
+    assert "number of a row" in verdict(lambda _, row: 1.5).says
+
+
+def test_a_random_key_has_as_many_capitals_elsewhere():
+    key = np.array([True] * 6 + [False] * 10)
+
+    def verdict(deal):
+        return of_words.judge("ex-key", deal, key)
+
+    assert verdict(lambda capital, rng: rng.permutation(capital)).right
+    for deal, says in [
+        (lambda capital, rng: capital, "the true key"),
+        (lambda capital, rng: ~capital, "turned round"),
+        (lambda capital, rng: rng.random(16) < 0.4, "number of capitals"),
+        (lambda capital, rng: np.roll(capital, 3), "the same key each time"),
+        (lambda capital, rng: rng.permutation(capital)[1:], "shape is (15,)"),
+    ]:
+        assert not verdict(deal).right
+        assert says in verdict(deal).says
+
+
+def test_pmi_and_ranks_and_sums_of_two():
+    counts = np.array([[0, 3.0, 5], [3, 2, 1], [5, 1, 0]])
+    place = {"gold": 0, "silver": 1}
+    right = np.log2(3 * 20 / (8 * 6))
+    assert of_words.judge("ex-pmi", right, counts, place).right
+    assert "log₂" in of_words.judge("ex-pmi", right * np.log(2), counts, place).says
+    start = of_words.judge("ex-pmi", 3.0, counts, place)
+    assert not start.named
+    assert "too high" in start.says
+    rarer, first, second = [1, 2, 3, 40], [0.9, 0.5, 0.6, 0.1], [0.4, 0.3, 0.2, 0.1]
+    assert of_words.judge("ex-rare", [-0.8, -1.0], rarer, first, second).right
+    assert "two are wanted" in of_words.judge("ex-rare", -0.8, rarer, first, second).says
+    unit = np.eye(4) + 0.1
+    questions = np.array([[0, 1, 2, 3], [1, 2, 0, 3]])
+
+    def answer(function):
+        return of_words.judge("ex-analogy", function, unit, questions)
+
+    assert answer(lambda unit, a, b, c: 3).right
+    assert "exclude all three" in answer(lambda unit, a, b, c: int(b)).says
+    assert "number of a row" in answer(lambda unit, a, b, c: "queen").says
 
 
 def test_a_temperature_is_one_over_a_power():
