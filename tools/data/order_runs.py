@@ -199,7 +199,7 @@ def make_tables() -> dict[str, pd.DataFrame]:
     layers = read("all weights", "layers").rename_axis(["fold", None]).reset_index("fold")
     return {
         "scores": both.reset_index(),
-        "epochs": pd.concat(curves, names=["run", "fold"]).reset_index().round(4),
+        "epochs": pd.concat(curves, names=["run", "fold", "epoch"]).reset_index().round(4),
         "layers": layers[["fold", "layer", "cosine", "right"]].round(4),
     }
 

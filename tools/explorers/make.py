@@ -12,7 +12,8 @@ Writes to DIR
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
 - ``examples.json``: some lines with the attention of every layer and head, in full precision;
 - ``drift.json``: how far the poems move from layer to layer;
-- ``poems.json``: the poems, to count.
+- ``poems.json``: the poems, to count;
+- ``learning.json``: what each method trained beforehand made of each line.
 
 Nothing here is committed: the build makes it again from the installed model.
 """
@@ -31,6 +32,7 @@ from layerwise.texts.poems import load_poems
 from tools.desk import BuildError, run_command, say
 from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, make_example
+from tools.explorers.learning import make_learning
 from tools.explorers.scripts import compile_kernel
 from tools.explorers.weights import (
     BITS,
@@ -121,6 +123,7 @@ def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None
         ),
         "drift": write(out, "drift.json", make_drift(poems, encoder)),
         "poems": write(out, "poems.json", poems_to_count(poems)),
+        "learning": write(out, "learning.json", make_learning()),
     }
     add_weights(manifest, measured, encoder, out)
     write(out, "manifest.json", manifest)
@@ -148,7 +151,7 @@ def make(out: Path, model: str | None) -> int:
         manifest = build(out, model)
     except ValueError as error:
         raise BuildError(str(error)) from error
-    for part in ["weights", "vocab", "examples", "drift", "poems"]:
+    for part in ["weights", "vocab", "examples", "drift", "poems", "learning"]:
         made = manifest[part]
         size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
         say(f"{part}: {size}")
