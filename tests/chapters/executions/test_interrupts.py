@@ -86,8 +86,11 @@ def signal_is_taken(pid):
     return bool(int(caught.split()[1], 16) & 1 << (signal.SIGTERM - 1))
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_interrupted_while_executing(book, undisturbed, number):
+@pytest.mark.parametrize(
+    ("which", "number"), [("built_book", signal.SIGINT), *(("book", n) for n in SIGNALS)]
+)
+def test_interrupted_while_executing(request, undisturbed, which, number):
+    book = request.getfixturevalue(which)
     book.edit("chapters/one.md", "print(CONSTANT", WAIT + "print(CONSTANT")
     process = start(book)
     wait_for(lambda: sleeps(book))

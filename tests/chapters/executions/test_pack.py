@@ -268,3 +268,21 @@ def test_a_pack_made_to_do_harm_is_refused(tmp_path, kind):
     file.write_bytes(MADE_UP[kind]())
     with pytest.raises(BuildError, match=r"^.*pack is (refused|damaged|not a pack)"):
         read_pack(file)
+
+
+def test_a_pack_made_to_do_harm_leaves_a_built_book_as_it_is(built_book, pack, tmp_path):
+    cached, site = cache_files(built_book), built_book.built()
+    packs = []
+    for kind, make in MADE_UP.items():
+        packs.append(tmp_path / kind.replace(" ", "-"))
+        packs[-1].write_bytes(make())
+    for kind, (name, content) in INTRUDERS.items():
+        packs.append(tmp_path / kind.replace(" ", "-"))
+        packs[-1].write_bytes(pack.read_bytes())
+        repack(packs[-1], lambda members, new=(name, content): members.update([new]))
+    for harmful in packs:
+        run = built_book.cache("unpack", str(harmful))
+        assert (run.status, run.output.count("\n")) == (1, 1), run.output
+        assert run.output.startswith("error: ")
+        assert (cache_files(built_book), built_book.built()) == (cached, site), harmful.name
+    assert built_book.build().executed == set()

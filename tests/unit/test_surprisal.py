@@ -1,0 +1,149 @@
+"""Reading with a decoder: costs by other code, versions that keep what they say, the table."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny_checkpoints import save_tiny_decoder
+
+from layerwise.decoders import load_decoder
+from layerwise.surprisal import (
+    load_readings,
+    read_text,
+    read_versions,
+    shuffle_lines,
+    shuffle_stanzas,
+    shuffle_words,
+    swap_ends,
+    versions,
+)
+from layerwise.texts.poems import load_poems
+
+VERSE = """The rat is the concisest tenant.
+He pays no rent,—
+Repudiates the obligation,
+On schemes intent.
+
+Balking our wit
+To sound or circumvent,
+Hate cannot harm
+A foe so reticent."""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return load_decoder(save_tiny_decoder(tmp_path_factory.mktemp("read") / "tiny"), "cpu")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize("before", ["", "The Rat\n\n"])
+def test_what_a_token_costs_is_what_is_left_of_its_probability(tmp_path, kind, before):
+    folder = save_tiny_decoder(tmp_path / kind, kind)
+    tokenizer, model, _ = decoder = load_decoder(folder, "cpu")
+    text = "the inn in 1862 🦋"
+    read = read_text(text, decoder, before)
+    ids = [tokenizer.bos_token_id, *tokenizer(before + text).input_ids]
+    n_before = len(ids) - len(read)
+    assert tokenizer.decode(ids[n_before:]) == text
+    assert read["token"].tolist() == ids[n_before:]
+    for i, row in enumerate(read.itertuples(), start=n_before):
+        with torch.inference_mode():  # one token after the other
+            shares = model(torch.tensor([ids[:i]])).logits[0, -1].double().softmax(-1).numpy()
+        assert row.bits == pytest.approx(-np.log2(shares[ids[i]]), abs=1e-4)
+        assert row.rank == (shares > shares[ids[i]]).sum()
+        assert row.alternatives == np.argsort(-shares)[:3].tolist()
+
+
+def test_where_tokens_begin_in_the_text(decoder):
+    text = "He pays no rent,\nRepudiates"
+    for before in ("", "The Rat\n\n", "<|im_start|>user\nWrite a poem.<|im_end|>\n"):
+        starts = read_text(text, decoder, before)["start"].tolist()
+        pieces = [text[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
+        assert "".join(pieces) == text
+        assert pieces[:5] == ["He", " pays", " no", " rent", ","]
+
+
+def test_a_text_that_is_too_long_is_refused(tiny):
+    with pytest.raises(ValueError, match="4101 tokens, but the model reads 4096 at once"):
+        read_text("b" * 4100, tiny)
+
+
+def test_versions_keep_what_they_say(rng):
+    words = shuffle_words(VERSE, rng)
+    assert words != VERSE
+    for ours, theirs in zip(words.split("\n"), VERSE.split("\n"), strict=True):
+        assert sorted(ours.split(" ")) == sorted(theirs.split(" "))
+    lines = shuffle_lines(VERSE, rng)
+    assert sorted(lines.split("\n")) == sorted(VERSE.split("\n"))
+    assert lines != VERSE
+    assert [len(s.split("\n")) for s in lines.split("\n\n")] == [4, 4]
+    first, second = VERSE.split("\n\n")
+    assert shuffle_stanzas(VERSE, rng) == f"{second}\n\n{first}"
+    assert shuffle_stanzas(first, rng) == first
+
+
+def test_ends_are_exchanged_as_far_with_and_without_the_rhyme():
+    def ends(text):
+        return [re.sub(r"\W", "", line.split(" ")[-1]) for line in text.split("\n") if line]
+
+    assert ends(VERSE)[1::2] == ["rent", "intent", "circumvent", "reticent"]
+    assert ends(swap_ends(VERSE, broken=False))[1::2] == [
+        "intent", "rent", "circumvent", "reticent",
+    ]  # fmt: skip
+    assert ends(swap_ends(VERSE, broken=True))[1::2] == [
+        "rent", "circumvent", "intent", "reticent",
+    ]  # fmt: skip
+    assert "He pays no intent,—" in swap_ends(VERSE, broken=False)
+    assert ends(swap_ends(VERSE, broken=True))[::2] == ends(VERSE)[::2]
+    assert swap_ends("One\nline\n\nor two", broken=True) == "One\nline\n\nor two"
+
+
+def test_every_poem_has_its_title_and_anothers(tiny):
+    poems = load_poems()
+    rows = versions(poems, tiny).set_index(["condition", "number"])
+    titles = poems.set_index("number")["title"]
+    for number, title in titles.items():
+        assert rows.loc[("own title", number), "before"] == f"{title}\n\n"
+        assert rows.loc[("another's title", number), "text"] == rows.loc[
+            ("printed", number), "text"
+        ]
+    others = rows.loc["another's title", "before"].str.strip()
+    assert sorted(others) == sorted(titles)  # each once
+    assert (others != titles).all()
+    assert "asked in a chat" not in rows.index  # this tokenizer has no form for it
+
+
+def test_the_kept_readings_are_those_of_the_books_decoder(decoder):
+    poems = load_poems()
+    kept = load_readings(poems, decoder)
+    n_tokens = kept[kept["condition"] == "printed"].groupby("number").size()
+    assert set(n_tokens.index) == set(poems["number"])
+    shortest = n_tokens.nsmallest(2).index
+    rows = versions(poems, decoder)
+    now = read_versions(rows[rows["number"].isin(shortest)], decoder)
+    same = kept[kept["number"].isin(shortest)]
+    by = ["condition", "number", "start"]
+    both = now.merge(same, on=by, suffixes=("", "_kept"))
+    assert len(both) == len(now) == len(same)
+    np.testing.assert_allclose(both["bits"], both["bits_kept"], atol=5e-3)
+    shown = both[both["condition"] == "printed"]
+    agree = [list(a) == list(b) for a, b in zip(
+        shown["alternatives"], shown["alternatives_kept"], strict=True)]  # fmt: skip
+    assert np.mean(agree) > 0.9  # two that are as probable may change places
+
+
+def test_another_decoder_reads_the_shortest_poems_now(tiny):
+    poems = load_poems()
+    readings = load_readings(poems, tiny)
+    lengths = poems.set_index("number")["text"].str.len()
+    read = readings["number"].unique()
+    assert lengths[read].max() <= lengths.drop(read).min()
+    assert isinstance(readings, pd.DataFrame)
+    assert readings["bits"].mean() > 5  # random weights

@@ -1,0 +1,42 @@
+"""Read the poems with the book's decoder under every condition, once, for chapter and page.
+
+    python -m tools.data.readings
+
+Takes a quarter of an hour on one core. A test reads some of them again.
+"""
+
+import sys
+from pathlib import Path
+
+from layerwise.checkpoints import DEFAULTS
+from layerwise.decoders import load_decoder
+from layerwise.surprisal import read_versions, versions
+from layerwise.texts.poems import load_poems
+from tools.desk import ROOT, run_command, say
+
+TABLE = ROOT / "data" / "datasets" / "readings.parquet"
+WITH_ALTERNATIVES = ("printed", "own title")  # the conditions that a page may show
+
+
+def main() -> int:
+    """Write the table; return the exit status."""
+    return run_command(lambda: make(TABLE))
+
+
+def make(path: Path) -> int:
+    """Write the table into a file."""
+    decoder, poems = load_decoder(DEFAULTS["decoder"], device="cpu"), load_poems()
+    readings = read_versions(versions(poems, decoder), decoder)
+    hidden = ~readings["condition"].isin(WITH_ALTERNATIVES)
+    readings.loc[hidden, "alternatives"] = None
+    readings["bits"] = readings["bits"].round(3).astype("float32")
+    readings = readings.drop(columns="token")  # a tokenizer gives them
+    whole = ["start", "rank", "number"]
+    readings[whole] = readings[whole].astype("int32")
+    readings.to_parquet(path, compression="zstd", compression_level=19, index=False)
+    say(f"{path.name}: {len(readings)} tokens, {path.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
