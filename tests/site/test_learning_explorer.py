@@ -6,12 +6,13 @@ import pytest
 from explorer_pages import open_page
 
 from layerwise.texts.lines import load_runs
-from tools.explorers.learning import METHODS
+from tools.explorers.learning import METHODS, count_pairs
 
 pytest_plugins = ("explorer_fixtures",)
 
 ELEMENT = "learning-explorer"
-SCORES = load_runs("scores").set_index("order")
+SCORES = load_runs("scores").set_index(["order", "pair"])
+SCORES["counted pairs"] = count_pairs(SCORES)
 TRUE, SHUFFLED = SCORES.loc["true"], SCORES.loc["shuffled"]
 
 
