@@ -74,7 +74,7 @@ lora = partial(lora_classifier, n_labels=2)
 RUNS = {
     "all weights": Run(whole),
     "LoRA": Run(lora, 2e-3),
-    "random start": Run(from_nothing, n_epochs=10, folds=range(1)),
+    "random start": Run(from_nothing, n_epochs=6, folds=range(1)),
     **{f"{n} lines": Run(whole, n_lines=n) for n in (10, 100, 300)},
     "random labels": Run(whole, n_epochs=20, n_lines=150, random_labels=True, folds=range(1)),
     "long": Run(whole, n_epochs=6, folds=range(1)),
