@@ -13,14 +13,19 @@ from layerwise.exercises import (
     counting,
     marking,
     own_texts,
+    task,
     tokens,
     transformer,
+    vectors,
+    wires,
     writing,
 )
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
 from layerwise.similarity import nearest
 
-MODULES = [counting, tokens, transformer, context, writing, own_texts]
+MODULES = [
+    counting, vectors, tokens, transformer, context, task, writing, wires, own_texts,
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
