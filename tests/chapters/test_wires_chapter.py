@@ -75,7 +75,8 @@ def test_where_the_country_is(shown, parts):
                 return returned
 
             handle = model.model.layers[layer - 1].register_forward_hook(hook)
-            shares.append(((difference(final(model, corrupt)) - bottom) / (top - bottom)).mean())
+            patched = difference(final(model, corrupt))
+            shares.append(((patched - bottom) / (top - bottom)).mean())
             handle.remove()
         np.testing.assert_allclose(row(shown, str(layer), 5), shares, atol=HALF)
 
@@ -95,9 +96,9 @@ def cut_run(model, ids, heads, means):
     handles = []
     for layer, number in heads:
 
-        def hook(module, taken, dims=slice(64 * (number - 1), 64 * number), key=(layer, number)):
+        def hook(module, taken, number=number, mean=means[layer, number]):
             mixed = taken[0].clone()
-            mixed[:, -1, dims] = means[key]
+            mixed[:, -1, 64 * (number - 1) : 64 * number] = mean
             return (mixed,)
 
         projection = model.model.layers[layer - 1].self_attn.o_proj
@@ -131,7 +132,9 @@ def test_two_cuts_and_two_tasks(shown, parts):
     for task, (first, second) in TESTED.items():
         shape, *pairs = FOUND_ON[task]
         means = mixtures_at_last(
-            model, ids_of([shape.format(noun) for nouns in pairs for noun in nouns.split()]), both
+            model,
+            ids_of([shape.format(noun) for nouns in pairs for noun in nouns.split()]),
+            both,
         )
         one, other = (id_of(word) for word in task.split("/"))
         for shape in shapes[task]:
@@ -142,10 +145,9 @@ def test_two_cuts_and_two_tasks(shown, parts):
                 ahead = (logits[:, one] - logits[:, other]).reshape(2, -1).numpy()
                 rights.append(np.mean([ahead[0] > 0, ahead[1] < 0]))
                 gaps.append((ahead[0] - ahead[1]).mean())
-            numbers = re.search(rf"{re.escape(shape)}((?:\s+-?\d+\.\d\d){{6}})\s*$", shown, re.M)[1]
-            np.testing.assert_allclose(
-                [float(n) for n in numbers.split()], rights + gaps, atol=HALF + 1e-3
-            )
+            found = re.search(rf"{re.escape(shape)}((?:\s+-?\d+\.\d\d){{6}})\s*$", shown, re.M)
+            numbers = [float(number) for number in found[1].split()]
+            np.testing.assert_allclose(numbers, rights + gaps, atol=HALF + 1e-3)
 
 
 def test_the_plain_lens_by_returned_hidden_states(shown, parts, decoder):
@@ -156,8 +158,8 @@ def test_the_plain_lens_by_returned_hidden_states(shown, parts, decoder):
     chances = torch.softmax(outputs.logits, dim=-1).flatten(0, 1)
     for layer in (8, 16, 28):
         read = model.lm_head(model.model.norm(outputs.hidden_states[layer])).flatten(0, 1)
-        bits = (chances * (torch.log2(chances) - torch.log2(torch.softmax(read, dim=-1))))
-        plain = bits.nan_to_num(0, 0, 0).sum(-1).mean().item()
+        other = torch.log_softmax(read.double(), dim=-1) / np.log(2)
+        plain = (chances * (torch.log2(chances) - other)).nansum(-1).mean().item()
         shown_plain = row(shown, str(layer), 4)[0]
         assert shown_plain == pytest.approx(plain, abs=0.02)
 
