@@ -5,13 +5,19 @@ are those that transformers returns. What the executed chapter shows must agree.
 """
 
 import re
+from pathlib import Path
 
+import jupytext
 import numpy as np
 import pytest
 import torch
 from executed_context import HALF, row, text_shown
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from layerwise.texts.poems import load_poems
+from tests.unit.tiny_checkpoints import save_tiny_decoder
+
+CHAPTER = Path(__file__).parents[2] / "chapters" / "wires.md"
 
 COUNTRIES = "France Italy Germany Spain England Japan".split()
 CITIES = "Paris Rome Berlin Madrid London Tokyo".split()
@@ -179,3 +185,49 @@ def test_what_repeats_costs_more_without_the_heads_that_copy(shown, parts):
     first, second, _ = row(shown, "nothing", 3)
     assert first == pytest.approx(cost[:, :24].mean().item(), abs=HALF)
     assert second == pytest.approx(cost[:, 25:].mean().item(), abs=HALF)
+
+
+def run_cells(names):
+    for cell in jupytext.read(CHAPTER).cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, cell.source[:40], "exec"), names)
+
+
+def run_until_refused(folder, monkeypatch):
+    """Run the cells with another decoder; return what the chapter says it needs."""
+    monkeypatch.setenv("LAYERWISE_DECODER", str(folder))
+    monkeypatch.setenv("LAYERWISE_DEVICE", "cpu")
+    names = {"__name__": "__main__"}
+    # the chapter turns gradients off, for good
+    with torch.enable_grad(), pytest.raises(ValueError, match=r"a deco|this d") as refused:
+        run_cells(names)
+    return str(refused.value), names
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_tiny_decoder_is_told_what_the_chapter_needs(kind, tmp_path, monkeypatch, capsys):
+    says, names = run_until_refused(save_tiny_decoder(tmp_path, kind), monkeypatch)
+    assert re.fullmatch(
+        r"'Paris' is \d tokens here: to change one token and read one, take words that are one "
+        "token each, or a decoder with a larger vocabulary", says
+    )  # fmt: skip
+    said = capsys.readouterr().out
+    assert said.count("✓ decoder") == 3  # its first checks hold for any decoder
+    assert names["n_heads"] == names["model"].config.num_attention_heads != 9
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_decoder_that_has_learned_nothing_is_told_so(kind, tmp_path, monkeypatch, decoder):
+    torch.manual_seed(0)
+    if kind == "llama":
+        config = LlamaConfig(vocab_size=49152, hidden_size=24, intermediate_size=32,
+                             num_hidden_layers=4, num_attention_heads=6)  # fmt: skip
+        model = LlamaForCausalLM(config)
+    else:
+        config = GPT2Config(vocab_size=49152, n_embd=24, n_layer=4, n_head=6, n_positions=64,
+                            bos_token_id=1, eos_token_id=2)  # fmt: skip
+        model = GPT2LMHeadModel(config)
+    model.save_pretrained(tmp_path)
+    decoder.tokenizer.save_pretrained(tmp_path)
+    says, _ = run_until_refused(tmp_path, monkeypatch)
+    assert says.startswith("this decoder does not know the capitals")
