@@ -499,3 +499,53 @@ def test_a_tokenizer_trained_on_each_word_once_is_told_from_one_of_the_texts(enc
     assert tokens.judge("ex-train", of_texts, texts, encoder.tokenizer).right
     said = tokens.judge("ex-train", of_words, texts, encoder.tokenizer).says
     assert "every word stands once" in said
+
+
+def test_cut_the_wire_names_what_went_wrong(decoder):
+    candidates = ["king queen", "duke duchess", "waiter waitress"]
+    for chosen, says in [
+        (["king queen"], "right"),
+        (["king queen", "waiter waitress"], "both of a pair are equally long"),
+        (["king queen", "duke duchess"], "1 of these are not one token each, and 0"),
+        (["dog dogs"], "'dog dogs' is not among the pairs"),
+        ("king queen", "this is one text"),
+    ]:
+        assert wires.judge("ex-pairs", chosen, candidates, decoder.tokenizer).says.startswith(
+            says
+        )
+    assert wires.judge("ex-predicts", lambda ids, answer: ids.index(answer) - 1).right
+    assert wires.judge("ex-share", lambda p, clean, corrupt: (p - corrupt) / (clean - corrupt)
+                       ).right  # fmt: skip
+    assert "average last" in wires.judge(
+        "ex-share", lambda p, clean, corrupt: ((p - corrupt) / (clean - corrupt)).mean()
+    ).says
+    assert wires.judge("ex-induction", lambda w, n: w.diagonal(1 - n)[1:].mean()).right
+
+
+@pytest.mark.parametrize(("drawn", "says"), [
+    (lambda found, n, seed: [(3, 1 + seed % 2 * 2), (3, 4 + seed % 2 * 2), (7, 6)], "right"),
+    (lambda found, n, seed: [(3, 1 + seed % 6), (3, 4), (7, 6)], "this may draw what was fo"),
+    (lambda found, n, seed: [(3, 1), (3, 1), (7, 6)], "this may draw a head twice"),
+    (lambda found, n, seed: [(3, 1), (7, 3), (7, 6)], "these are in other layers"),
+    (lambda found, n, seed: [(3, 0), (3, 1), (7, 6)], "heads are counted from 1 to 6"),
+    (lambda found, n, seed: [(3, 1), (3, 3), (7, 6)], "this draws the same each time"),
+])  # fmt: skip
+def test_a_draw_of_heads(drawn, says):
+    assert wires.judge("ex-draw", drawn).says.startswith(says)
+
+
+@pytest.mark.parametrize(("shape", "answer", "says"), [
+    ("The {} there", [1.0, 0.5], "right"),
+    ("The {} there", [0.5, 1.0], "these two are the wrong way round"),
+    ("The {} there", [0.5, 0.5], "this is what is lost"),
+    ("The dog there", [1.0, 0.5], "a shape is a text with one {}"),
+    ("The {} here", [1.0, 0.5], "the heads were found on this shape"),
+    ("{} {}", [1.0, 0.5], "a shape is a text with one {}"),
+    ("Few {}", [0.6, 0.5], "nothing cut, 60% are right"),
+])  # fmt: skip
+def test_a_shape_of_ones_own(shape, answer, says):
+    def measure(shape):
+        return [0.6, 0.5] if shape == "Few {}" else [1.0, 0.5]
+
+    verdict = wires.judge("ex-own-shape", shape, "The {} here", answer, measure)
+    assert verdict.says.startswith(says)
