@@ -31,16 +31,16 @@ chapters:
 texts: letters.csv
 columns: {text: letter, title: writer}
 """
+NEWS = [("rain", "Monday"), ("haymaking", "Sunday"), ("letter", "Friday"), ("priest", "feast"),
+        ("census", "morning"), ("thaw", "Tuesday"), ("tax-collector", "market day"),
+        ("schoolmaster", "Thursday")]  # fmt: skip
 LETTERS = [
-    (f"Writer {number}",
-     f"My dear {who}, the {what} came on a {day}, and we were {mood} for {number + 2} days.")
-    for number, (who, what, day, mood) in enumerate(
-        (who, what, day, mood)
-        for who, mood in [("sister", "glad"), ("Anton", "silent"), ("mother", "at odds")]
-        for what, day in [("rain", "Monday"), ("haymaking", "Sunday"), ("letter", "Friday"),
-                          ("priest", "feast"), ("census", "morning"), ("thaw", "Tuesday"),
-                          ("tax-collector", "market day"), ("news", "Thursday")]
-    )
+    (f"{writer} {number}", " ".join(
+        f"My dear {whom}, the {what} came on a {day}, and we were {mood} for {number + n} days."
+        for n, (what, day) in enumerate(NEWS[number:] + NEWS[: number // 2])))
+    for writer, whom, mood in [("Anna", "sister", "glad"), ("Jan", "Anton", "silent"),
+                               ("Marie", "mother", "at odds")]
+    for number in range(len(NEWS))
 ]  # fmt: skip
 
 
