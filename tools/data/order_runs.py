@@ -75,10 +75,8 @@ RUNS = {
     "all weights": Run(whole),
     "LoRA": Run(lora, 2e-3),
     "random start": Run(from_nothing, n_epochs=6, folds=range(1)),
-    **{f"{n} lines": Run(whole, n_lines=n) for n in (10, 100, 300)},
+    **{f"{n} lines": Run(whole, n_lines=n) for n in (10, 100)},
     "random labels": Run(whole, n_epochs=20, n_lines=150, random_labels=True, folds=range(1)),
-    "long": Run(whole, n_epochs=6, folds=range(1)),
-    "LoRA, seed 1": Run(partial(lora, seed=1), 2e-3, seed=1),
 }
 CURVES = [name for name, run in RUNS.items() if len(run.folds) == 1]
 IN_SCORES = [name for name, run in RUNS.items() if len(run.folds) == N_FOLDS]
