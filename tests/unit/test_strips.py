@@ -1,4 +1,4 @@
-"""Strips of surprisal: each token where it stands, on its own shade, and who gains by a title."""
+"""Strips of surprisal: each token where it stands, on its shade, and who gains by a title."""
 
 import numpy as np
 import pytest

@@ -58,7 +58,7 @@ def test_what_a_token_costs_is_what_is_left_of_its_probability(tmp_path, kind, b
             shares = model(torch.tensor([ids[:i]])).logits[0, -1].double().softmax(-1).numpy()
         assert row.bits == pytest.approx(-np.log2(shares[ids[i]]), abs=1e-4)
         assert row.rank == (shares > shares[ids[i]]).sum()
-        assert row.alternatives == np.argsort(-shares)[:3].tolist()
+        assert row.alternatives == [tokenizer.decode(i) for i in np.argsort(-shares)[:3]]
 
 
 def test_where_tokens_begin_in_the_text(decoder):

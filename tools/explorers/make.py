@@ -13,6 +13,7 @@ Writes to DIR
 - ``examples.json``: some lines with the attention of every layer and head, in full precision;
 - ``drift.json``: how far the poems move from layer to layer;
 - ``poems.json``: the poems, to count;
+- ``strips.json``: what each token of the poems costs the book's decoder, which read them once;
 - ``senses.json``: places of words of two senses, with the nearest others in every layer;
 - ``learning.json``: what each method trained beforehand made of each line.
 
@@ -37,6 +38,7 @@ from tools.explorers.examples import LINES, make_example
 from tools.explorers.learning import make_learning
 from tools.explorers.scripts import compile_kernel
 from tools.explorers.senses import make_senses
+from tools.explorers.strips import make_strips
 from tools.explorers.weights import (
     BITS,
     BLOCK,
@@ -132,6 +134,7 @@ def build(
         ),
         "drift": write(out, "drift.json", make_drift(poems, encoder)),
         "poems": write(out, "poems.json", poems_to_count(poems)),
+        "strips": write(out, "strips.json", make_strips()),
         "senses": write(out, "senses.json", make_senses(speeches, encoder)),
         "learning": write(out, "learning.json", make_learning()),
     }
@@ -161,7 +164,7 @@ def make(out: Path, model: str | None) -> int:
         manifest = build(out, model)
     except ValueError as error:
         raise BuildError(str(error)) from error
-    for part in ["weights", "vocab", "examples", "drift", "poems", "senses", "learning"]:
+    for part in "weights vocab examples drift poems strips senses learning".split():
         made = manifest[part]
         size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
         say(f"{part}: {size}")
