@@ -113,7 +113,8 @@ class SensesExplorer extends Explorer {
     this.nearest.replaceChildren(...others.map((other) => {
       const there = places[other];
       const verdict = there.capital === place.capital ? "same sense" : "other sense";
-      return h("li", {}, h("button", { type: "button", class: verdict === "same sense" ? "same" : "other", onclick: () => {
+      const kind = this.hide.checked ? "" : verdict === "same sense" ? "same" : "other";
+      return h("li", {}, h("button", { type: "button", class: kind, onclick: () => {
         this.choose(other);
         this.nearest.querySelector("button")?.focus();
       } }, this.line(there), h("span", { class: "label by" }, ` ${there.speaker}, ${there.year}`,
@@ -147,9 +148,10 @@ mark { background: color-mix(in srgb, var(--ex-most) var(--ex-most-behind-text),
 .nearest { display: grid; gap: 0.5rem; }
 .nearest button {
   font-size: 0.9375rem; line-height: 1.45; color: inherit; background: none; width: 100%; cursor: pointer;
-  border: 0; border-inline-start: 4px solid var(--ex-most); padding: 0.15rem 0.6rem;
+  border: 0; border-inline-start: 4px solid var(--ex-line); padding: 0.15rem 0.6rem;
 }
-.nearest .other { border-inline-start-style: dotted; }
+.nearest .same { border-inline-start-color: var(--ex-most); }
+.nearest .other { border-inline-start: 4px dotted var(--ex-most); }
 .now { font-weight: 600; box-shadow: inset 0 -2px var(--ex-most); }
 b { font-weight: 600; color: var(--ex-ink); }
 @container (max-width: 42rem) {

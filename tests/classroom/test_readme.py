@@ -13,6 +13,7 @@ from tools.classroom.bundle import STICK
 from tools.desk import ROOT
 
 PAGES = [ROOT / "teaching" / "README.md", ROOT / "teaching" / "hub" / "README.md"]
+PINS = ["requirements.txt", "requirements-torch.txt", "requirements-grading.txt"]
 NOX = re.compile(r"python3 -m nox -s (\w+)((?: -- [^`\n|]+)?)")
 COMMANDS = [found for page in PAGES for found in NOX.findall(page.read_text("utf-8"))]
 MODULES = {"classroom": make, "book": build}
@@ -67,3 +68,13 @@ def test_every_file_and_folder_that_is_named_is_there_or_is_made():
                 name.startswith(("chapters/", "_build", "submitted", "release", "FOLDER"))
             ), name
     assert n_found > 15
+
+
+def test_versions_are_the_pinned_ones():
+    pinned = "".join((ROOT / name).read_text("utf-8") for name in PINS)
+    n_found = 0
+    for page in PAGES:
+        for pin in re.findall(r"[a-z][a-z\d-]+==[\d.]+\d", page.read_text("utf-8")):
+            assert re.search(rf"^{re.escape(pin)}\b", pinned, re.MULTILINE), pin
+            n_found += 1
+    assert n_found >= 3

@@ -51,9 +51,8 @@ def build_course(folder: Path, options: argparse.Namespace) -> int:
     root = folder / "_build" / "book"
     lay_out(course, root)
     asked = models_asked_for(options)
-    if course.encoder and not asked["encoder"]:
-        local = folder / course.encoder
-        asked["encoder"] = str(local) if local.is_dir() else course.encoder
+    for role, name in course.models.items():
+        asked[role] = asked[role] or (str(folder / name) if (folder / name).is_dir() else name)
     status = build(root, asked, options.device)
     if status == 0:
         say(f"the course: {publish(course, root)}")

@@ -12,7 +12,9 @@ The folder holds ``course.yml`` and the texts. From these and this clone a book 
       own_texts:
     texts: letters.csv        # a table
     columns: {text: letter, title: writer}   # as layerwise.texts.own.load_texts calls them
-    encoder: NAME|FOLDER      # if it is another model
+    encoder: NAME|FOLDER      # if it is another model; decoder: in the same way
+
+The texts are those of every chapter that has names below it, and of one that reads a path.
 """
 
 import ast
@@ -30,8 +32,8 @@ COPIED = ["_ext", "_static", "_templates", "data", "src", "teaching", "tools", "
           "LICENSE", "LICENSE-TEXT", "README.md", "pyproject.toml", "references.bib",
           "requirements.txt", "requirements-torch.txt"]  # fmt: skip
 REFERENCE = ["glossary", "bibliography", "executions"]
-KNOWN = {"title", "about", "author", "chapters", "texts", "columns", "encoder"}
-COLLECTION = ("texts", "poems", "path")  # what chapters call what they work on
+ROLES = "encoder", "decoder"
+KNOWN = {"title", "about", "author", "chapters", "texts", "columns", *ROLES}
 LABEL = re.compile(r"^(?:\(([\w-]+)\)=|:label: (\S+))\n+(?:#+ (.+))?", re.MULTILINE)
 REFERENCES = re.compile(r"\{(ref|doc|numref)\}`(?:([^`<]+?) *<([^`>]+)>|([^`<]+))`")
 WHERE = """\
@@ -55,7 +57,7 @@ class Course(NamedTuple):
     chapters: dict[str, dict]
     texts: Path | None
     columns: dict[str, str]
-    encoder: str | None
+    models: dict[str, str]  # by role
 
 
 def read_course(folder: Path) -> Course:
@@ -99,7 +101,7 @@ def read_course(folder: Path) -> Course:
     names = {name: chapters[name] or {} for name in chapters}
     return Course(folder, str(said["title"]), str(said.get("about") or ""),
                   str(said.get("author") or ""), names, texts, columns,
-                  said.get("encoder"))  # fmt: skip
+                  {role: str(said[role]) for role in ROLES if said.get(role)})  # fmt: skip
 
 
 def lay_out(course: Course, root: Path) -> None:
@@ -169,7 +171,7 @@ def adapted(course: Course, page: Page, text: str) -> str:
     every = set().union(*(names for _, names in set_by))
     if unknown := sorted(given.keys() - every):
         raise BuildError(f"course.yml: {name} sets no name {unknown[0]!r} to be given")
-    wanted = set(given) or ({*COLLECTION} if course.texts else set())
+    wanted = set(given) or ({"path"} if course.texts else set())
     fitting = [(cell, names) for cell, names in set_by if names & wanted]
     if not fitting:
         return text
@@ -198,8 +200,9 @@ def adapted(course: Course, page: Page, text: str) -> str:
 
 def assigned(code: str) -> set[str]:
     """Return the names that a cell sets."""
-    return {target.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assign)
-            for target in node.targets if isinstance(target, ast.Name)}  # fmt: skip
+    return {part.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assign)
+            for target in node.targets for part in ast.walk(target)
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}  # fmt: skip
 
 
 def make_index(course: Course, names: list[str]) -> str:

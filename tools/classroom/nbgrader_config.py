@@ -1,28 +1,44 @@
 """Settings of the graded course; nbgrader reads this file for every command."""
 
+import re
 import sys
+from pathlib import Path
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbformat import read
 from nbformat.v4 import new_code_cell, new_notebook
+
+LOOKED_FOR = re.compile(r"find_spec\(module\) is None for module in (\[.*?\])")
+TRIAL = """\
+from importlib.util import find_spec
+
+missing = [module for module in {modules} if find_spec(module) is None]
+if missing:
+    raise ModuleNotFoundError(f"there is no {{', '.join(missing)}}")
+import layerwise.exercises.{assignment}"""
 
 
 def stop_without_package(assignment: str, **_) -> None:
-    """Stop before anybody is graded if no test could pass: without the book's package.
+    """Stop before anybody is graded if no test could pass: without what the notebook needs.
 
     Every test would fail, and everybody would get 0 without complaint. The kernel is that of
     the notebooks, which need not be nbgrader's own Python.
     """
     if assignment in found_to_work:
         return
-    cell = new_code_cell(f"import layerwise.exercises.{assignment}")
+    source = Path(__file__).parent / "source" / assignment / f"{assignment}.ipynb"
+    first = next(cell for cell in read(source, 4).cells if cell.cell_type == "code")
+    looked_for = LOOKED_FOR.search(first.source)
+    code = TRIAL.format(assignment=assignment, modules=looked_for[1] if looked_for else "[]")
+    notebook = new_notebook(cells=[new_code_cell(code)])
     try:
-        NotebookClient(new_notebook(cells=[cell]), kernel_name="python3", timeout=120).execute()
+        NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
     except CellExecutionError as error:
         sys.exit(  # nbgrader goes on after any other exception
             f"nobody is graded: the notebooks' Python says {error.ename}: {error.evalue}. "
-            "Every test would fail. Install the book's package into the Python of the kernel "
-            f"python3: python3 -m pip install source/{assignment}/*.whl"
+            f"Every test would fail. Run the first cell of {source} in the kernel python3: it "
+            "installs what is missing"
         )
     found_to_work.add(assignment)
 

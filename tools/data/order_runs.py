@@ -74,12 +74,13 @@ lora = partial(lora_classifier, n_labels=2)
 RUNS = {
     "all weights": Run(whole),
     "LoRA": Run(lora, 2e-3),
-    "random start": Run(from_nothing, 2e-4, n_epochs=4),
+    "random start": Run(from_nothing, n_epochs=6, folds=range(1)),
     **{f"{n} lines": Run(whole, n_lines=n) for n in (10, 100, 300)},
     "random labels": Run(whole, n_epochs=20, n_lines=150, random_labels=True, folds=range(1)),
     "long": Run(whole, n_epochs=6, folds=range(1)),
     "LoRA, seed 1": Run(partial(lora, seed=1), 2e-3, seed=1),
 }
+CURVES = [name for name, run in RUNS.items() if len(run.folds) == 1]
 IN_SCORES = [name for name, run in RUNS.items() if len(run.folds) == N_FOLDS]
 
 
@@ -195,11 +196,11 @@ def make_tables() -> dict[str, pd.DataFrame]:
     for name in IN_SCORES:
         margins = read(name, "scores").droplevel(0).sort_index()
         both[name] = pd.concat({order: margins[order] for order in ORDERS}).round(3)
-    curves = {name: read(name, "epochs") for name in ("long", "random labels")}
+    curves = {name: read(name, "epochs") for name in CURVES}
     layers = read("all weights", "layers").rename_axis(["fold", None]).reset_index("fold")
     return {
         "scores": both.reset_index(),
-        "epochs": pd.concat(curves, names=["run", "fold"]).reset_index().round(4),
+        "epochs": pd.concat(curves, names=["run", "fold", "epoch"]).reset_index().round(4),
         "layers": layers[["fold", "layer", "cosine", "right"]].round(4),
     }
 

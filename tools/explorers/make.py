@@ -14,7 +14,8 @@ Writes to DIR
 - ``drift.json``: how far the poems move from layer to layer;
 - ``poems.json``: the poems, to count;
 - ``strips.json``: what each token of the poems costs the book's decoder, which read them once;
-- ``senses.json``: places of words of two senses, with the nearest others in every layer.
+- ``senses.json``: places of words of two senses, with the nearest others in every layer;
+- ``learning.json``: what each method trained beforehand made of each line.
 
 Nothing here is committed: the build makes it again from the installed model.
 """
@@ -34,6 +35,7 @@ from layerwise.texts.speeches import load_speeches
 from tools.desk import BuildError, run_command, say
 from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, make_example
+from tools.explorers.learning import make_learning
 from tools.explorers.scripts import compile_kernel
 from tools.explorers.senses import make_senses
 from tools.explorers.strips import make_strips
@@ -134,6 +136,7 @@ def build(
         "poems": write(out, "poems.json", poems_to_count(poems)),
         "strips": write(out, "strips.json", make_strips()),
         "senses": write(out, "senses.json", make_senses(speeches, encoder)),
+        "learning": write(out, "learning.json", make_learning()),
     }
     add_weights(manifest, measured, encoder, out)
     write(out, "manifest.json", manifest)
@@ -161,7 +164,7 @@ def make(out: Path, model: str | None) -> int:
         manifest = build(out, model)
     except ValueError as error:
         raise BuildError(str(error)) from error
-    for part in ["weights", "vocab", "examples", "drift", "poems", "strips", "senses"]:
+    for part in "weights vocab examples drift poems strips senses learning".split():
         made = manifest[part]
         size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
         say(f"{part}: {size}")

@@ -22,7 +22,6 @@ def of_pair(bits: float, counts, place: Mapping[str, int]) -> Verdict:
     return compare(float(bits), float(np.log2(ratio)), {
         "this is the natural logarithm: bits need log₂": float(np.log(ratio)),
         "this is how many times as often as by chance: take its log₂": float(ratio),
-        "this is the count of the pair: set it beside what chance would give": float(both),
         "this leaves out the sum of the whole table": float(np.log2(both / (gold * silver))),
     })  # fmt: skip
 
@@ -35,6 +34,7 @@ def nearest_word(function: Callable[[np.ndarray, int], int], vectors) -> Verdict
     wrong = []
     for row in rows:
         cosines, products = unit @ unit[row], vectors @ vectors[row]
+        farthest = np.argmin(cosines)
         cosines[row] = products[row] = -np.inf
         answer = function(vectors, row)
         if answer is None:
@@ -42,7 +42,7 @@ def nearest_word(function: Callable[[np.ndarray, int], int], vectors) -> Verdict
         if not (isinstance(answer, int | np.integer) and 0 <= answer < len(vectors)):
             return not_yet(f"it returns {answer!r}: the number of a row is wanted")
         if answer != np.argmax(cosines):
-            wrong.append((answer, row, np.argmax(products), np.argmin(cosines)))
+            wrong.append((answer, row, np.argmax(products), farthest))
     if not wrong:
         return RIGHT
     if any(answer == row for answer, row, *_ in wrong):
