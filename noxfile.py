@@ -10,14 +10,16 @@
     python3 -m nox -s pdf             print the site into one PDF, through Chromium
     python3 -m nox -s classroom       make what a teacher hands out, into _build/classroom
     python3 -m nox -s grading         try the graded course on six submissions
+    python3 -m nox -s bundle          try a USB stick: made, installed without a network, run
+    python3 -m nox -s hub             try a JupyterHub with eight students at once
     python3 -m nox -s lint            check style, types, spelling and the text of chapters
     python3 -m nox -s mutants         see whether the unit tests notice small faults
     python3 -m nox -s ranges          run the unit tests with the oldest libraries allowed
     python3 -m nox -s bench           measure, as ratios, into _build/bench.json
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
 
-All sessions share one environment, .venv, installed once (tools/install.py); cluster and
-grading add one of their own. After that, only ranges and lock need the network.
+All sessions share one environment, .venv, installed once (tools/install.py); cluster, grading
+and hub add one of their own. After that, only bundle, ranges and lock need the network.
 """
 
 import os
@@ -37,7 +39,7 @@ ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = tools.install.python_of(ENVIRONMENT)
 BIOME = ENVIRONMENT / "biome" / "2.6.8"  # its settings are in biome.json
-NBGRADER = "nbgrader==0.9.6"  # in an environment of its own: it pins what Jupyter is made of
+PROXY = "configurable-http-proxy@5.3.0"  # what JupyterHub's own documents take
 BENCHMARKS = ROOT / "_build" / "bench.json"
 
 nox.options.sessions = ["book"]
@@ -56,6 +58,15 @@ def install(session: nox.Session) -> None:
         tools.install.install(ROOT, ENVIRONMENT, session.log)
     except tools.install.InstallError as error:
         session.error(str(error))
+
+
+def install_more(session: nox.Session, pins: str, beside: bool = False) -> Path:
+    """Install what a session needs more, in an environment of its own; return it."""
+    install(session)
+    try:
+        return tools.install.install_more(ROOT, ENVIRONMENT, pins, beside)
+    except tools.install.InstallError as error:
+        raise session.error(str(error)) from None
 
 
 @nox.session
@@ -121,23 +132,45 @@ def pdf(session: nox.Session) -> None:
 
 @nox.session
 def classroom(session: nox.Session) -> None:
-    """Make what a teacher hands out, into _build/classroom: --to FOLDER."""
+    """Make what a teacher hands out, into _build/classroom: --to FOLDER, --bundle SYSTEMS."""
     python(session, "-m", "tools.book.build")
     python(session, "-m", "tools.classroom.make", *session.posargs)
 
 
 @nox.session
 def grading(session: nox.Session) -> None:
-    """Try the graded course: six submissions, through nbgrader in an environment of its own."""
+    """Try the graded course: six submissions, through nbgrader."""
     python(session, "-m", "tools.book.build")
-    environment = ROOT / "_build" / "nbgrader"
+    environment = install_more(session, tools.install.GRADING)
     program = tools.install.python_of(environment).with_name("nbgrader")
-    if not program.is_file():
-        venv.create(environment, with_pip=True, clear=True)
-        pip = [str(tools.install.python_of(environment)), "-m", "pip", "install", "--quiet"]
-        session.run(*pip, NBGRADER, external=True)
     found = {"LAYERWISE_NBGRADER": str(program)}
     python(session, "-m", "pytest", "tests/classroom/test_grading.py", env=found)
+
+
+@nox.session
+def bundle(session: nox.Session) -> None:
+    """Make a USB stick's folder, install from it with the network cut, and check it.
+
+    For other systems, wheels are downloaded too and resolved without an index.
+    """
+    python(session, "-m", "tools.book.build")
+    environment = Path(session.create_tmp()) / "resolve"
+    venv.create(environment, with_pip=True, clear=True)
+    resolver = tools.install.python_of(environment)
+    session.run(str(resolver), "-m", "pip", "install", "--quiet", "uv", external=True)
+    found = {"LAYERWISE_UV": str(resolver.with_name("uv"))}
+    python(session, "-m", "pytest", "-s", "tests/classroom/test_stick.py", env=found)
+
+
+@nox.session
+def hub(session: nox.Session) -> None:
+    """Try teaching/hub: a JupyterHub on which eight students work at once; needs Node.js."""
+    python(session, "-m", "tools.book.build")
+    environment = install_more(session, tools.install.HUB, beside=True)
+    proxy = npm(session, environment / "proxy", PROXY, "configurable-http-proxy")
+    pytest = [str(tools.install.python_of(environment)), "-m", "pytest", "-s"]
+    found = {"LAYERWISE_HUB_PROXY": str(proxy)}
+    session.run(*pytest, "tests/classroom/test_hub.py", env=found, external=True)
 
 
 @nox.session
@@ -155,11 +188,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def cluster(session: nox.Session) -> None:
     """Test layerwise embed on a Ray cluster of two workers, and what reads its files."""
-    install(session)
-    try:
-        environment = tools.install.install_cluster(ROOT, ENVIRONMENT)
-    except tools.install.InstallError as error:
-        session.error(str(error))
+    environment = install_more(session, tools.install.CLUSTER, beside=True)
     pytest = [str(tools.install.python_of(environment)), "-m", "pytest", "tests/cluster"]
     session.run(*pytest, *session.posargs, external=True)
 
@@ -180,13 +209,17 @@ def lint_explorers(session: nox.Session) -> None:
     if shutil.which("npm") is None:
         session.warn("the explorers are not checked: Node.js, with npm, is not installed")
         return
-    program = BIOME / "node_modules" / ".bin" / ("biome.cmd" if os.name == "nt" else "biome")
+    program = npm(session, BIOME, f"@biomejs/biome@{BIOME.name}", "biome")
+    session.run(str(program), "lint", "--error-on-warnings", external=True)
+
+
+def npm(session: nox.Session, folder: Path, package: str, name: str) -> Path:
+    """Install a program of Node.js, unless it is there; return it."""
+    program = folder / "node_modules" / ".bin" / (f"{name}.cmd" if os.name == "nt" else name)
     if not program.is_file():
         quiet = ["--no-save", "--no-audit", "--no-fund", "--silent"]
-        where = ["--prefix", str(BIOME)]
-        package = f"@biomejs/biome@{BIOME.name}"
-        session.run("npm", "install", *quiet, *where, package, external=True)
-    session.run(str(program), "lint", "--error-on-warnings", external=True)
+        session.run("npm", "install", *quiet, "--prefix", str(folder), package, external=True)
+    return program
 
 
 @nox.session

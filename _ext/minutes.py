@@ -2,7 +2,7 @@
 
 Adults read English prose of this kind at 175 to 300 words a minute (Brysbaert 2019); who learns
 from it reads slowly. For code there is no such measurement. Seven seconds a line is an
-assumption, and so are ten seconds for a look at an output.
+assumption, and so are ten seconds for a look at what is printed, thirty at a table or a figure.
 """
 
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from docutils import nodes
 WORDS_PER_MINUTE = 200
 SECONDS_PER_CODE_LINE = 7
 SECONDS_PER_OUTPUT = 10
+SECONDS_PER_FIGURE = 30  # or table
 
 
 class Reading(NamedTuple):
@@ -20,6 +21,7 @@ class Reading(NamedTuple):
     words: int = 0
     code_lines: int = 0
     outputs: int = 0
+    figures: int = 0
 
     @property
     def prose_minutes(self) -> float:
@@ -29,7 +31,8 @@ class Reading(NamedTuple):
     @property
     def code_minutes(self) -> float:
         """How long the code takes, with a look at what it returns."""
-        seconds = self.code_lines * SECONDS_PER_CODE_LINE + self.outputs * SECONDS_PER_OUTPUT
+        seconds = self.code_lines * SECONDS_PER_CODE_LINE
+        seconds += self.outputs * SECONDS_PER_OUTPUT + self.figures * SECONDS_PER_FIGURE
         return seconds / 60
 
     @property
@@ -52,11 +55,20 @@ def count(element: nodes.Node) -> Reading:
     if "dropdown" in classes or ("cell_input" in classes and is_hidden(element)):
         return Reading()
     if "cell_output" in classes and "tag_remove-input" not in element.parent.get("classes", []):
-        return Reading(outputs=1, code_lines=count_python(element))
+        is_drawn = is_figure(element)
+        return Reading(0, count_python(element), int(not is_drawn), int(is_drawn))
     total = Reading()
     for child in element.children:
         total = total.plus(count(child))
     return total
+
+
+def is_figure(output: nodes.Element) -> bool:
+    """Say whether a cell returns a table or a picture."""
+    if next(iter(output.findall(nodes.table)), None) is not None:
+        return True
+    raw = "".join(node.astext() for node in output.findall(nodes.raw))
+    return any(tag in raw for tag in ("<table", "<svg", "<figure", "<img"))
 
 
 def count_python(output: nodes.Element) -> int:

@@ -17,7 +17,6 @@ from _ext.references import NotebookReferences
 from tools.book.install_cell import install_cells, needed
 from tools.book.plain import plain_notebook
 from tools.book.wheel import built_wheel
-from tools.desk import ROOT
 
 
 def is_notebook(env: BuildEnvironment, docname: str) -> bool:
@@ -68,7 +67,8 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
     folder = Path(app.outdir) / "notebooks"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    wheel = Path(shutil.copy(built_wheel(ROOT), folder))
+    book = Path(app.srcdir)  # a course's has its texts in the package
+    wheel = Path(shutil.copy(built_wheel(book), folder))
     for docname in app.env.found_docs:
         if not is_notebook(app.env, docname):
             continue
@@ -82,7 +82,7 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
             except (KeyError, ValueError) as error:
                 raise SphinxError(f"{docname}: {error}") from error
             names = needed(notebook.metadata)
-            notebook.cells[:0] = install_cells(ROOT, wheel, app.config.html_baseurl, names)
+            notebook.cells[:0] = install_cells(book, wheel, app.config.html_baseurl, names)
             for number, cell in enumerate(notebook.cells, start=1):
                 cell["id"] = f"cell-{number}"
             target = Path(app.outdir) / place / f"{docname}.ipynb"

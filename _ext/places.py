@@ -13,6 +13,7 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx_exercise.nodes import solution_node
 
 from _ext.pages import names_in_order
 from layerwise.texts.poems import load_poems
@@ -50,10 +51,13 @@ def places_of(document: nodes.document, page: str) -> list[dict]:
 
 
 def words_of(section: nodes.section) -> tuple[str, str]:
-    """Return a section's prose and its code, without those of the sections in it."""
+    """Return a section's prose and its code, without those of the sections in it.
+
+    Nor those of solutions: a list of what was found would give them away.
+    """
     prose, code = [], []
     for node in section.children:
-        if isinstance(node, nodes.section):
+        if isinstance(node, nodes.section | solution_node):
             continue
         for block in node.findall(nodes.literal_block):
             if "output" not in block["classes"] + block.parent.get("classes", []):

@@ -4,6 +4,7 @@
 "use strict";
 
 const root = document.documentElement;
+const PLACE = document.currentScript.src; // of this file, and of others beside it
 const MODES = ["auto", "light", "dark"];
 const MODE_NAMES = { auto: "as the system", light: "light", dark: "dark" };
 
@@ -236,6 +237,17 @@ function setUpExplorers() {
   }
 }
 
+/** Show the chapter on a projector where its address asks for it: chapters/tokens.html?project. */
+function setUpProjector() {
+  if (!new URLSearchParams(location.search).has("project")) return;
+  const style = Object.assign(document.createElement("link"), { rel: "stylesheet" });
+  style.href = PLACE.replace("site.js", "project.css");
+  document.head.append(style);
+  document.head.append(Object.assign(document.createElement("script"), {
+    src: PLACE.replace("site.js", "project.js"),
+  }));
+}
+
 setUpTheme();
 setUpMenu();
 setUpSearchKey();
@@ -250,6 +262,7 @@ requestAnimationFrame(() =>
     setUpScrolling();
     setUpDefinitions();
     setUpMarks();
+    setUpProjector();
   }),
 );
 addEventListener("load", setUpExplorers);

@@ -25,7 +25,8 @@ from pathlib import Path
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SECONDS_TO_ANSWER = 3
 PIN_FILES = REQUIREMENTS, TORCH = "requirements.txt", "requirements-torch.txt"
-CLUSTER = "requirements-cluster.txt"
+CLUSTER, HUB = "requirements-cluster.txt", "requirements-hub.txt"
+GRADING = "requirements-grading.txt"
 SCRIPTS = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 
 
@@ -95,31 +96,39 @@ def install(root: Path, environment: Path, say: Callable[[str], None] = print) -
     (environment / "installed.sha256").write_text(wanted, "utf-8")
 
 
-def install_cluster(root: Path, environment: Path) -> Path:
-    """Make an environment that sees another one, and has beside it what a cluster needs.
+def install_more(root: Path, environment: Path, pins: str, beside: bool) -> Path:
+    """Make a further environment, within another so that it goes with it.
+
+    Parameters
+    ----------
+    root, environment : Path
+    pins : str
+        The file of its pins, after which it is called.
+    beside : bool
+        Whether it sees what the other environment has.
 
     Returns
     -------
     Path
-        Where it is: within the other, so that it goes with it.
+        Where it is.
 
     Raises
     ------
     InstallError
         If something cannot be installed.
     """
-    beside = environment / "cluster"
-    wanted = hashlib.sha256((root / CLUSTER).read_bytes()).hexdigest()
-    if is_whole(beside, wanted):
-        return beside
-    shutil.rmtree(beside, ignore_errors=True)
-    venv.create(beside, with_pip=True)
-    seen, own = packages_of(environment), packages_of(beside)
-    # By addsitedir also what is installed there as editable is seen: the package.
-    (own / "beside.pth").write_text(f"import site; site.addsitedir({str(seen)!r})\n", "utf-8")
-    run_pip(beside, "--no-deps", "--require-hashes", "--requirement", root / CLUSTER)
-    (beside / "installed.sha256").write_text(wanted, "utf-8")
-    return beside
+    folder = environment / pins.removeprefix("requirements-").removesuffix(".txt")
+    wanted = hashlib.sha256((root / pins).read_bytes()).hexdigest()
+    if is_whole(folder, wanted):
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    if beside:  # by addsitedir also what is installed there as editable is seen: the package
+        seen = f"import site; site.addsitedir({str(packages_of(environment))!r})\n"
+        (packages_of(folder) / "beside.pth").write_text(seen, "utf-8")
+    run_pip(folder, "--no-deps", "--require-hashes", "--requirement", root / pins)
+    (folder / "installed.sha256").write_text(wanted, "utf-8")
+    return folder
 
 
 def packages_of(environment: Path) -> Path:

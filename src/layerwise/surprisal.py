@@ -71,7 +71,7 @@ def read_text(text: str, decoder: Decoder, before: str = "") -> pd.DataFrame:
     DataFrame
         A row for each token: ``start``, where it begins in the text; ``token``, its number;
         ``bits``, its surprisal; ``rank``, how many tokens the model held to be more probable;
-        ``alternatives``, the numbers of the most probable ones.
+        ``alternatives``, the most probable tokens, as text.
 
     Raises
     ------
@@ -90,10 +90,11 @@ def read_text(text: str, decoder: Decoder, before: str = "") -> pd.DataFrame:
         own = given[0, -len(starts) :, None]  # (n_tokens, 1)
         bits = -logits.log_softmax(-1).gather(-1, own)[:, 0] / math.log(2)
         rank = (logits > logits.gather(-1, own)).sum(-1)
-        best = logits.topk(N_ALTERNATIVES).indices
+        best = logits.topk(N_ALTERNATIVES).indices.tolist()
+    alternatives = [[decoder.tokenizer.decode(token) for token in each] for each in best]
     return pd.DataFrame({
         "start": starts, "token": own[:, 0].tolist(), "bits": bits.double().cpu().numpy(),
-        "rank": rank.tolist(), "alternatives": best.tolist(),
+        "rank": rank.tolist(), "alternatives": alternatives,
     })  # fmt: skip
 
 
@@ -224,6 +225,12 @@ def read_versions(rows: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
 N_READ_NOW = 12
 
 
+def kept_readings() -> pd.DataFrame:
+    """Return what the book's decoder made of all poems, read once."""
+    with files("layerwise.datasets").joinpath("readings.parquet").open("rb") as file:
+        return pd.read_parquet(file)
+
+
 def load_readings(poems: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
     """Return what the poems cost under every condition; see :func:`read_versions`.
 
@@ -231,8 +238,7 @@ def load_readings(poems: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
     another one, the shortest poems, read now.
     """
     if decoder.model.name_or_path == DEFAULTS["decoder"]:
-        with files("layerwise.datasets").joinpath("readings.parquet").open("rb") as file:
-            return pd.read_parquet(file)
+        return kept_readings()
     shortest = poems["text"].str.len().nsmallest(N_READ_NOW).index
     rows = versions(poems, decoder)
     return read_versions(rows[rows["number"].isin(poems["number"][shortest])], decoder)

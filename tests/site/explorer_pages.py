@@ -1,6 +1,7 @@
 """Pages with an explorer, and what a reader does on them."""
 
-ELEMENTS = ["token-explorer", "attention-explorer", "drift-explorer", "ngram-explorer"]
+NAMES = "token attention drift ngram surprisal senses learning order".split()
+ELEMENTS = [f"{name}-explorer" for name in NAMES]
 FALLBACK = "This figure shows the line as it was when the page was built."
 CUT = "A line of poetry, cut up: "
 

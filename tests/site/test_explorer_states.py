@@ -9,7 +9,15 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
-from explorer_pages import open_page, place, run_own, set_slider, status, text_of
+from explorer_pages import (
+    ELEMENTS,
+    open_page,
+    place,
+    run_own,
+    set_slider,
+    status,
+    text_of,
+)
 
 from tools.explorers.scripts import SOURCE, write_script_for_files
 
@@ -346,10 +354,7 @@ def from_file(tmp_path_factory, explorer_assets):
     shutil.copytree(SOURCE, explorer, ignore=ours)
     shutil.copytree(explorer_assets, explorer / "assets")
     write_script_for_files(explorer)
-    elements = "".join(
-        place(name, module="explorer")
-        for name in ["token-explorer", "attention-explorer", "drift-explorer", "ngram-explorer"]
-    )
+    elements = "".join(place(name, module="explorer") for name in ELEMENTS)
     (folder / "index.html").write_text(
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Explorers</title>"
         "<link rel='stylesheet' href='explorer/explorer.css'>"

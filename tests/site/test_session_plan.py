@@ -48,6 +48,9 @@ def chapter() -> nodes.Element:
     (cell(), Reading(code_lines=3, outputs=1)),
     (cell("hide-input"), Reading(outputs=1)),
     (cell(output=nodes.literal_block(CODE, CODE, language="python")), Reading(0, 6, 1)),
+    (cell("hide-input", output=nodes.table()), Reading(figures=1)),
+    (cell("hide-input", output=nodes.raw("", "<figure><svg></svg></figure>", format="html")),
+     Reading(figures=1)),
     (nodes.admonition("", paragraph(9), classes=["dropdown"]), Reading()),
     (section("Title", paragraph(7), section("Inner", paragraph(5))), Reading(words=12)),
 ])  # fmt: skip
@@ -61,9 +64,9 @@ def test_prose_that_a_cell_computes_is_prose():
 
 
 def test_minutes_of_prose_and_of_code():
-    reading = Reading(words=400, code_lines=30, outputs=9)
+    reading = Reading(words=400, code_lines=30, outputs=9, figures=2)
     assert reading.prose_minutes == pytest.approx(2)
-    assert reading.code_minutes == pytest.approx((30 * 7 + 9 * 10) / 60)
+    assert reading.code_minutes == pytest.approx((30 * 7 + 9 * 10 + 2 * 30) / 60)
 
 
 def test_the_path_is_what_is_marked():

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,15 +15,21 @@ from layerwise.exercises import (
     counting,
     marking,
     own_texts,
+    task,
     tokens,
     transformer,
     wires,
     writing,
 )
+from layerwise.exercises import vectors as of_words
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
+from layerwise.fine_tuning import lora_classifier
 from layerwise.similarity import nearest
+from layerwise.texts.poems import load_poems
 
-MODULES = [counting, tokens, transformer, context, writing, wires, own_texts]
+MODULES = [
+    counting, of_words, tokens, transformer, context, task, writing, wires, own_texts,
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -319,6 +326,101 @@ def test_a_spoiled_copy_has_to_have_a_row_more():
     assert "says nothing of it" in own_texts.judge("ex-messy", loaded(4, empty=2), first).says
 
 
+def test_the_nearest_row_is_judged_row_by_row():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(90, 5)) * rng.uniform(1, 9, (90, 1))
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def ranked(by, row):
+        return np.argsort(-(by @ by[row]))
+
+    def verdict(function):
+        return of_words.judge("ex-nearest", function, rows)
+
+    assert verdict(lambda _, row: int(ranked(unit, row)[1])).right
+    assert "itself" in verdict(lambda _, row: int(ranked(unit, row)[0])).says
+    assert "farthest" in verdict(lambda _, row: int(ranked(unit, row)[-1])).says
+    by_product = verdict(lambda _, row: next(int(i) for i in ranked(rows, row) if i != row))
+    assert "long ones win" in by_product.says
+    next_row = verdict(lambda _, row: (row + 1) % 90)
+    assert not next_row.named
+    assert "another one is nearer" in next_row.says
+    assert "returns nothing" in verdict(lambda _, row: None).says
+    assert "number of a row" in verdict(lambda _, row: 1.5).says
+
+
+def test_a_random_key_has_as_many_capitals_elsewhere():
+    key = np.array([True] * 6 + [False] * 10)
+
+    def verdict(deal):
+        return of_words.judge("ex-key", deal, key)
+
+    assert verdict(lambda capital, rng: rng.permutation(capital)).right
+    for deal, says in [
+        (lambda capital, rng: capital, "the true key"),
+        (lambda capital, rng: ~capital, "turned round"),
+        (lambda capital, rng: rng.random(16) < 0.4, "number of capitals"),
+        (lambda capital, rng: np.roll(capital, 3), "the same key each time"),
+        (lambda capital, rng: rng.permutation(capital)[1:], "shape is (15,)"),
+    ]:
+        assert not verdict(deal).right
+        assert says in verdict(deal).says
+
+
+def test_pmi_and_ranks_and_sums_of_two():
+    counts = np.array([[0, 3.0, 5], [3, 2, 1], [5, 1, 0]])
+    place = {"gold": 0, "silver": 1}
+    right = np.log2(3 * 20 / (8 * 6))
+    assert of_words.judge("ex-pmi", right, counts, place).right
+    assert "log₂" in of_words.judge("ex-pmi", right * np.log(2), counts, place).says
+    start = of_words.judge("ex-pmi", 3.0, counts, place)
+    assert not start.named
+    assert "too high" in start.says
+    rarer, first, second = [1, 2, 3, 40], [0.9, 0.5, 0.6, 0.1], [0.4, 0.3, 0.2, 0.1]
+    assert of_words.judge("ex-rare", [-0.8, -1.0], rarer, first, second).right
+    assert "two are wanted" in of_words.judge("ex-rare", -0.8, rarer, first, second).says
+    unit = np.eye(4) + 0.1
+    questions = np.array([[0, 1, 2, 3], [1, 2, 0, 3]])
+
+    def answer(function):
+        return of_words.judge("ex-analogy", function, unit, questions)
+
+    assert answer(lambda unit, a, b, c: 3).right
+    assert "exclude all three" in answer(lambda unit, a, b, c: int(b)).says
+    assert "number of a row" in answer(lambda unit, a, b, c: "queen").says
+
+
+def test_answers_on_a_task_are_right_or_named(encoder):
+    classifier = lora_classifier(encoder, 2, rank=3)
+    n_layers, n_dims = len(encoder.model.encoder.layer), encoder.model.config.hidden_size
+    thin = n_layers * 2 * 2 * 3 * n_dims
+    shuffled = np.random.default_rng(0).normal(size=(200, 5))
+    margins = np.array([[2.0, -1.0, 3.0, 0.5, -2.0], [1.0, -3.0, 4.0, 0.5, 1.0]])
+    groups = pd.Series(list("aabbccd"))
+    needs = {"right": [], "named": []}
+    needs["right"] = [
+        task.judge("ex-how-many", thin + 2 * n_dims + 2, classifier),
+        task.judge("ex-best", np.quantile(shuffled.max(axis=1), 0.95), shuffled),
+        task.judge("ex-own-lines", 0.5, margins),
+        task.judge("ex-whose", ["a", "c"], groups, [0, 2, 3, 4]),
+    ]
+    needs["named"] = [
+        task.judge("ex-how-many", thin, classifier),
+        task.judge("ex-how-many", thin + 2 * n_dims, classifier),
+        task.judge("ex-best", np.quantile(shuffled, 0.95, axis=0).max(), shuffled),
+        task.judge("ex-own-lines", 0.4, margins),  # 4 of 10 called right alone
+        task.judge("ex-whose", {0, 2}, groups, [0, 2, 3, 4]),
+        task.judge("ex-whose", {"a", "b", "c"}, groups, [0, 2, 3, 4]),
+        task.judge("ex-orders", lambda value, n: [value({i}) for i in range(n)]),
+        task.judge("ex-calibration", lambda sure, right: np.abs(sure - right).mean()),
+    ]
+    assert all(verdict.right for verdict in needs["right"])
+    assert not any(verdict.right for verdict in needs["named"])
+    assert all(verdict.named for verdict in needs["named"])
+    found = task.judge("ex-whose", {"a", "d"}, groups, [0, 2, 3, 4])
+    assert found.says == "1 that leak are missing, 1 that do not are named"
+
+
 def test_a_temperature_is_one_over_a_power():
     assert writing.judge("ex-warm", lambda s, t: s ** (1 / t) / (s ** (1 / t)).sum()).right
     for wrong, says in [
@@ -366,6 +468,38 @@ def test_what_a_title_saves_has_another_title_as_its_control():
     assert "any heading" in judged(0.75).says
     assert "other way round" in judged(-0.45).says
     assert "take the mean" in judged(0.9).says
+
+
+def test_a_neighbour_of_the_same_text_counted_as_wrong_is_named():
+    """Passages 0 and 1 are one text's; only 3 has a fair neighbour first, of another label."""
+    order = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 1, 2]])
+    source, kinds = np.array([0, 0, 1, 2]), np.array(["a", "a", "b", "a"])
+    # first neighbours of another text: 2 (b), 3 (a), 0 (a), 0 (a): right for 1 and 3
+    assert own_texts.judge("ex-leak", 0.5, order, source, kinds).right
+    said = own_texts.judge("ex-leak", 0.25, order, source, kinds)  # 3 alone
+    assert "counts a neighbour of the same text as wrong" in said.says
+    assert not own_texts.judge("ex-leak", 1.0, order, source, kinds).named
+
+
+def test_the_token_after_which_there_is_most_doubt():
+    counts = {
+        ("even",): Counter({"x": 6, "y": 6}),
+        ("often",): Counter({"x": 60, "y": 2, "z": 1, "w": 1}),
+        ("seldom",): Counter({"x": 1, "y": 1, "z": 1}),
+    }
+    assert counting.judge("ex-doubt", "even", counts).right
+    assert "most frequent token: after 1" in counting.judge("ex-doubt", "often", counts).says
+    assert "fewer than 10 times" in counting.judge("ex-doubt", "seldom", counts).says
+
+
+def test_a_tokenizer_trained_on_each_word_once_is_told_from_one_of_the_texts(encoder):
+    texts = load_poems()["text"].tolist()
+    train = encoder.tokenizer.train_new_from_iterator
+    once = sorted({word for text in texts for word in text.lower().split()})
+    of_texts, of_words = (train(x, 2000, show_progress=False) for x in (texts, once))
+    assert tokens.judge("ex-train", of_texts, texts, encoder.tokenizer).right
+    said = tokens.judge("ex-train", of_words, texts, encoder.tokenizer).says
+    assert "every word stands once" in said
 
 
 def test_cut_the_wire_names_what_went_wrong(decoder):

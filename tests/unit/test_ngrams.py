@@ -235,3 +235,9 @@ def test_writing_follows_what_was_counted():
     counts.update({context: Counter(token) for context, token in after.items()})
     out = write(lambda context: counts[context], 3, 7, np.random.default_rng(0))
     assert out == ["a", "b", "c", "a", "b", "c", "a"]
+
+
+def test_after_a_context_that_never_came_nothing_is_likely():
+    model = maximum_likelihood(count_ngrams([["a", "b", "a", "c"]], 2))
+    assert model("a", ("z",)) == model("b", ("c",)) == 0
+    assert model("b", ("a",)) == 0.5

@@ -420,3 +420,22 @@ def test_words():
 def test_texts_of_few_sources_are_said_to_be(groups, says):
     said = limits_of_groups(pd.DataFrame({"group": groups}))
     assert not said if says is None else says in said[0]
+
+
+def test_copies_of_a_text_are_no_neighbours(tmp_path, report):
+    poems = load_poems().iloc[:12]
+    copy = poems.iloc[3]["text"].upper().replace(",", ";")
+    table = pd.concat([poems, poems.iloc[[3]].assign(text=copy, first_line="A copy")])
+    table.to_csv(tmp_path / "twice.csv", index=False)
+    status, _, _ = report("twice.csv", "--text", "text", "--title", "first_line")
+    assert status == 0
+    folder = tmp_path / "twice-report"
+    found = pd.read_csv(folder / "tables" / "found.csv")
+    (row,) = found[found["found"].str.contains("nearly the same")].itertuples()
+    assert repr(poems.iloc[3]["first_line"]) in row.found
+    assert "'A copy'" in row.found
+    assert row.rows == "5, 14"
+    nearest = pd.read_csv(folder / "tables" / "nearest.csv").set_index("title")
+    assert "A copy" not in nearest.loc[poems.iloc[3]["first_line"], "nearest_title"].tolist()
+    texts = pd.read_csv(folder / "tables" / "texts.csv")
+    assert texts["group"].nunique() == 12

@@ -58,7 +58,7 @@ def test_what_a_token_costs_is_what_is_left_of_its_probability(tmp_path, kind, b
             shares = model(torch.tensor([ids[:i]])).logits[0, -1].double().softmax(-1).numpy()
         assert row.bits == pytest.approx(-np.log2(shares[ids[i]]), abs=1e-4)
         assert row.rank == (shares > shares[ids[i]]).sum()
-        assert row.alternatives == np.argsort(-shares)[:3].tolist()
+        assert row.alternatives == [tokenizer.decode(i) for i in np.argsort(-shares)[:3]]
 
 
 def test_where_tokens_begin_in_the_text(decoder):
@@ -132,7 +132,6 @@ def test_the_kept_readings_are_those_of_the_books_decoder(decoder):
     by = ["condition", "number", "start"]
     both = now.merge(same, on=by, suffixes=("", "_kept"))
     assert len(both) == len(now) == len(same)
-    assert (both["token"] == both["token_kept"]).all()
     np.testing.assert_allclose(both["bits"], both["bits_kept"], atol=5e-3)
     shown = both[both["condition"] == "printed"]
     agree = [list(a) == list(b) for a, b in zip(

@@ -1,7 +1,7 @@
 """Build the book: execute what is not executed yet, then write the pages.
 
     python -m tools.book.build [--encoder NAME|FOLDER] [--decoder NAME|FOLDER]
-                            [--device cpu|cuda|mps|auto]
+                               [--device cpu|cuda|mps|auto] [--course FOLDER]
 """
 
 import argparse
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from tools.book.course import lay_out, publish, read_course
 from tools.book.pages import write_pages
 from tools.chapters import Book, Chapter, Failure, read_book
 from tools.desk import (
@@ -35,15 +36,34 @@ COLORS = re.compile(r"\x1b\[[0-9;]*m")
 def main(arguments: list[str] | None = None) -> int:
     """Build the book; return the exit status."""
     options = parse_arguments(arguments)
-    return run_command(
-        lambda: build(options.book.resolve(), models_asked_for(options), options.device)
-    )
+
+    def act() -> int:
+        if options.course:
+            return build_course(options.course.resolve(), options)
+        return build(options.book.resolve(), models_asked_for(options), options.device)
+
+    return run_command(act)
+
+
+def build_course(folder: Path, options: argparse.Namespace) -> int:
+    """Build a course of the reader's; return the exit status."""
+    course = read_course(folder)
+    root = folder / "_build" / "book"
+    lay_out(course, root)
+    asked = models_asked_for(options)
+    for role, name in course.models.items():
+        asked[role] = asked[role] or (str(folder / name) if (folder / name).is_dir() else name)
+    status = build(root, asked, options.device)
+    if status == 0:
+        say(f"the course: {publish(course, root)}")
+    return status
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line; see ``--help``."""
     parser = argparse.ArgumentParser(prog="nox -s book --", description="Build the book.")
     add_common_options(parser)
+    parser.add_argument("--course", type=Path, metavar="FOLDER", help="one of your own")
     return parser.parse_args(arguments)
 
 

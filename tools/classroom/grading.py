@@ -16,14 +16,7 @@ from tools.book.exercises import Exercise, exercises_in
 from tools.chapters import read_pages
 from tools.classroom.notebooks import kind_of, write
 
-CONFIG = '''\
-c = get_config()
-c.CourseDirectory.course_id = "layer-by-layer"
-c.ClearSolutions.code_stub = {"python": "# change the lines above"}
-c.Execute.timeout = 120  # seconds for a cell; one that takes longer is stopped
-c.Execute.iopub_timeout = 120  # a busy machine may be silent for longer than four seconds
-c.OverwriteCells.add_missing_cells = True
-'''
+CONFIG = Path(__file__).with_name("nbgrader_config.py")
 CHECK = re.compile(r"^check\((.*?)\)$", re.MULTILINE | re.DOTALL)
 
 
@@ -99,4 +92,4 @@ def write_course(root: Path, students: dict[str, NotebookNode], folder: Path) ->
             write(assignment, folder / "source" / name / f"{name}.ipynb")
             for wheel in wheels:  # what lies beside a notebook is released with it
                 shutil.copy(wheel, folder / "source" / name)
-    (folder / "nbgrader_config.py").write_text(CONFIG, "utf-8")
+    shutil.copy(CONFIG, folder)

@@ -6,6 +6,9 @@
     handout/      a sheet to print for each chapter
     nbgrader/     a graded course; see teaching/README.md
     answers.zip   the notebooks with solutions, to be released later
+
+With --hub and --repository also links.md, which opens the notebooks on a JupyterHub; with
+--bundle a folder for a USB stick (tools/classroom/bundle.py).
 """
 
 import argparse
@@ -17,6 +20,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from _ext.notebooks import launch_links
+from tools.classroom.bundle import add_options, write_bundle
 from tools.classroom.grading import write_course
 from tools.classroom.handouts import write_handouts
 from tools.classroom.notebooks import read_notebooks, student_copy, teacher_copy, write
@@ -27,8 +32,8 @@ RECORD = ".made.json"  # what this command wrote, with digests
 FROM_JUPYTER = {".ipynb_checkpoints", "__pycache__"}
 
 
-def make(root: Path, target: Path) -> None:
-    """Make everything in a fresh folder, and put it in place.
+def make(root: Path, target: Path, links: str = "") -> None:
+    """Make everything in a fresh folder, and put it in place; with links to a hub, if any.
 
     Raises
     ------
@@ -42,6 +47,8 @@ def make(root: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".classroom-") as workshop:
         draft = Path(workshop, "made")
         fill(root, draft)
+        if links:
+            (draft / "links.md").write_text(links, "utf-8")
         made = {path.relative_to(draft).as_posix(): sha256_of_file(path)
                 for path in files_in(draft)}  # fmt: skip
         (draft / RECORD).write_text(to_json(made), "utf-8")
@@ -101,16 +108,44 @@ def zip_answers(folder: Path, archive: Path) -> None:
                             zipfile.ZIP_DEFLATED)  # fmt: skip
 
 
+def hub_links(root: Path, hub: str, repository: str, branch: str) -> str:
+    """Return a page with a link for each chapter, which opens its notebook on a JupyterHub.
+
+    Raises
+    ------
+    BuildError
+        If one of the addresses is none.
+    """
+    for option, address in [("--hub", hub), ("--repository", repository)]:
+        if not address.startswith(("https://", "http://")):
+            raise BuildError(f"{option} {address!r}: an address is wanted, https://...")
+    buttons = {"jupyterhub_url": hub, "notebooks_branch": branch}
+    settings = {"repository_url": repository, "launch_buttons": buttons}
+    names = read_notebooks(root / "_build" / "html" / "notebooks")
+    lines = [f"- [{name}]({launch_links(settings, name)['JupyterHub']})" for name in names]
+    return "\n".join(["# The chapters on the hub\n", *lines, ""])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Make it; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--to", type=Path, default=ROOT / "_build" / "classroom")
+    parser.add_argument("--hub", default="", metavar="ADDRESS", help="of a JupyterHub")
+    parser.add_argument("--repository", default="", metavar="ADDRESS", help="of student/")
+    parser.add_argument("--branch", default="main", help="of that repository; default: main")
+    add_options(parser)
     options = parser.parse_args(arguments)
 
     def act() -> int:
-        make(ROOT, options.to)
+        links = ""
+        if options.hub or options.repository:
+            links = hub_links(ROOT, options.hub, options.repository, options.branch)
+        make(ROOT, options.to, links)
         for path in sorted(options.to.glob("[!.]*")):
             say(f"{path}: {len(list(path.iterdir()))} files" if path.is_dir() else f"{path}")
+        if options.bundle:
+            write_bundle(ROOT, options.to, options.bundle_to, options.bundle.split(","),
+                         options.python.split(","))  # fmt: skip
         return 0
 
     return run_command(act)

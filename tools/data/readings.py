@@ -30,7 +30,8 @@ def make(path: Path) -> int:
     hidden = ~readings["condition"].isin(WITH_ALTERNATIVES)
     readings.loc[hidden, "alternatives"] = None
     readings["bits"] = readings["bits"].round(3).astype("float32")
-    whole = ["start", "token", "rank", "number"]
+    readings = readings.drop(columns="token")  # a tokenizer gives them
+    whole = ["start", "rank", "number"]
     readings[whole] = readings[whole].astype("int32")
     readings.to_parquet(path, compression="zstd", compression_level=19, index=False)
     say(f"{path.name}: {len(readings)} tokens, {path.stat().st_size / 1000:.0f} kB")

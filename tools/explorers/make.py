@@ -12,7 +12,10 @@ Writes to DIR
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
 - ``examples.json``: some lines with the attention of every layer and head, in full precision;
 - ``drift.json``: how far the poems move from layer to layer;
-- ``poems.json``: the poems, to count.
+- ``poems.json``: the poems, to count;
+- ``strips.json``: what each token of the poems costs the book's decoder, which read them once;
+- ``senses.json``: places of words of two senses, with the nearest others in every layer;
+- ``learning.json``: what each method trained beforehand made of each line.
 
 Nothing here is committed: the build makes it again from the installed model.
 """
@@ -28,10 +31,14 @@ import pandas as pd
 from layerwise.checkpoints import find_checkpoint
 from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
+from layerwise.texts.speeches import load_speeches
 from tools.desk import BuildError, run_command, say
 from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, make_example
+from tools.explorers.learning import make_learning
 from tools.explorers.scripts import compile_kernel
+from tools.explorers.senses import make_senses
+from tools.explorers.strips import make_strips
 from tools.explorers.weights import (
     BITS,
     BLOCK,
@@ -89,12 +96,18 @@ def add_weights(manifest: dict, lines: list[str], encoder, out: Path) -> None:
     manifest["error"] = measure_error(lines, encoder, quantized)
 
 
-def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None) -> dict:
-    """Make all assets in a folder and return the manifest; poems: default, the book's."""
+def build(
+    out: Path,
+    model: str | None = None,
+    poems: pd.DataFrame | None = None,
+    speeches: pd.DataFrame | None = None,
+) -> dict:
+    """Make all assets in a folder and return the manifest; texts: default, the book's."""
     checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
     out.mkdir(parents=True, exist_ok=True)
     config, tokenizer = encoder.model.config, encoder.tokenizer
     poems = load_poems() if poems is None else poems
+    speeches = load_speeches() if speeches is None else speeches
     measured = list(dict.fromkeys([*LINES, *poems["first_line"]]))
     manifest = {
         "format": FORMAT,
@@ -121,6 +134,9 @@ def build(out: Path, model: str | None = None, poems: pd.DataFrame | None = None
         ),
         "drift": write(out, "drift.json", make_drift(poems, encoder)),
         "poems": write(out, "poems.json", poems_to_count(poems)),
+        "strips": write(out, "strips.json", make_strips()),
+        "senses": write(out, "senses.json", make_senses(speeches, encoder)),
+        "learning": write(out, "learning.json", make_learning()),
     }
     add_weights(manifest, measured, encoder, out)
     write(out, "manifest.json", manifest)
@@ -148,7 +164,7 @@ def make(out: Path, model: str | None) -> int:
         manifest = build(out, model)
     except ValueError as error:
         raise BuildError(str(error)) from error
-    for part in ["weights", "vocab", "examples", "drift", "poems"]:
+    for part in "weights vocab examples drift poems strips senses learning".split():
         made = manifest[part]
         size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
         say(f"{part}: {size}")

@@ -83,7 +83,7 @@ def moved(answer: Sequence[int], positions: Sequence[int]) -> Verdict:
         return RIGHT
     if same(steps, -wanted):
         return mistake("these run backwards: two tokens are as far apart, but the other way")
-    if len(set(steps)) == 1:
+    if len(set(steps)) == 1 and steps[0]:
         return mistake("these stretch all distances: a neighbour is no neighbour any more")
     return not_yet("some tokens are further apart than they were, or nearer")
 

@@ -101,7 +101,7 @@ def gains_of_heading(own, another, is_first_line: Sequence[bool]) -> Figure:
     ends = [min(own.min(), another.min()), max(own.max(), another.max())]
     axes.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--")
     axes.set(xlabel="saved by another poem's title", ylabel="saved by its own title")
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside upper left")
     axes.grid()
     axes.set_axisbelow(True)
     return figure

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from layerwise.report.tokens import NO_SPACES
 from layerwise.similarity import directions
+from layerwise.texts.passages import NO_SPACES
 
 N_NEAREST = 5
 

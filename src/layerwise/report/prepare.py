@@ -9,6 +9,7 @@ from layerwise.models import Encoder, context_window
 from layerwise.progress import say
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import count
+from layerwise.splits import families, joined_groups
 from layerwise.texts.names import first_words
 from layerwise.texts.own import OwnTexts
 from layerwise.texts.passages import cut_texts, token_spans
@@ -69,6 +70,7 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
     if options.title and not options.group:
         findings += repeated_titles(table)
     table["title"] = different_titles(table)
+    findings += join_copies(table)
     if findings:
         report = pd.concat([report, pd.DataFrame(findings)], ignore_index=True)
     return OwnTexts(table.assign(n_usable=n_usable), report)
@@ -108,6 +110,28 @@ def repeated_titles(table: pd.DataFrame) -> list[dict]:
         "sources with --group, so that they do not count as each other's neighbours",
         "n_rows": 0, "rows": [],
     }]  # fmt: skip
+
+
+def join_copies(table: pd.DataFrame) -> list[dict]:
+    """Put texts that are nearly the same into one group, in place, and note which they are.
+
+    A text finds its copy, and shows nothing of the model. So a leak by copies is kept out in
+    the same way as one by groups.
+    """
+    same = families(table["text"].tolist())
+    groups = table.groupby(same)["group"].transform("nunique")
+    copies = table[groups > 1]
+    if copies.empty:
+        return []
+    joined = joined_groups(table["group"], same)
+    table["group"] = table.groupby(joined)["group"].transform("first")
+    of_family = [" and ".join(map(repr, titles.head(2)))
+                 for _, titles in copies.groupby(same[copies.index])["title"]]  # fmt: skip
+    more = f"; and {len(of_family) - 3:,} more" if len(of_family) > 3 else ""
+    return [finding(
+        f"texts that are nearly the same as others: {'; '.join(of_family[:3])}{more}",
+        "put into one group, so that they do not count as each other's neighbours", copies
+    )]  # fmt: skip
 
 
 def different_titles(table: pd.DataFrame) -> pd.Series:

@@ -1,6 +1,5 @@
 """What the tokenizer makes of the texts, and how far single tokens move."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -10,14 +9,9 @@ import torch
 from layerwise.batching import map_in_parallel, pad
 from layerwise.models import Encoder, context_window, run_every_layer
 from layerwise.similarity import cosine
+from layerwise.texts.passages import WORD
 from layerwise.tokenizing import tokenize
 
-# A word, or one character of a script that puts no space between words.
-NO_SPACES = (
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
-    r"\U00020000-\U0003ffff]"
-)
-WORD = re.compile(rf"{NO_SPACES}|[^\W_]+")
 # A token is spoken of if it occurs this often; the first that leaves enough of them is taken.
 ENOUGH_TIMES = [10, 5, 3]
 ENOUGH_TOKENS = 16

@@ -8,6 +8,12 @@ from transformers import PreTrainedTokenizerBase
 
 Span = tuple[int, int]  # where something begins and ends in a text, in characters
 
+# A word, or one character of a script that puts no space between words.
+NO_SPACES = (
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+    r"\U00020000-\U0003ffff]"
+)
+WORD = re.compile(rf"{NO_SPACES}|[^\W_]+")
 PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
 # A mark, what may close after it, then white space; in Chinese and Japanese no space follows.
 SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[」』”’]*\s*)")

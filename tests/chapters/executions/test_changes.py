@@ -98,17 +98,18 @@ def test_a_header_that_names_what_is_not_there_is_an_error(built_book, needs, to
     assert "Traceback" not in run.output
 
 
-def test_models_may_be_any_folder_and_are_said_to_be_unverified(built_book):
+@pytest.mark.parametrize("role", ["--encoder", "--decoder"])
+def test_models_may_be_any_folder_and_are_said_to_be_unverified(built_book, role):
     built_book.write("mine/model.safetensors", "my own weights")
     folder = built_book.folder / "mine"
-    run = built_book.build("--encoder", str(folder))
+    run = built_book.build(role, str(folder))
     assert (run.status, run.executed) == (0, BOTH), run.output
     assert "mine (not on the book's list: unverified)" in run.output
     assert "unverified" in built_book.page("executions")
     assert str(folder) not in built_book.page("chapters/two")
-    assert built_book.build("--encoder", str(folder)).executed == set()
+    assert built_book.build(role, str(folder)).executed == set()
     built_book.write("mine/config.json", "{}")
-    assert built_book.build("--encoder", str(folder)).executed == BOTH
+    assert built_book.build(role, str(folder)).executed == BOTH
 
 
 def test_going_back_executes_nothing(built_book):

@@ -1,0 +1,71 @@
+"""Lines and their shuffled words: a task that counting words cannot solve.
+
+Chapter: ``chapters/task.md``, "A task that words alone cannot solve".
+"""
+
+from collections.abc import Iterable
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+
+from layerwise.by_hand.ngrams import LINE_END, split_words
+
+FEWEST_WORDS = 3
+
+
+def lines_and_shuffles(texts: Iterable[str], seed: int = 0) -> pd.DataFrame:
+    """Set each line, in lower case and without punctuation, beside the same words shuffled.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        With line ends.
+    seed : int
+        Decides on the orders.
+
+    Returns
+    -------
+    DataFrame
+        A row a line of three words or more that has another order: ``text``, the position of
+        its text; ``line``, its number, from 1; ``true`` and ``shuffled``, which differ.
+
+    Raises
+    ------
+    ValueError
+        If there is no such line.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i, text in enumerate(texts):
+        lines = " ".join(split_words(text)).split(LINE_END)
+        for number, line in enumerate(lines, start=1):
+            words = line.split()
+            if len(words) >= FEWEST_WORDS and len(set(words)) > 1:
+                rows.append((i, number, " ".join(words), " ".join(another_order(words, rng))))
+    if not rows:
+        raise ValueError(
+            f"none of the texts has a line of {FEWEST_WORDS} words or more: keep line ends"
+        )
+    return pd.DataFrame(rows, columns=["text", "line", "true", "shuffled"])
+
+
+def another_order(words: list[str], rng: np.random.Generator) -> list[str]:
+    """Return the words in an order that is not theirs."""
+    other = words
+    while other == words:
+        other = rng.permutation(words).tolist()
+    return other
+
+
+def load_runs(table: str) -> pd.DataFrame:
+    """Load what was trained beforehand on the poems' lines, by ``tools/data/order_runs.py``.
+
+    Parameters
+    ----------
+    table : {"scores", "epochs", "layers"}
+        The margin of each line and of its shuffle, above 0 if it is taken for a real one, a
+        column a run; losses by epoch; what moved in which layer.
+    """
+    with files("layerwise.datasets").joinpath(f"order_{table}.csv").open("rb") as file:
+        return pd.read_csv(file)

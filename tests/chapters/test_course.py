@@ -1,0 +1,162 @@
+"""A course of a teacher's own: laid out from one file of settings, and built."""
+
+import csv
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tools.book.course import (
+    COPIED,
+    assigned,
+    lay_out,
+    read_course,
+    without_lost_references,
+)
+from tools.chapters import read_book, read_contents
+from tools.desk import ROOT, BuildError
+
+SETTINGS = """\
+title: Letters of a village
+about: What a model makes of the letters we have read.
+author: A class
+chapters:
+  tokens:
+    line: My dear sister, the rain has not stopped
+    word: haymaking
+texts: letters.csv
+columns: {text: letter, title: writer}
+"""
+LETTERS = [
+    (f"Writer {number}",
+     f"My dear {who}, the {what} came on a {day}, and we were {mood} for {number + 2} days.")
+    for number, (who, what, day, mood) in enumerate(
+        (who, what, day, mood)
+        for who, mood in [("sister", "glad"), ("Anton", "silent"), ("mother", "at odds")]
+        for what, day in [("rain", "Monday"), ("haymaking", "Sunday"), ("letter", "Friday"),
+                          ("priest", "feast"), ("census", "morning"), ("thaw", "Tuesday"),
+                          ("tax-collector", "market day"), ("news", "Thursday")]
+    )
+]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Return a course's folder: its settings, and a table of 24 letters."""
+    folder = tmp_path / "village"
+    folder.mkdir()
+    (folder / "course.yml").write_text(SETTINGS, "utf-8")
+    with (folder / "letters.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("writer", "letter"), *LETTERS])
+    return folder
+
+
+def test_the_chapter_takes_the_courses_texts_where_it_sets_its_own(folder):
+    lay_out(read_course(folder), folder / "_build" / "book")
+    chapter = (folder / "_build/book/chapters/tokens.md").read_text("utf-8")
+    before, after = chapter.split(":::{note}\nIn *Letters of a village*")
+    assert 'word = "bobolink"' in before.rpartition("```{code-cell}")[2]
+    cell = after.partition("```{code-cell} ipython3\n")[2].partition("\n```")[0]
+    assert cell.splitlines()[-3:] == [
+        'texts = own.table["text"].tolist()',
+        "line = 'My dear sister, the rain has not stopped'", "word = 'haymaking'",
+    ]  # fmt: skip
+    original = (ROOT / "chapters" / "tokens.md").read_text("utf-8")
+    assert after.partition("```\n")[2].partition("```\n")[2][-300:] == original[-300:]
+    book = read_book(folder / "_build" / "book")
+    assert [chapter.name for chapter in book.chapters] == ["chapters/tokens"]
+    assert book.chapters[0].data == ("dickinson_poems", "letters")
+
+
+@pytest.mark.parametrize("chapters", [["context"], ["own_texts", "counting"], ["transformer"]])
+def test_whatever_is_left_out_nothing_refers_to_it(folder, chapters):
+    (folder / "course.yml").write_text(yaml.safe_dump(
+        {"title": "Some", "chapters": chapters}), "utf-8")  # fmt: skip
+    root = folder / "_build" / "book"
+    lay_out(read_course(folder), root)
+    pages = read_contents(root)
+    texts = {name: (root / f"{name}.md").read_text("utf-8") for name in pages}
+    labels = set(re.findall(r"^\(([\w-]+)\)=$", "".join(texts.values()), re.MULTILINE))
+    labels |= set(re.findall(r"^:label: (\S+)$", "".join(texts.values()), re.MULTILINE))
+    n_found = 0
+    for text in texts.values():
+        for kind, inside in re.findall(r"\{(ref|doc)\}`([^`]+)`", text):
+            target = inside.rpartition("<")[2].rstrip(">")
+            n_found += 1
+            if kind == "ref":
+                assert target in labels
+            else:
+                assert target.rpartition("/")[2] in {Path(page).name for page in pages}
+    assert n_found > 0
+
+
+def test_words_stand_where_a_reference_led_nowhere():
+    lost = {"context": "Vectors ● in context", "which": "Which layer?"}
+    text = "{doc}`context` says why; {ref}`as here <which>`; {doc}`../context`; {ref}`kept`."
+    assert without_lost_references(text, lost) == (
+        "*Vectors  in context* says why; as here; *Vectors  in context*; {ref}`kept`."
+    )
+
+
+def test_the_names_that_a_cell_sets():
+    code = "a = b = 1\nc, (d, *e) = f\ng[0] = h.i = 2\nfor j in k:\n    m = 3\nn += 1"
+    assert assigned(code) == {"a", "b", "c", "d", "e", "m"}
+
+
+def test_what_is_copied_is_there_and_a_second_time_nothing_old_stays(folder):
+    course, root = read_course(folder), folder / "_build" / "book"
+    lay_out(course, root)
+    assert {path.name for path in root.iterdir()} >= set(COPIED)
+    (root / "chapters" / "context.md").write_text("old", "utf-8")
+    (root / "_build").mkdir()
+    (root / "_build" / "kept").touch()
+    lay_out(course, root)
+    assert not (root / "chapters" / "context.md").exists()
+    assert (root / "_build" / "kept").exists()
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    ("", "it has no title:; it has no chapters: name some of counting, "),
+    ("title: A\nchapters: [token]", "'token' is no chapter: there are counting, "),
+    ("title: A\nchapter: [tokens]", "'chapter' is no setting: use about, author, chapters"),
+    ("title: A\nchapters: [tokens]\ntexts: none.csv", "texts: there is no file"),
+    ("title: A\nchapters: [tokens]\ntexts: course.yml", "course.yml: call it by one word, and"),
+    ("title: A\nchapters: {tokens: line}", "below 'tokens' stand no names"),
+    ("title: A\nchapters: [tokens]\ncolumns: text", "columns: write {text: its name"),
+    ("title: [", "is not YAML"),
+    ("just words", "it has no title:"),
+])  # fmt: skip
+def test_what_is_wrong_with_the_settings_is_said(folder, settings, said):
+    (folder / "course.yml").write_text(settings, "utf-8")
+    with pytest.raises(BuildError, match=re.escape(said)):
+        read_course(folder)
+
+
+def test_a_name_that_the_chapter_does_not_set_is_refused(folder):
+    wrong = SETTINGS.replace("word:", "haiku:")
+    (folder / "course.yml").write_text(wrong, "utf-8")
+    with pytest.raises(BuildError, match="tokens sets no name 'haiku'"):
+        lay_out(read_course(folder), folder / "_build" / "book")
+
+
+def test_a_course_is_built_on_its_own_texts(folder, small_model):
+    """One chapter, another collection, another model; and the notebook runs elsewhere."""
+    shutil.copytree(small_model, folder / "model")
+    (folder / "course.yml").write_text(SETTINGS + "encoder: model\n", "utf-8")
+    command = [sys.executable, "-m", "tools.book.build", "--course", str(folder)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    page = (folder / "site" / "chapters" / "tokens.html").read_text("utf-8")
+    assert "There are 24 texts" in page
+    assert "haymaking" in page
+    index = (folder / "site" / "index.html").read_text("utf-8")
+    assert "Letters of a village" in index
+    assert "context.html" not in index
+    assert (folder / "site" / "notebooks" / "chapters" / "tokens.ipynb").is_file()
+    wheel = next((folder / "site" / "notebooks").glob("*.whl"))
+    listed = subprocess.check_output([sys.executable, "-m", "zipfile", "-l", wheel], text=True)
+    assert "layerwise/datasets/letters.csv" in listed

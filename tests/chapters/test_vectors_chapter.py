@@ -1,0 +1,208 @@
+"""The numbers of the chapter on vectors, computed again: NumPy, scikit-learn and transformers.
+
+No code of ``layerwise`` that counts or measures; it finds the places of words, and loads. What
+the executed chapter shows must agree.
+"""
+
+import re
+from pathlib import Path
+
+import jupytext
+import numpy as np
+import pytest
+import torch
+from executed_context import HALF, row, text_shown
+from sklearn.decomposition import TruncatedSVD
+from sklearn.metrics.pairwise import cosine_similarity
+
+from layerwise.occurrences import AMBIGUOUS, draw_balanced, find_occurrences
+from layerwise.texts.glove import load_glove
+from layerwise.texts.poems import load_poems
+from layerwise.texts.speeches import load_speeches
+
+CHAPTER = Path(__file__).parents[2] / "chapters" / "vectors.md"
+CELLS = [cell.source for cell in jupytext.read(CHAPTER).cells if cell.cell_type == "code"]
+WORD = re.compile(r"\w(?:[\w']*\w)?")
+
+
+def written(name):
+    """Return what a cell of the chapter writes down by hand: lists of words."""
+    code = next(code for code in CELLS if code.startswith(f"{name} = "))
+    names = {}
+    exec(code[: code.index("\n}") + 2], names)
+    return names[name]
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return text_shown("vectors")
+
+
+@pytest.fixture(scope="module")
+def spoken():
+    """Each speech as paragraphs, each a list of words, by another rule than the package's."""
+    texts = load_speeches()["text"].str.lower().str.replace("’", "'")
+    return [[WORD.findall(line) for line in text.split("\n")] for text in texts]
+
+
+@pytest.fixture(scope="module")
+def words(spoken, encoder):
+    flat = [word for speech in spoken for line in speech for word in line]
+    found, often = np.unique(flat, return_counts=True)
+    pieces, glove = encoder.tokenizer.get_vocab(), load_glove().index
+    kept = [(n, w) for w, n in zip(found, often, strict=True)
+            if n >= 50 and w in pieces and w in glove]
+    return [str(word) for _, word in sorted(kept, key=lambda pair: -pair[0])]
+
+
+def vectors_of(lines, words):
+    """Return 50 numbers for each word: company in a dense table, scikit-learn's SVD."""
+    place = {word: i for i, word in enumerate(words)}
+    v = len(words)
+    ids = [i for line in lines for i in [*(place.get(w, v) for w in line), v, v, v, v]]
+    ids = np.array(ids)
+    counts = np.zeros((v + 1) ** 2)
+    for distance in (1, 2, 3, 4):
+        pairs = ids[:-distance] * (v + 1) + ids[distance:]
+        counts += np.bincount(pairs, minlength=(v + 1) ** 2)
+    counts = counts.reshape(v + 1, v + 1)[:v, :v]
+    counts += counts.T
+    share = counts / counts.sum()
+    with np.errstate(divide="ignore"):
+        information = np.log2(share / np.outer(share.sum(1), share.sum(0)))
+    svd = TruncatedSVD(50, algorithm="arpack", random_state=0)
+    return svd.fit_transform(np.maximum(information, 0)) / np.sqrt(svd.singular_values_)
+
+
+@pytest.fixture(scope="module")
+def sources(spoken, words, encoder):
+    pieces = encoder.tokenizer.get_vocab()
+    table = encoder.model.embeddings.word_embeddings.weight.detach().numpy()
+    return {
+        "speeches": vectors_of([line for speech in spoken for line in speech], words),
+        "GloVe": load_glove().loc[words].to_numpy(),
+        "model's table": table[[pieces[word] for word in words]],
+    }
+
+
+@pytest.mark.parametrize("name", ["speeches", "GloVe", "model's table"])
+def test_words_of_a_list_are_near_each_other(name, shown, sources, words):
+    place = {word: i for i, word in enumerate(words)}
+    precisions = []
+    for text in written("belong").values():
+        rows = [place[word] for word in text.split() if word in place]
+        cosines = cosine_similarity(sources[name][rows], sources[name])
+        hits = []
+        for own, line in zip(rows, cosines, strict=True):
+            ranked = [i for i in np.argsort(-line) if i != own][: len(rows) - 1]
+            hits.append(len(set(ranked) & set(rows)) / len(ranked))
+        precisions.append(np.mean(hits))
+    mean, std, control = row(shown, name, 3)
+    assert mean == pytest.approx(np.mean(precisions), abs=HALF)
+    assert std == pytest.approx(np.std(precisions, ddof=1), abs=HALF)
+    assert control < 0.02
+
+
+@pytest.mark.parametrize("name", ["speeches", "GloVe", "model's table"])
+def test_analogies_with_and_without_their_control(name, shown, sources, words):
+    place = {word: i for i, word in enumerate(words)}
+    unit = sources[name] / np.linalg.norm(sources[name], axis=1, keepdims=True)
+    shares = []
+    for text in written("relations").values():
+        pairs = [pair.split() for pair in text.split(", ")]
+        pairs = [(place[a], place[b]) for a, b in pairs if a in place and b in place]
+        right = []
+        for a, b in pairs:
+            for c, d in pairs:
+                if len({a, b, c, d}) < 4:
+                    continue
+                analogy, near = unit @ (unit[b] - unit[a] + unit[c]), unit @ unit[c]
+                allowed = np.isin(np.arange(len(words)), [a, b, c], invert=True)
+                right.append([np.argmax(np.where(allowed, analogy, -9)) == d,
+                              np.argmax(analogy) == d,
+                              np.argmax(np.where(allowed, near, -9)) == d])
+        shares.append(np.mean(right, axis=0))
+    told = shown.index("as it is told")
+    assert row(shown[told:], name, 3) == pytest.approx(np.mean(shares, axis=0), abs=HALF)
+
+
+def test_senses_in_every_layer(shown, encoder):
+    """One passage at a time, and five neighbours by a sort."""
+    speeches, rng = load_speeches(), np.random.default_rng(0)
+    drawn = {w: draw_balanced(find_occurrences(speeches, w), 100, rng) for w in AMBIGUOUS}
+    for word in ("march", "house"):
+        found, states = drawn[word].to_dict("records"), []
+        for place in found:
+            line = (place["before"] + place["found"] + place["after"]).lower()
+            batch = encoder.tokenizer(line, return_tensors="pt", return_offsets_mapping=True)
+            starts = batch.pop("offset_mapping")[0, 1:-1, 0].tolist()
+            with torch.no_grad():
+                layers = encoder.model(**batch, output_hidden_states=True).hidden_states
+            token = 1 + starts.index(len(place["before"]))
+            states.append([layer[0, token].numpy() for layer in layers])
+        shares = []
+        for layer in zip(*states, strict=True):
+            cosines, right = cosine_similarity(np.stack(layer)), []
+            for i, place in enumerate(found):
+                others = [j for j, other in enumerate(found)
+                          if other["speaker"] != place["speaker"]]
+                near = sorted(others, key=lambda j, i=i: -cosines[i, j])[:5]
+                right += [found[j]["found"] == place["found"] for j in near]
+            shares.append(np.mean(right))
+        senses = shown[shown.index("year  words beside") :]
+        assert row(senses, word, 9)[2:] == pytest.approx(shares, abs=HALF + 0.002)
+
+
+def test_change_over_time_and_its_control(shown, spoken, words):
+    speeches = load_speeches()
+    later = (speeches["year"] > 1900).to_numpy()
+
+    def lines_of(half):
+        return [line for speech, taken in zip(spoken, half, strict=True) if taken
+                for line in speech]
+
+    counts = []
+    for half in (later, ~later):
+        flat = np.array([word for line in lines_of(half) for word in line])
+        found, often = np.unique(flat, return_counts=True)
+        counts.append(dict(zip(found.tolist(), often.tolist(), strict=True)))
+    common = [word for word in words if min(c.get(word, 0) for c in counts) >= 60]
+
+    def differ(half):
+        one, other = (v / np.linalg.norm(v, axis=1, keepdims=True)
+                      for v in (vectors_of(lines_of(h), common) for h in (half, ~half)))
+        u, _, vt = np.linalg.svd(one.T @ other)
+        return 1 - ((one @ u @ vt) * other).sum(axis=1)
+
+    by_time = differ(later)
+    energy = by_time[common.index("energy")]
+    assert row(shown, "energy", 3)[0] == pytest.approx(energy, abs=HALF)
+    said = re.search(r"differs by ([\d.]+) on average, between random halves by (.*?) ", shown)
+    assert float(said[1]) == pytest.approx(by_time.mean(), abs=HALF)
+    people = np.array(speeches["speaker"].unique())
+    some = np.random.default_rng(99).permutation(people)[: len(people) // 2]
+    dealt = differ(speeches["speaker"].isin(some).to_numpy())  # another deal than the chapter's
+    assert float(said[2]) == pytest.approx(dealt.mean(), abs=0.03)
+
+
+def test_rhymes_are_no_nearer(shown):
+    glove = load_glove()
+    ends = set()
+    for text in load_poems()["text"]:
+        for stanza in text.split("\n\n"):
+            lines = [re.findall(r"[\w']+", line.lower().replace("’", "'"))
+                     for line in stanza.split("\n")]
+            if len(lines) == 4:
+                ends.add(tuple(sorted(line[-1].strip("'") for line in lines[1::2])))
+    n_pairs = int(re.search(r"(\d+) pairs, such as", shown)[1])
+    rhymes = [pair for pair in ends if pair[0] != pair[1] and set(pair) <= set(glove.index)]
+    assert abs(len(rhymes) - n_pairs) < 30  # the chapter asks for whole pieces as well
+    line_ends = sorted({word for pair in rhymes for word in pair})
+    v = glove.loc[line_ends].to_numpy()
+    cosines = cosine_similarity(v - v.mean(0))
+    place = {word: i for i, word in enumerate(line_ends)}
+    of_rhymes = np.mean([cosines[place[a], place[b]] for a, b in rhymes])
+    rest = (cosines.sum() - len(cosines)) / (len(cosines) ** 2 - len(cosines))
+    gain = row(shown[shown.index("nearer by") :], "GloVe         than any other pair", 3)
+    assert of_rhymes - rest == pytest.approx(gain[0], abs=0.03)
+    assert gain[1] < of_rhymes - rest < gain[2]

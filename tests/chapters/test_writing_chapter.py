@@ -1,0 +1,156 @@
+"""The chapter on a model that writes: its numbers by other code, and on another model."""
+
+import re
+import sys
+from pathlib import Path
+
+import jupytext
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from layerwise.surprisal import load_readings
+from layerwise.texts.poems import load_poems
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+
+from tiny_checkpoints import save_tiny_decoder
+
+CHAPTER = Path(__file__).parents[2] / "chapters" / "writing.md"
+CELLS = [cell.source for cell in jupytext.read(CHAPTER).cells if cell.cell_type == "code"]
+SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 8,
+         "num_key_value_heads": 2, "num_hidden_layers": 3}  # fmt: skip
+
+
+def run(cells, names):
+    """Run cells as a notebook would."""
+    try:
+        with plt.rc_context(), pd.option_context("display.float_format", None):
+            for code in cells:
+                exec(compile(code, code[:60], "exec"), names)
+    finally:
+        torch.set_grad_enabled(True)
+        plt.close("all")
+    return names
+
+
+def cells_about(beginning, end):
+    """Return the cells from one that holds some code to one that holds other code."""
+    first = next(i for i, code in enumerate(CELLS) if beginning in code)
+    last = next(i for i, code in enumerate(CELLS) if end in code)
+    return CELLS[first : last + 1]
+
+
+@pytest.fixture(scope="module")
+def poems():
+    return load_poems().set_index("number")
+
+
+@pytest.fixture(scope="module")
+def readings(decoder):
+    return load_readings(load_poems(), decoder)
+
+
+@pytest.fixture(scope="module")
+def per_character(readings, poems):
+    """Bits a character: a row for each poem, a column for each condition."""
+    bits = readings.pivot_table(index="number", columns="condition", values="bits",
+                                aggfunc="sum")  # fmt: skip
+    return bits.div(poems["text"].str.len(), axis=0)  # every version has as many characters
+
+
+def test_every_version_has_as_many_characters_as_the_poem(readings, poems):
+    last = readings.groupby(["condition", "number"])["start"].max().unstack(0)
+    assert (last.max(axis=1) < poems["text"].str.len()).all()
+    whole = ["printed", "own title", "another's title", "asked in a chat"]
+    assert (last[whole].nunique(axis=1) == 1).all()
+
+
+def test_the_orders_of_the_findings(per_character):
+    """What the prose says of this decoder, from the table alone."""
+    more = per_character.sub(per_character["printed"], axis=0)
+    assert (more["words shuffled"].dropna() > 0).all()
+    assert (more["lines shuffled"] > 0).mean() > 0.9
+    stanzas = more["stanzas shuffled"].dropna()
+    error = stanzas.std() / np.sqrt(len(stanzas))
+    assert abs(stanzas.mean()) < 2 * error
+    assert more["words shuffled"].mean() > 5 * more["lines shuffled"].mean() > 0
+    assert 1.7 < per_character["printed"].mean() < 2.0
+
+
+def test_what_a_title_saves_and_for_whom(per_character, poems):
+    own = per_character["printed"] - per_character["own title"]
+    beyond = per_character["another's title"] - per_character["own title"]
+
+    def letters(words):
+        return re.sub(r"\W", "", words).lower()
+
+    begins = pd.Series({n: letters(p.text).startswith(letters(p.title))
+                        for n, p in poems.iterrows()})  # fmt: skip
+    assert begins.sum() == 32
+    assert (own > 0).mean() > 0.9
+    assert beyond[begins].mean() > 5 * beyond[~begins].mean()
+
+
+def test_the_sign_of_last_words_turns_round(readings, poems):
+    """By other code: each word costs what its characters' tokens do, spread evenly."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    gaps = {"all": [], "content": []}
+    for number, read in readings[readings["condition"] == "printed"].groupby("number"):
+        text = poems["text"][number]
+        ends = [*read["start"][1:], len(text)]
+        cost = np.zeros(len(text))
+        for start, end, bits in zip(read["start"], ends, read["bits"], strict=True):
+            cost[end - 1] += bits  # at a token's last character, which is in its word
+            assert start < end
+        rows = []
+        for line in re.finditer(r"[^\n]+", text):
+            found = list(re.finditer(r"[A-Za-z'’-]*[A-Za-z]", line[0]))
+            for i, word in enumerate(found[1:], start=2):
+                a, b = line.start() + word.start(), line.start() + word.end()
+                rows.append((cost[a:b].sum(), i == len(found),
+                             word[0].lower() not in ENGLISH_STOP_WORDS))  # fmt: skip
+        bits, last, content = map(np.array, zip(*rows, strict=True))
+        gaps["all"].append(bits[last].mean() - bits[~last].mean())
+        gaps["content"].append(bits[last & content].mean() - bits[~last & content].mean())
+    assert np.nanmean(gaps["all"]) > 1
+    assert np.nanmean(gaps["content"]) < -0.5
+
+
+def test_poems_recited(readings, poems, decoder):
+    """By other code: the model writes, token by token, through transformers alone."""
+    tokenizer, model, _ = decoder
+    printed = readings[readings["condition"] == "printed"].set_index("number")
+    for number in (8, 45):  # Hope; The Chariot
+        text = poems["text"][number]
+        ids = tokenizer(text).input_ids
+        n_begun = len(tokenizer(text.split("\n")[0] + "\n").input_ids)
+        with torch.inference_mode():
+            logits = model(torch.tensor([[0, *ids[:n_begun]]])).logits[0, -1]
+        recites = logits.argmax().item() == ids[n_begun]
+        rank = printed.loc[number, "rank"].to_numpy()[n_begun]
+        assert recites == (rank == 0)
+
+
+# On another model
+
+
+def test_the_whole_chapter_runs_on_another_llama_from_a_folder(tmp_path, monkeypatch, capsys):
+    folder = save_tiny_decoder(tmp_path / "my-writer", **SIZES)
+    monkeypatch.setenv("LAYERWISE_DECODER", str(folder))
+    names = run(CELLS, {"__name__": "__main__"})
+    said = capsys.readouterr().out
+    assert "my-writer: not on this book's list" in said
+    assert said.count("✓ right") >= 7
+    assert len(names["cost"]) == 12  # the shortest poems, read now
+    assert "asked in a chat" not in names["cost"]
+
+
+def test_with_a_model_of_another_kind_one_sentence_says_what_is_needed(tmp_path, monkeypatch):
+    folder = save_tiny_decoder(tmp_path / "my-gpt", "gpt2")
+    monkeypatch.setenv("LAYERWISE_DECODER", str(folder))
+    with pytest.raises(TypeError, match=r"rebuilds a Llama .*, not a GPT2LMHeadModel: choose"):
+        run(CELLS[:1], {"__name__": "__main__"})

@@ -1,0 +1,239 @@
+"""A course of one's own, without a fork: ``nox -s book -- --course FOLDER``.
+
+The folder holds ``course.yml`` and the texts. From these and this clone a book is laid out in
+``FOLDER/_build``, built there, and its site put into ``FOLDER/site``::
+
+    title: Letters of a village
+    about: What a model makes of the letters we have read.
+    chapters:                 # as in _toc.yml; below each, names that it sets, and what to
+      tokens:                 # set them to
+        line: My dear sister, the rain has not stopped
+        word: haymaking
+      own_texts:
+    texts: letters.csv        # a table
+    columns: {text: letter, title: writer}   # as layerwise.texts.own.load_texts calls them
+    encoder: NAME|FOLDER      # if it is another model; decoder: in the same way
+
+The texts are those of every chapter that has names below it, and of one that reads a path.
+"""
+
+import ast
+import re
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from tools.chapters import Page, find_source, read_contents, read_pages
+from tools.desk import ROOT, BuildError, read_source
+
+COPIED = ["_ext", "_static", "_templates", "data", "src", "teaching", "tools", "CITATION.cff",
+          "LICENSE", "LICENSE-TEXT", "README.md", "pyproject.toml", "references.bib",
+          "requirements.txt", "requirements-torch.txt"]  # fmt: skip
+REFERENCE = ["glossary", "bibliography", "executions"]
+ROLES = "encoder", "decoder"
+KNOWN = {"title", "about", "author", "chapters", "texts", "columns", *ROLES}
+LABEL = re.compile(r"^(?:\(([\w-]+)\)=|:label: (\S+))\n+(?:#+ (.+))?", re.MULTILINE)
+REFERENCES = re.compile(r"\{(ref|doc|numref)\}`(?:([^`<]+?) *<([^`>]+)>|([^`<]+))`")
+WHERE = """\
+from importlib.resources import files
+from pathlib import Path
+
+where = Path(str(files("layerwise.datasets").joinpath({!r})))"""
+LOAD = """\
+from layerwise.texts.own import load_texts
+
+own = load_texts(where, **{!r})"""
+
+
+class Course(NamedTuple):
+    """What ``course.yml`` says."""
+
+    folder: Path
+    title: str
+    about: str
+    author: str
+    chapters: dict[str, dict]
+    texts: Path | None
+    columns: dict[str, str]
+    models: dict[str, str]  # by role
+
+
+def read_course(folder: Path) -> Course:
+    """Read a course's settings.
+
+    Raises
+    ------
+    BuildError
+        With everything that is wrong in it.
+    """
+    try:
+        said = yaml.safe_load(read_source(folder / "course.yml"))
+    except yaml.YAMLError as error:
+        raise BuildError(f"{folder / 'course.yml'} is not YAML: {error}") from None
+    said = said if isinstance(said, dict) else {}
+    chapters = said.get("chapters") or {}
+    if isinstance(chapters, list) and all(isinstance(name, str) for name in chapters):
+        chapters = dict.fromkeys(chapters)
+    wrong = [f"{key!r} is no setting: use {', '.join(sorted(KNOWN))}"
+             for key in sorted(map(str, said.keys() - KNOWN))]  # fmt: skip
+    there = [Path(name).name for name in read_contents(ROOT) if name.startswith("chapters/")]
+    if not said.get("title"):
+        wrong.append("it has no title:")
+    if not isinstance(chapters, dict) or not chapters:
+        wrong.append(f"it has no chapters: name some of {', '.join(there)}")
+        chapters = {}
+    wrong += [f"{name!r} is no chapter: there are {', '.join(there)}"
+              for name in chapters if name not in there]  # fmt: skip
+    wrong += [f"below {name!r} stand no names" for name, names in chapters.items()
+              if not isinstance(names, dict | None)]  # fmt: skip
+    texts = folder / str(said["texts"]) if said.get("texts") else None
+    if texts and not texts.is_file():
+        wrong.append(f"texts: there is no file {texts}")
+    elif texts and (texts.suffix != ".csv" or not texts.stem.isidentifier()):
+        wrong.append(f"texts: {texts.name}: call it by one word, and save it as .csv")
+    columns = said.get("columns") or {}
+    if not isinstance(columns, dict):
+        wrong.append("columns: write {text: its name, title: its name, label: its name}")
+    if wrong:
+        raise BuildError(f"{folder / 'course.yml'}: " + "; ".join(wrong))
+    names = {name: chapters[name] or {} for name in chapters}
+    return Course(folder, str(said["title"]), str(said.get("about") or ""),
+                  str(said.get("author") or ""), names, texts, columns,
+                  {role: str(said[role]) for role in ROLES if said.get(role)})  # fmt: skip
+
+
+def lay_out(course: Course, root: Path) -> None:
+    """Lay the course's book out in a folder, but for what was built there before."""
+    root.mkdir(parents=True, exist_ok=True)
+    for path in root.iterdir():
+        if path.name not in ("_build", ".jupyter_cache"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in COPIED:
+        source, leave = ROOT / name, shutil.ignore_patterns("__pycache__", "*.egg-info")
+        if source.is_dir():
+            shutil.copytree(source, root / name, ignore=leave)
+        else:
+            shutil.copy(source, root / name)
+    if course.texts:
+        shutil.copy(course.texts, root / "data" / "datasets")
+    names = [f"chapters/{name}" for name in course.chapters]
+    kept = {name: read_source(find_source(ROOT, name)) for name in [*names, *REFERENCE]}
+    pages = {Path(page.name).stem: page for page in read_pages(ROOT)}
+    titles = titles_of(pages, names)
+    for name, text in kept.items():
+        if name in names:
+            text = adapted(course, pages[Path(name).name], text)
+        target = root / f"{name}.md"
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(without_lost_references(text, titles), "utf-8")
+    (root / "index.md").write_text(make_index(course, names), "utf-8")
+    write_settings(course, names, root)
+
+
+def titles_of(pages: dict[str, Page], names: list[str]) -> dict[str, str]:
+    """Return what is not in the course and can be referred to: its title, by label or page."""
+    lost = {}
+    for name, page in pages.items():
+        if page.name.removesuffix(".md") in [*names, *REFERENCE]:
+            continue
+        found = re.search(r"^# (.+)$", page.text, re.MULTILINE)
+        lost[name] = found[1] if found else name
+        for label, of_exercise, title in LABEL.findall(page.text):
+            lost[label or of_exercise] = title or lost[name]
+    return lost
+
+
+def without_lost_references(text: str, lost: dict[str, str]) -> str:
+    """Put words in place of references to what is not in the course."""
+    def words(found: re.Match) -> str:
+        target = found[3] or found[4]
+        name = target.rpartition("/")[2]
+        if name not in lost:
+            return found[0]
+        return found[2] or f"*{lost[name].replace('●', '').strip()}*"
+
+    return REFERENCES.sub(words, text)
+
+
+def adapted(course: Course, page: Page, text: str) -> str:
+    """Return a chapter that works on the course's texts, and says so.
+
+    Raises
+    ------
+    BuildError
+        If a name is given that the chapter does not set.
+    """
+    name = Path(page.name).stem
+    given = dict(course.chapters[name])
+    set_by = [(cell, assigned("\n".join(cell.code))) for cell in page.cells]
+    every = set().union(*(names for _, names in set_by))
+    if unknown := sorted(given.keys() - every):
+        raise BuildError(f"course.yml: {name} sets no name {unknown[0]!r} to be given")
+    wanted = set(given) or ({"path"} if course.texts else set())
+    fitting = [(cell, names) for cell, names in set_by if names & wanted]
+    if not fitting:
+        return text
+    cell, names = fitting[0]
+    lines = []
+    if course.texts:
+        lines.append(WHERE.format(course.texts.name))
+        if names & {"texts", "poems"}:
+            lines.append(LOAD.format(course.columns))
+        values = {"texts": 'own.table["text"].tolist()', "poems": "own.table",
+                  "path": "where", "columns": repr(course.columns)}  # fmt: skip
+        lines += [f"{one} = {code}" for one, code in values.items() if one in names]
+    lines += [f"{one} = {value!r}" for one, value in given.items()]
+    note = (
+        f"\n\n:::{{note}}\nIn *{course.title}* this chapter works on what is set here. Where "
+        "it speaks of poems, its numbers and figures are those of these texts.\n:::\n\n"
+        "```{code-cell} ipython3\n" + "\n".join(lines) + "\n```"
+    )
+    if course.texts:  # or else the file is not there when the chapter runs
+        text = re.sub(r"^(  data: \[.*?)\]", rf"\1, {course.texts.stem}]", text, count=1,
+                      flags=re.MULTILINE).replace("[, ", "[")  # fmt: skip
+    source = text.split("\n")
+    end = next(at for at in range(cell.line - 1, len(source)) if source[at].startswith("```"))
+    return "\n".join(source[: end + 1]) + note + "\n" + "\n".join(source[end + 1 :])
+
+
+def assigned(code: str) -> set[str]:
+    """Return the names that a cell sets."""
+    return {part.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assign)
+            for target in node.targets for part in ast.walk(target)
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}  # fmt: skip
+
+
+def make_index(course: Course, names: list[str]) -> str:
+    """Write the first page."""
+    chapters = "\n".join(f"- {{doc}}`{name}`" for name in names)
+    return f"# {course.title}\n\n{course.about}\n\n{chapters}\n"
+
+
+def write_settings(course: Course, names: list[str], root: Path) -> None:
+    """Write the book's settings and its table of contents."""
+    settings = yaml.safe_load(read_source(ROOT / "_config.yml"))
+    settings["title"] = course.title
+    if course.author:
+        settings["author"] = course.author
+    settings["exclude_patterns"] = [*settings["exclude_patterns"], "_build"]
+    moved = settings["sphinx"]["config"]["moved_pages"]
+    settings["sphinx"]["config"]["moved_pages"] = {
+        old: new for old, new in moved.items() if new in names
+    }
+    ours, reference = ([{"file": name} for name in pages] for pages in (names, REFERENCE))
+    parts = [{"caption": course.title, "numbered": True, "chapters": ours},
+             {"caption": "Reference", "chapters": reference}]  # fmt: skip
+    contents = {"format": "jb-book", "root": "index", "parts": parts}
+    for name, value in [("_config.yml", settings), ("_toc.yml", contents)]:
+        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+        (root / name).write_text(text, "utf-8")
+
+
+def publish(course: Course, root: Path) -> Path:
+    """Put the built site beside the course's settings; return its first page."""
+    site = course.folder / "site"
+    shutil.rmtree(site, ignore_errors=True)
+    shutil.copytree(root / "_build" / "html", site)
+    return site / "index.html"

