@@ -71,7 +71,7 @@ def install_more(session: nox.Session, pins: str, beside: bool = False) -> Path:
 
 @nox.session
 def book(session: nox.Session) -> None:
-    """Build the book, executing what changed: --encoder NAME|FOLDER, --device NAME."""
+    """Build the book, executing what changed: --encoder, --decoder NAME|FOLDER, --device."""
     python(session, "-m", "tools.book.build", *session.posargs)
 
 

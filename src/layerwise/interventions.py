@@ -4,7 +4,7 @@ A place is a layer's stream, or its heads, in a model that is built like BERT, L
 Layers and heads are counted from 1; stream 0 is what the first layer reads. Each function below
 opens a place for as long as its ``with`` lasts.
 
-Chapter: ``chapters/wires.md``.
+Chapter: ``chapters/wires.md``, "A hook".
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -2,7 +2,6 @@
 
 import csv
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tools.book import build
 from tools.book.course import (
     COPIED,
     assigned,
@@ -31,16 +31,16 @@ chapters:
 texts: letters.csv
 columns: {text: letter, title: writer}
 """
+NEWS = [("rain", "Monday"), ("haymaking", "Sunday"), ("letter", "Friday"), ("priest", "feast"),
+        ("census", "morning"), ("thaw", "Tuesday"), ("tax-collector", "market day"),
+        ("schoolmaster", "Thursday")]  # fmt: skip
 LETTERS = [
-    (f"Writer {number}",
-     f"My dear {who}, the {what} came on a {day}, and we were {mood} for {number + 2} days.")
-    for number, (who, what, day, mood) in enumerate(
-        (who, what, day, mood)
-        for who, mood in [("sister", "glad"), ("Anton", "silent"), ("mother", "at odds")]
-        for what, day in [("rain", "Monday"), ("haymaking", "Sunday"), ("letter", "Friday"),
-                          ("priest", "feast"), ("census", "morning"), ("thaw", "Tuesday"),
-                          ("tax-collector", "market day"), ("news", "Thursday")]
-    )
+    (f"{writer} {number}", " ".join(
+        f"My dear {whom}, the {what} came on a {day}, and we were {mood} for {number + n} days."
+        for n, (what, day) in enumerate(NEWS[number:] + NEWS[: number // 2])))
+    for writer, whom, mood in [("Anna", "sister", "glad"), ("Jan", "Anton", "silent"),
+                               ("Marie", "mother", "at odds")]
+    for number in range(len(NEWS))
 ]  # fmt: skip
 
 
@@ -143,10 +143,21 @@ def test_a_name_that_the_chapter_does_not_set_is_refused(folder):
         lay_out(read_course(folder), folder / "_build" / "book")
 
 
-def test_a_course_is_built_on_its_own_texts(folder, small_model):
-    """One chapter, another collection, another model; and the notebook runs elsewhere."""
-    shutil.copytree(small_model, folder / "model")
-    (folder / "course.yml").write_text(SETTINGS + "encoder: model\n", "utf-8")
+def test_its_models_are_those_of_the_settings_but_for_what_the_command_says(
+    folder, monkeypatch
+):
+    (folder / "model").mkdir()
+    more = "encoder: model\ndecoder: somebody/writes\n"
+    (folder / "course.yml").write_text(SETTINGS + more, "utf-8")
+    asked = []
+    monkeypatch.setattr(build, "build", lambda root, models, device: asked.append(models) or 1)
+    assert build.main(["--course", str(folder)]) == 1
+    assert build.main(["--course", str(folder), "--decoder", "another"]) == 1
+    assert asked == [{"encoder": str(folder / "model"), "decoder": "somebody/writes"},
+                     {"encoder": str(folder / "model"), "decoder": "another"}]  # fmt: skip
+
+
+def test_a_course_is_built_on_its_own_texts(folder):
     command = [sys.executable, "-m", "tools.book.build", "--course", str(folder)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]

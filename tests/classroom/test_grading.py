@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -152,8 +153,7 @@ def test_a_kernel_that_dies_is_told_and_stops_no_one_else(graded):
 
 def test_without_the_package_nobody_is_graded_and_it_is_said_what_to_do(graded):
     last = graded[2].strip().splitlines()[-1]
-    assert last.startswith("nobody is graded: the notebooks' Python says ModuleNotFoundError: "
-                           "there is no layerwise. Every test")  # fmt: skip
+    assert re.match(r"nobody is graded: .* ModuleNotFoundError: .*layerwise.* would fail", last)
     assert last.endswith("tokens.ipynb in the kernel python3: it installs what is missing")
 
 

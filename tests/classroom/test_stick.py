@@ -18,8 +18,9 @@ pytestmark = pytest.mark.skipif(not UV, reason="run python3 -m nox -s bundle")
 
 
 def run(*command: str, **settings: str) -> subprocess.CompletedProcess:
-    """Run a command where there is no network; only what it is given can be found."""
-    cut = ["unshare", "--map-root-user", "--net"]
+    """Run a command where there is no network but the machine's own; return what it did."""
+    inside = ["sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
+    cut = ["unshare", "--map-root-user", "--net", *inside]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     return subprocess.run([*cut, *command], env=env | {"OMP_NUM_THREADS": "1"} | settings,
                           capture_output=True, text=True, check=False)  # fmt: skip

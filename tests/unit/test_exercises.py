@@ -1,6 +1,7 @@
 """What is said of answers: true of those that nobody foresaw, and never a traceback."""
 
 import math
+import random
 from collections import Counter
 from types import SimpleNamespace
 
@@ -524,7 +525,7 @@ def test_cut_the_wire_names_what_went_wrong(decoder):
 
 @pytest.mark.parametrize(("drawn", "says"), [
     (lambda found, n, seed: [(3, 1 + seed % 2 * 2), (3, 4 + seed % 2 * 2), (7, 6)], "right"),
-    (lambda found, n, seed: [(3, 1 + seed % 6), (3, 4), (7, 6)], "this may draw what was fo"),
+    (lambda found, n, seed: [(3, 1 + seed % 6), (3, 4), (7, 6)], "this may draw what was"),
     (lambda found, n, seed: [(3, 1), (3, 1), (7, 6)], "this may draw a head twice"),
     (lambda found, n, seed: [(3, 1), (7, 3), (7, 6)], "these are in other layers"),
     (lambda found, n, seed: [(3, 0), (3, 1), (7, 6)], "heads are counted from 1 to 6"),
@@ -532,6 +533,18 @@ def test_cut_the_wire_names_what_went_wrong(decoder):
 ])  # fmt: skip
 def test_a_draw_of_heads(drawn, says):
     assert wires.judge("ex-draw", drawn).says.startswith(says)
+
+
+@pytest.mark.parametrize(("label_words", "says"), [
+    (lambda words, seed: [random.Random(f"{seed} {w}").random() < 0.5 for w in words], "right"),
+    (lambda words, seed: [(i + seed) % 2 for i in range(len(words))], "a word has another"),
+    (lambda words, seed: [seed % 2] * len(words), "these labels are the same for every"),
+    (lambda words, seed: [len(word) > 2 for word in words], "these labels are the same for"),
+    (lambda words, seed: [len(word) == seed for word in words], "this coin is not fair"),
+    (lambda words, seed: [True], "14 words need as many labels, and these are 1"),
+])  # fmt: skip
+def test_a_coin_for_each_word(label_words, says):
+    assert wires.judge("ex-coin", label_words).says.startswith(says)
 
 
 @pytest.mark.parametrize(("shape", "answer", "says"), [

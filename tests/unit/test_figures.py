@@ -15,6 +15,7 @@ from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
 from layerwise.figures.attention import attention_grid, attention_heatmap, dots_by_layer
+from layerwise.figures.interventions import patching_grid
 from layerwise.figures.layers import (
     compare_by_layer,
     layer_picture,
@@ -74,6 +75,9 @@ FIGURES = {
     "picture": lambda: layer_picture(TOKENS, [[0, 0, 0], [0.1, 0.4, 0.2]]),
     "violins": violins,
     "comparison": lambda: compare_by_layer(table(), "cosine"),
+    "patching": lambda: patching_grid(
+        [[0.1, 1.0], [0.9, 0.0]], ["a", "b"], [0, 3], pd.DataFrame([[1.0, 0.5]], ["none"])
+    ),
     "curve": curve,
 }
 any_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
@@ -717,3 +721,28 @@ def test_a_strip_is_shaded_from_paper_up_to_what_text_can_stand_on():
 def test_a_strip_without_a_value_for_each_token_is_refused(values):
     with pytest.raises(ValueError, match=f"2 tokens, but {len(values)} values"):
         token_strip(["a", "b"], values, "norm")
+
+
+def test_patching_grid_draws_shares_beside_a_table():
+    restored = [[0.0, 1.4], [-0.2, 0.25], [0.5, 0.75]]
+    table = pd.DataFrame([[1.0, 0.25], [0.5, 0.98]], index=["none", "both"], columns=["a", "b"])
+    figure = patching_grid(restored, ["The", "bee"], [0, 3, 6], table)
+    grid, cells = figure.axes
+    drawn = grid.images[0].get_array()
+    np.testing.assert_allclose(drawn, [[0, 1], [0, 0.25], [0.5, 0.75]])
+    assert grid.images[0].origin == "lower"
+    assert grid.images[0].get_clim() == (0, 1)
+    assert [label.get_text() for label in grid.get_yticklabels()] == ["0", "3", "6"]
+    assert [label.get_text() for label in grid.get_xticklabels()] == ["The", "bee"]
+    assert {text.get_position(): text.get_text() for text in cells.texts} == {
+        (0, 0): "1.00", (1, 0): "0.25", (0, 1): "0.50", (1, 1): "0.98",
+    }  # fmt: skip
+    shade = cells.images[0].get_array()
+    assert shade.max() <= BEHIND_TEXT
+    assert shade[0, 1] == pytest.approx(shade[0, 0] / 4)
+    assert [label.get_text() for label in cells.get_yticklabels()] == ["none", "both"]
+
+
+def test_patching_grid_refuses_another_number_of_layers():
+    with pytest.raises(ValueError, match=r"2 layers and 1 tokens need shares of shape"):
+        patching_grid([[0.5]], ["a"], [0, 1], pd.DataFrame([[1.0]]))

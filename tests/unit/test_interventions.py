@@ -211,3 +211,30 @@ def test_words_of_one_token_and_texts_of_one_length():
     assert equally_long(["hope is", "the soul"], tokenizer).shape == (2, 4)
     with pytest.raises(ValueError, match="'hope' has 3 tokens and 'the thing is' 5"):
         equally_long(["the thing is", "hope"], tokenizer)
+
+
+def test_each_text_takes_a_token_of_its_own_from_the_other_run(model):
+    at, place = torch.tensor([4, 2]), stream(model, 2)
+    with record(place) as others:
+        run(model, IDS.flip(0))
+    with record(place) as before:
+        run(model)
+    with patch(place, others[0], at), record(place) as after:
+        run(model)
+    for text, token in enumerate(at):
+        torch.testing.assert_close(after[0][text, token], others[0][text, token])
+    assert (before[0] != after[0]).any(-1).nonzero().tolist() == [[0, 4], [1, 2]]
+
+
+def test_what_a_part_returned_is_not_written_over(model):
+    seen = []
+    place = stream(model, 1)
+    handle = place.module.register_forward_hook(
+        lambda module, taken, returned: seen.append(returned)
+    )
+    with record(place) as before:
+        run(model)
+    with ablate(place):
+        run(model)
+    handle.remove()
+    torch.testing.assert_close(seen[1], before[0])

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgba
 from layerwise.figures.page import BEHIND_TEXT, SHADES, show
 from layerwise.figures.strips import as_lines, gains_of_heading, surprisal_strip
 
-PIECES = ["Hope", " is", ",\n", "\n", "a", " fe", "ather"]
+PIECES = ["Hope", " is", ",\n", "\n", "a", " fe", "athers"]
 BITS = np.array([8.0, 1.0, 0.0, 2.0, 4.0, 6.0, 3.0])
 ALT = "Seven tokens, each on a shade of its surprisal, the darkest is the first one."
 
@@ -20,11 +20,11 @@ def test_pieces_stand_on_their_lines():
 def test_each_token_is_drawn_where_it_stands_and_as_dark_as_it_surprises():
     (axes,) = surprisal_strip(PIECES, BITS).axes
     assert [text.get_text() for text in axes.texts] == [
-        "Hope", "is", ",↵", "↵", "a", "fe", "ather",
+        "Hope", "is", ",↵", "↵", "a", "fe", "athers",
     ]  # fmt: skip
     places = [patch.get_xy() for patch in axes.patches]
     assert places == [(0, 0), (4, 0), (7, 0), (0, 1), (0, 2), (1, 2), (4, 2)]
-    assert [patch.get_width() for patch in axes.patches] == [4, 3, 2, 1, 1, 3, 5]
+    assert [patch.get_width() for patch in axes.patches] == [4, 3, 2, 1, 1, 3, 6]
     wanted = [SHADES(share * BEHIND_TEXT) for share in BITS / 8]
     assert [patch.get_facecolor() for patch in axes.patches] == wanted
     assert show(surprisal_strip(PIECES, BITS), ALT).data.count("<text") == len(PIECES)

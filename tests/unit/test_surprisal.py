@@ -26,7 +26,7 @@ He pays no rent,—
 Repudiates the obligation,
 On schemes intent.
 
-Balking our wit
+Balking our wits
 To sound or circumvent,
 Hate cannot harm
 A foe so reticent."""

@@ -142,9 +142,9 @@ def pip(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def download(target: Target, wheels: Path, *what: str) -> str:
+def download(target: Target, patch: int, wheels: Path, *what: str) -> str:
     """Download wheels for a kind of machine; return what pip complained about."""
-    version = f"{target.python[0]}.{target.python[1]}"
+    version = f"{target.python[0]}.{target.python[1]}.{patch}"  # some want a later patch
     options = ["--no-deps", "--only-binary=:all:", "--dest", str(wheels), "--quiet",
                "--implementation=cp", f"--python-version={version}"]  # fmt: skip
     platforms = [f"--platform={platform}" for platform in target.platforms]
@@ -165,7 +165,7 @@ def download_libraries(target: Target, pins: list[Pin], wheels: Path, workshop: 
                  for pin in ours]  # fmt: skip
         chosen = workshop / "requirements.txt"
         chosen.write_text("".join(lines), "utf-8")
-        if wrong := download(target, wheels, "--require-hashes", "-r", str(chosen)):
+        if wrong := download(target, patch, wheels, "--require-hashes", "-r", str(chosen)):
             raise BuildError(f"{named(target)}: {wrong.splitlines()[-1]}")
 
 
@@ -177,7 +177,7 @@ def download_torch(root: Path, targets: list[Target], wheels: Path) -> None:
         if target.system == "linux":
             torch += "+cpu"
             more = ["--extra-index-url", CPU_INDEX] if read_index(CPU_INDEX) else []
-        if download(target, wheels, *more, torch):
+        if download(target, PATCHES[-1], wheels, *more, torch):
             missing.append(f"{torch} for {named(target)}")
     if missing:
         raise BuildError(

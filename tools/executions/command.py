@@ -5,7 +5,7 @@
     nox -s cache -- unpack FILE     take over executions made on another machine
     nox -s cache -- fingerprint     what names the cache, for instance in CI
 
-``--encoder`` and ``--device`` say which executions are meant, as for the book.
+``--encoder``, ``--decoder`` and ``--device`` say which executions are meant, as for the book.
 """
 
 import argparse

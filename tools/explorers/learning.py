@@ -22,7 +22,6 @@ from tools.desk import ROOT
 METHODS = {
     "10 lines": "all weights, 10 lines",
     "100 lines": "all weights, 100 lines",
-    "300 lines": "all weights, 300 lines",
     "all weights": "all weights, all lines",
     "LoRA": "LoRA, all lines",
     "counted pairs": "counted pairs, all lines",

@@ -113,6 +113,26 @@ def induction(score: Callable) -> Verdict:
     })  # fmt: skip
 
 
+def coins(label_words: Callable[[list[str], int], Sequence]) -> Verdict:
+    """Judge labels for a control task: one for each type, drawn by a coin."""
+    words = "the bee the rose a bee of the sea a rose in the dew".split()
+    drawn = []
+    for seed in range(40):
+        labels = [bool(label) for label in label_words(list(words), seed)]
+        if len(labels) != len(words):
+            return not_yet(f"{len(words)} words need as many labels, and these are "
+                           f"{len(labels)}")  # fmt: skip
+        if len(set(zip(words, labels, strict=True))) > len(set(words)):
+            return mistake("a word has another label where it stands again: this is the "
+                           "control that hides what a probe remembers")  # fmt: skip
+        drawn.append(labels)
+    if len(set(map(tuple, drawn))) < 3:
+        return mistake("these labels are the same for every seed: a coin has no reason")
+    if not 0.3 < np.mean(drawn) < 0.7:
+        return not_yet("this coin is not fair")
+    return RIGHT
+
+
 def own_shape(
     shape: str, found_on: str, answer: Sequence[float], measure: Callable
 ) -> Verdict:
@@ -152,6 +172,10 @@ EXERCISES = {
     "ex-induction": Exercise(induction, [
         "a token in the second half, in row i, stood n places earlier before",
         "what came after it then is in column i - n + 1",
+    ]),
+    "ex-coin": Exercise(coins, [
+        "go through `sorted(set(words))`: each of them once",
+        "keep the labels in a dict, by word, and look each word up",
     ]),
     "ex-own-shape": Exercise(own_shape, [
         "`measure_shape` gives both numbers",

@@ -55,7 +55,8 @@ def patching_grid(
     label_tokens(left.xaxis, tokens, range(len(tokens)), room=3.0)
 
     values = to_array(table)
-    right.imshow(BEHIND_TEXT * shares(values), cmap=SHADES, vmin=0, vmax=1, aspect="auto")
+    right.imshow(BEHIND_TEXT * shares(values), cmap=SHADES, vmin=0, vmax=1, aspect="auto",
+                 interpolation="none")  # fmt: skip
     for row, column in np.ndindex(values.shape):
         right.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center",
                    color=INK)  # fmt: skip

@@ -64,7 +64,7 @@ def run_notebook(path: Path) -> tuple:
     wrong = []
     try:
         client.execute()
-    except (CellTimeoutError, DeadKernelError) as error:
+    except (CellTimeoutError, DeadKernelError, RuntimeError) as error:  # or it never began
         wrong.append(str(error).strip().splitlines()[0])
     for number, cell in enumerate(cells, start=1):
         errors = [out for out in cell.outputs if out.output_type == "error"]

@@ -49,7 +49,7 @@ def install(folder: Path) -> None:
     """Install everything, and put the notebooks beside it, but none that is there already."""
     python = make_environment(folder)
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--isolated", "install",
-           "--quiet", "--no-index", "--no-deps"]  # fmt: skip
+           "--quiet", "--require-virtualenv", "--no-index", "--no-deps"]  # fmt: skip
     links = ["--find-links", str(STICK / "wheels")]
     package = next((STICK / "notebooks").glob("*.whl"))
     for what in ([*links, "--require-hashes", "-r", str(STICK / "requirements.txt")],
