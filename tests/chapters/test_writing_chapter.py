@@ -94,11 +94,11 @@ def test_what_a_title_saves_and_for_whom(per_character, poems):
     assert beyond[begins].mean() > 5 * beyond[~begins].mean()
 
 
-def test_the_sign_of_last_words_turns_round(readings, poems):
+def test_the_sign_of_last_words_turns_round_in_one_group_only(readings, poems):
     """By other code: each word costs what its characters' tokens do, spread evenly."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    gaps = {"all": [], "content": []}
+    gaps = {"all": [], "content": [], "function": []}
     for number, read in readings[readings["condition"] == "printed"].groupby("number"):
         text = poems["text"][number]
         ends = [*read["start"][1:], len(text)]
@@ -116,8 +116,21 @@ def test_the_sign_of_last_words_turns_round(readings, poems):
         bits, last, content = map(np.array, zip(*rows, strict=True))
         gaps["all"].append(bits[last].mean() - bits[~last].mean())
         gaps["content"].append(bits[last & content].mean() - bits[~last & content].mean())
+        if (last & ~content).any():
+            others = bits[~last & ~content].mean()
+            gaps["function"].append(bits[last & ~content].mean() - others)
     assert np.nanmean(gaps["all"]) > 1
     assert np.nanmean(gaps["content"]) < -0.5
+    assert np.nanmean(gaps["function"]) > 0.4
+
+
+def test_the_first_token_alone_pays_for_part_of_a_heading(readings, per_character, poems):
+    saved = (per_character["printed"] - per_character["another's title"]).mean()
+    firsts = readings.drop_duplicates(["condition", "number"])  # kept in the order of tokens
+    bits = firsts.pivot(index="number", columns="condition", values="bits")
+    on_first = (bits["printed"] - bits["another's title"]) / poems["text"].str.len()
+    assert 0.2 * saved < on_first.mean() < 0.7 * saved
+    assert per_character["asked in a chat"].mean() > per_character["printed"].mean()
 
 
 def test_poems_recited(readings, poems, decoder):

@@ -465,7 +465,7 @@ def test_what_a_title_saves_has_another_title_as_its_control():
     without, own, another = np.array([3.0, 2.0]), np.array([2.0, 1.5]), np.array([2.5, 1.9])
     judged = lambda answer: writing.judge("ex-own-title", answer, without, own, another)  # noqa: E731
     assert judged(0.45).right
-    assert "any heading" in judged(0.75).says
+    assert "beside no heading" in judged(0.75).says
     assert "other way round" in judged(-0.45).says
     assert "take the mean" in judged(0.9).says
 

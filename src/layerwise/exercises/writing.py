@@ -94,7 +94,7 @@ def own_gain(
     """Judge what a poem's own title saves more than another one does."""
     right = float((another - own).mean())
     return compare(float(answer), right, {
-        "this is what any heading saves, and the own title's part is in it":
+        "this is what it saves beside no heading, and another's title saves some of it too":
             float((without - own).mean()),
         "this is what another poem's title saves": float((without - another).mean()),
         "this is the other way round: a saving is what a poem costs less": -right,
@@ -146,7 +146,7 @@ EXERCISES = {
         "add the same to every position",
     ]),
     "ex-own-title": Exercise(own_gain, [
-        "any heading saves something: what does the own one save beyond that?",
+        "another poem's title saves something too: what does the own one save beyond it?",
         "compare the column of the own title with that of another's, poem by poem",
     ]),
     "ex-begun": Exercise(begun, [
