@@ -4,9 +4,10 @@ if (location.protocol === "file:") {
   const script = document.createElement("script");
   script.src = new URL("assets/from-file.js", document.currentScript.src);
   script.onerror = () => {
-    const explorers = "token-explorer, attention-explorer, drift-explorer, layers-explorer, ngram-explorer, surprisal-explorer, senses-explorer";
-    for (const explorer of document.querySelectorAll(explorers))
-      explorer.setAttribute("state", "unavailable"); // what stands in its place is shown, and no more room kept
+    for (const element of document.querySelectorAll("*")) {
+      // what stands in its place is shown, and no more room kept
+      if (element.localName.endsWith("-explorer")) element.setAttribute("state", "unavailable");
+    }
   };
   document.head.append(script);
 }

@@ -87,8 +87,10 @@ def models_by_tables(counted, least=2):
             found = [k - (k + 1) * y * n[k + 1] / n[k] for k in (1, 2, 3)]
             d[1:] = np.where(np.array(found) > 0, found, d[1:])
         left = np.maximum(0, counts - d[np.minimum(counts, 3).astype(int)])
-        total = np.maximum(counts.sum(-1, keepdims=True), 1)
-        return left / total, (counts - left).sum(-1, keepdims=True) / total
+        total = counts.sum(-1, keepdims=True)
+        taken = (counts - left).sum(-1, keepdims=True)
+        taken = np.where(total, taken, 1)  # after what was never seen, all goes on
+        return left / np.maximum(total, 1), taken / np.maximum(total, 1)
 
     def mixed(counts, shorter):
         left, taken = discounted(counts)
