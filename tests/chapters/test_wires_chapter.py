@@ -73,7 +73,7 @@ def test_where_the_country_is(shown, parts):
     top, bottom = difference(final(model, clean)), difference(final(model, corrupt))
     for layer in (18, 21, 24, 27):
         shares = []
-        for token in range(5):
+        for token in (2, 3, 4):
 
             def hook(module, taken, returned, layer=layer, token=token):
                 returned = returned.clone()
@@ -84,7 +84,7 @@ def test_where_the_country_is(shown, parts):
             patched = difference(final(model, corrupt))
             shares.append(((patched - bottom) / (top - bottom)).mean())
             handle.remove()
-        np.testing.assert_allclose(row(shown, str(layer), 5), shares, atol=HALF)
+        np.testing.assert_allclose(row(shown, str(layer), 3), shares, atol=HALF)
 
 
 def found_heads(shown):
@@ -162,7 +162,7 @@ def test_two_cuts_and_two_tasks(shown, parts):
 def test_the_plain_lens_by_returned_hidden_states(shown, parts, decoder):
     _, model, _ = parts
     ids = [decoder.tokenizer.encode(text)[:40] for text in load_poems()["text"]]
-    ids = torch.tensor([each for each in ids if len(each) == 40][-5:])
+    ids = torch.tensor([each for each in ids if len(each) == 40][-3:])
     outputs = model(ids, output_hidden_states=True)
     chances = torch.softmax(outputs.logits, dim=-1).flatten(0, 1)
     for layer in (8, 16, 28):
