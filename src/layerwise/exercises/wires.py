@@ -76,6 +76,8 @@ def draw(draw_others: Callable[[Sequence[Head], int, int], Sequence[Head]]) -> V
     for seed in range(40):
         drawn = [(int(layer), int(number)) for layer, number in
                  draw_others(list(found), n_heads, seed)]  # fmt: skip
+        if not drawn:
+            return not_yet("nothing is drawn")
         if set(drawn) & set(found):
             return mistake("this may draw what was found: then the control is cut as well")
         if len(set(drawn)) < len(drawn):
@@ -126,6 +128,8 @@ def coins(label_words: Callable[[list[str], int], Sequence]) -> Verdict:
             return mistake("a word has another label where it stands again: this is the "
                            "control that hides what a probe remembers")  # fmt: skip
         drawn.append(labels)
+    if not any(map(any, drawn)) or all(map(all, drawn)):
+        return not_yet("every word has the same label")
     if len(set(map(tuple, drawn))) < 3:
         return mistake("these labels are the same for every seed: a coin has no reason")
     if not 0.3 < np.mean(drawn) < 0.7:
