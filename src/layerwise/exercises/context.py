@@ -172,8 +172,8 @@ EXERCISES = {
         "the mean along `axis=0` has one number for each dimension",
     ]),
     "ex-break": Exercise(broken, [
-        "`every` has for each layer (n_poems, n_tokens, n_dims): average along the tokens",
-        "`torch.stack([... for hidden in every])`, without any mask",
+        "`hidden_layers` has for each layer (n_poems, n_tokens, n_dims): average along the tokens",
+        "`torch.stack([... for hidden in hidden_layers])`, without any mask",
     ]),
     "ex-matrix": Exercise(matrix, [
         "the exercise names the function; what it returns first is the matrix",
