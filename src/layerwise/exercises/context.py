@@ -172,7 +172,8 @@ EXERCISES = {
         "the mean along `axis=0` has one number for each dimension",
     ]),
     "ex-break": Exercise(broken, [
-        "`hidden_layers` has for each layer (n_poems, n_tokens, n_dims): average along the tokens",
+        "`hidden_layers` has for each layer (n_poems, n_tokens, n_dims): average along the "
+        "tokens",
         "`torch.stack([... for hidden in hidden_layers])`, without any mask",
     ]),
     "ex-matrix": Exercise(matrix, [
