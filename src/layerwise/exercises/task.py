@@ -135,7 +135,7 @@ EXERCISES = {
         "twice that for the queries and again for the values, in each layer; then the head",
     ]),
     "ex-calibration": Exercise(error_of_calibration, [
-        "go through the bins: which confidences lie from low to low + 0.1?",
+        "go through the bins: which confidences lie from low to low + 0.1? 1 is in the last",
         "add up, bin by bin, its size times its gap; divide by the number of answers",
     ]),
     "ex-orders": Exercise(orders, [
