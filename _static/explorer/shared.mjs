@@ -192,7 +192,8 @@ details > summary { cursor: pointer; font-size: 0.875rem; min-height: 1.75rem; }
 table { border-collapse: collapse; font-size: 0.875rem; }
 th, td { padding: 0.15rem 0.6rem; text-align: right; font-weight: 400; border-bottom: 1px solid var(--ex-line); white-space: nowrap; }
 th[scope="row"], th.text { text-align: left; }
-thead th { position: sticky; top: 0; background: var(--ex-paper); color: var(--ex-muted); z-index: 1; }
+thead th { background: var(--ex-paper); color: var(--ex-muted); }
+.scroll thead th { position: sticky; top: 0; z-index: 1; }
 @media (prefers-reduced-motion: no-preference) { .fades { transition: opacity 0.15s; } }
 .pending { opacity: 0.35; }
 `;

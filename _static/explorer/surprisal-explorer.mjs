@@ -32,7 +32,7 @@ class SurprisalExplorer extends Explorer {
         h("div", { class: "columns" },
           h("div", { class: "scroll page", tabindex: 0, role: "region", "aria-label": "The poem, token by token" }, this.strip),
           h("div", { class: "next" }, this.token, this.facts, h("p", { class: "label" }, "Held to be most probable here"), this.others)),
-        h("p", { class: "provenance" }, `Read once by ${this.data.model}; the darker, the more bits. `, this.link)),
+        h("p", { class: "provenance" }, `Read once by ${this.data.model}; the stronger the colour, the more bits. `, this.link)),
     );
     this.open(this.getAttribute("poem") ?? "Hope");
   }
