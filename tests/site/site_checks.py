@@ -53,10 +53,14 @@ def opened(browser: Browser, url: str, width: int, theme: str, **options):
         if response.status >= 400 and response.url != url:
             complaints.append(f"status {response.status}: {response.url}")
 
+    def failed(request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # which leaving a page does, and no fault
+            complaints.append(f"failed: {request.url}")
+
     context.route("**/*", guard)
     page.on("console", hear)
     page.on("pageerror", lambda error: complaints.append(f"script error: {error}"))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on("requestfailed", failed)
     page.on("response", answered)
     page.goto(url, wait_until="load")
     page.wait_for_function("document.fonts.ready.then(() => true)")

@@ -33,8 +33,8 @@ LINES_OF_STARS = {1: 2, 2: 4, 3: 6}
 ON_SCREEN = re.compile(r" ?\bStart here[^.]*\.")  # on paper there are no cells
 EXERCISE = re.compile(r"^### Exercise.*", re.MULTILINE)
 QUESTION = re.compile(
-    r'\*\*([^*]+)\*\*\n\n((?:<details class="quiz">.*?</details>\s*)+)', re.DOTALL
-)
+    r'\*\*(.+)\*\*\n\n((?:<details class="quiz">(?s:.*?)</details>\s*)+)'
+)  # the question is a line, and may have words in italics
 
 
 def make_handout(name: str, notebook: NotebookNode, session: Collection[str] = ()) -> str:
