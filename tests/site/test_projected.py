@@ -51,7 +51,7 @@ def test_a_clicker_leads_through_the_chapter_and_every_answer_comes_after_its_qu
                 answered.add(number)
         page.keyboard.press("PageDown")
         before, seen = seen, page.evaluate(VISIBLE)
-        if seen == before:
+        if seen == before and not seen["place"].endswith("…"):  # questions come one by one
             break
         places.append(seen["place"])
     n_screens = page.locator("article section:has(> :is(h1, h2, h3)), .exercise").count()
