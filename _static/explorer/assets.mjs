@@ -156,6 +156,11 @@ export function fromBase64(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
+// Numbers that the build packed as whole thousandths, two bytes each.
+export function fromThousandths(text) {
+  return Float64Array.from(new Int16Array(fromBase64(text).buffer), (n) => n / 1000);
+}
+
 // Numbers from low to high that were packed as unsigned integers in base64.
 export function unpack(base64, Integers, low = 0, high = 1) {
   const limit = 2 ** (8 * Integers.BYTES_PER_ELEMENT) - 1;

@@ -1,7 +1,7 @@
 // <learning-explorer>: what each method gets right, fold by fold, and which lines it gets wrong.
 // All of it was trained beforehand. Attributes: assets.
 
-import { fetchText, fromBase64 } from "./assets.mjs";
+import { fetchText, fromThousandths } from "./assets.mjs";
 import { Explorer, count, define, h, share, verse, within } from "./shared.mjs";
 
 const SHOWN = ["wrong as a pair", "wrong alone", "every line"];
@@ -9,8 +9,7 @@ const SHOWN = ["wrong as a pair", "wrong alone", "every line"];
 class LearningExplorer extends Explorer {
   async fetchData(manifest) {
     this.data = JSON.parse(await fetchText(manifest, this.base, "learning"));
-    const unpack = (text) => Float64Array.from(new Int16Array(fromBase64(text).buffer), (n) => n / 1000);
-    this.methods = this.data.methods.map((method) => ({ name: method.name, true: unpack(method.true), shuffled: unpack(method.shuffled) }));
+    this.methods = this.data.methods.map((method) => ({ name: method.name, true: fromThousandths(method.true), shuffled: fromThousandths(method.shuffled) }));
     this.lines = this.data.lines.map(([poem, number, fold, words, shuffled]) => ({ poem: this.data.poems[poem], number, fold, words, shuffled }));
     this.n_folds = 1 + Math.max(...this.lines.map(({ fold }) => fold));
   }

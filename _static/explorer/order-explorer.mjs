@@ -1,7 +1,7 @@
 // <order-explorer>: which of two orders is the line? The reader against a model and counted pairs,
 // both of which have not read the line's poem. Computed beforehand. Attributes: assets.
 
-import { fetchText, fromBase64 } from "./assets.mjs";
+import { fetchText, fromThousandths } from "./assets.mjs";
 import { randomNumbers } from "./ngrams.mjs";
 import { Explorer, define, h, share, verse, within } from "./shared.mjs";
 
@@ -11,10 +11,9 @@ const METHOD_OF = { "the model, LoRA": "LoRA, all lines", "counted pairs": "coun
 class OrderExplorer extends Explorer {
   async fetchData(manifest) {
     this.data = JSON.parse(await fetchText(manifest, this.base, "learning"));
-    const unpack = (text) => Float64Array.from(new Int16Array(fromBase64(text).buffer), (n) => n / 1000);
     this.margins = Object.fromEntries(PLAYERS.slice(1).map((player) => {
       const method = this.data.methods.find(({ name }) => name === METHOD_OF[player]);
-      return [player, { real: unpack(method.true), shuffled: unpack(method.shuffled) }];
+      return [player, { real: fromThousandths(method.true), shuffled: fromThousandths(method.shuffled) }];
     }));
   }
 

@@ -17,7 +17,7 @@ from transformers import (
 
 from layerwise.checkpoints import fetch_checkpoint, find_checkpoint, verify
 from layerwise.gguf_files import find_gguf, unpack_once
-from layerwise.models import check_folder, pick_device, quiet, unverified_note
+from layerwise.models import check_folder, pick_device, read_named, unverified_note
 
 # Models built as a Llama is, or as a GPT-2: a vector for each token, layers of attention and a
 # feed-forward network around it, each added to its input.
@@ -71,16 +71,7 @@ def load_decoder(
         folder = unpack_once(packed)
     check_folder(chosen.name, folder)
     check_kind(chosen.name, folder)
-    with quiet():
-        try:
-            tokenizer, model = read_decoder(folder)
-        except Exception as error:  # each part of transformers raises its own
-            reason = str(error).strip().splitlines()[0]
-            raise ValueError(
-                f"checkpoint {chosen.name!r} cannot be loaded from {folder}: {reason}"
-            ) from error
-    # A folder of this machine means nothing to a reader.
-    tokenizer.name_or_path = model.name_or_path = chosen.name
+    tokenizer, model = read_named(chosen.name, folder, read_decoder)
     if unverified:
         print(unverified_note(chosen, unverified))
     return Decoder(tokenizer, model.to(torch_device), torch_device)

@@ -102,6 +102,11 @@ def head(model: PreTrainedModel, layer: int, number: int) -> Place:
     return together._replace(dims=slice((number - 1) * d_head, number * d_head))
 
 
+def tokens_at(at: At, n_texts: int) -> tuple[Tensor | slice, At]:
+    """Return the index of tokens in (n_texts, n_tokens, ...); ``at`` as in replace."""
+    return (torch.arange(n_texts) if isinstance(at, Tensor) else EVERYWHERE), at
+
+
 @contextmanager
 def replace(place: Place, change: Callable[[Tensor], Tensor], at: At = EVERYWHERE) -> Iterator:
     """Put something else in the place of what passes there.
@@ -118,8 +123,7 @@ def replace(place: Place, change: Callable[[Tensor], Tensor], at: At = EVERYWHER
     """
 
     def put(passing: Tensor) -> Tensor:
-        rows = torch.arange(len(passing)) if isinstance(at, Tensor) else EVERYWHERE
-        where = (rows, at, place.dims)
+        where = (*tokens_at(at, len(passing)), place.dims)
         changed = passing.clone()
         changed[where] = change(changed[where]).to(passing.dtype)
         return changed
@@ -185,8 +189,7 @@ def patch(place: Place, source: Tensor, at: At = EVERYWHERE):
     """
 
     def other(passing: Tensor) -> Tensor:
-        rows = torch.arange(len(source)) if isinstance(at, Tensor) else EVERYWHERE
-        found = source[rows, at]
+        found = source[tokens_at(at, len(source))]
         if found.shape != passing.shape:
             raise ValueError(
                 f"what is put in has the shape {tuple(found.shape)}, and what passes there "

@@ -6,8 +6,9 @@ Chapter: ``chapters/tokens.md``, "Where models come from".
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,6 +170,21 @@ def read_folder(folder: Path, dtype: torch.dtype) -> tuple:
     return tokenizer, model.eval()
 
 
+def read_named(name: str, folder: Path, read: Callable[[Path], tuple]) -> tuple:
+    """Make a checkpoint's tokenizer and model by ``read``, or say in a line why that fails."""
+    with quiet():
+        try:
+            tokenizer, model = read(folder)
+        except Exception as error:  # each part of transformers raises its own
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(
+                f"checkpoint {name!r} cannot be loaded from {folder}: {reason}"
+            ) from error
+    # A folder of this machine means nothing to a reader.
+    tokenizer.name_or_path = model.name_or_path = name
+    return tokenizer, model
+
+
 def has_decoder(model: PreTrainedModel) -> bool:
     """Tell whether a model has a decoder behind its encoder, which needs a text of its own."""
     parts = (name.rpartition(".")[2] for name, _ in model.named_modules())
@@ -281,18 +297,11 @@ def load_encoder(
     folder = fetch_checkpoint(chosen)
     unverified = verify(chosen, folder)
     check_folder(chosen.name, folder)
+    read = partial(read_folder, dtype=DTYPES[dtype_name])
+    tokenizer, model = read_named(chosen.name, folder, read)
+    encoder = Encoder(tokenizer, model.to(torch_device), torch_device)
     with quiet():
-        try:
-            tokenizer, model = read_folder(folder, DTYPES[dtype_name])
-        except Exception as error:  # each part of transformers raises its own
-            reason = str(error).strip().splitlines()[0]
-            raise ValueError(
-                f"checkpoint {chosen.name!r} cannot be loaded from {folder}: {reason}"
-            ) from error
-        encoder = Encoder(tokenizer, model.to(torch_device), torch_device)
         check_is_encoder(chosen.name, encoder)
-    # A folder of this machine means nothing to a reader.
-    tokenizer.name_or_path = model.name_or_path = chosen.name
     if unverified:
         print(unverified_note(chosen, unverified))
     return encoder

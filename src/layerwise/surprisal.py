@@ -18,6 +18,7 @@ import torch
 
 from layerwise.checkpoints import DEFAULTS
 from layerwise.decoders import Decoder
+from layerwise.texts.lines import another_order
 from layerwise.texts.poems import split_stanzas
 
 N_ALTERNATIVES = 3
@@ -106,36 +107,25 @@ def shuffle_words(text: str, rng: np.random.Generator) -> str:
     lines = []
     for line in text.split("\n"):
         words = line.split(" ")
-        lines.append(" ".join(reorder(words, rng)))
+        lines.append(" ".join(another_order(words, rng)))
     return "\n".join(lines)
 
 
 def shuffle_lines(text: str, rng: np.random.Generator) -> str:
     """Shuffle the lines; each stanza keeps its number of lines."""
     stanzas = split_stanzas(text)
-    lines = iter(reorder([line for stanza in stanzas for line in stanza], rng))
+    lines = iter(another_order([line for stanza in stanzas for line in stanza], rng))
     return join_stanzas([[next(lines) for _ in stanza] for stanza in stanzas])
 
 
 def shuffle_stanzas(text: str, rng: np.random.Generator) -> str:
     """Shuffle the stanzas."""
-    return join_stanzas(reorder(split_stanzas(text), rng))
+    return join_stanzas(another_order(split_stanzas(text), rng))
 
 
 def join_stanzas(stanzas: Sequence[Sequence[str]]) -> str:
     """Write stanzas of lines as text."""
     return "\n\n".join("\n".join(stanza) for stanza in stanzas)
-
-
-def reorder(items: Sequence, rng: np.random.Generator) -> list:
-    """Return items in another order, if there is one."""
-    items = list(items)
-    if all(item == items[0] for item in items):
-        return items
-    while True:
-        other = [items[i] for i in rng.permutation(len(items))]
-        if other != items:
-            return other
 
 
 LAST_WORD = re.compile(r"[\w'’-]+(?=\W*$)")
@@ -175,8 +165,8 @@ def versions(poems: pd.DataFrame, decoder: Decoder, seed: int = 0) -> pd.DataFra
     """
     rng = np.random.default_rng(seed)
     titles = poems["title"].tolist()
-    others = list(np.roll(rng.permutation(len(titles)), 1))
-    place = {i: others[(others.index(i) + 1) % len(others)] for i in range(len(titles))}
+    circle = rng.permutation(len(titles))
+    next_to = dict(zip(circle.tolist(), np.roll(circle, -1).tolist(), strict=True))
     chat = ""
     if decoder.tokenizer.chat_template:
         asked = [{"role": "user", "content": "Write a poem."}]
@@ -186,7 +176,7 @@ def versions(poems: pd.DataFrame, decoder: Decoder, seed: int = 0) -> pd.DataFra
     headed: dict[str, Callable[[int], str]] = {
         "printed": lambda i: "",
         "own title": lambda i: f"{titles[i]}\n\n",
-        "another's title": lambda i: f"{titles[place[i]]}\n\n",
+        "another's title": lambda i: f"{titles[next_to[i]]}\n\n",
     }
     if chat:
         headed["asked in a chat"] = lambda i: chat

@@ -9,7 +9,6 @@ Adamses, or by an office, which makes two of a president who came back; the list
 """
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pandas as pd
 
 from layerwise.texts import glove, speeches
 from layerwise.texts.pinned import package_folder
-from tools.desk import ROOT, BuildError, run_command, say
+from tools.desk import ROOT, BuildError, run_command, say, sha256_of_file
 
 FOLDER = Path("data/datasets")
 VECTORS = ["data/glove_6B_50d_emb.npy", "data/glove_6B_index.parquet"]
@@ -45,7 +44,7 @@ def list_speeches() -> pd.DataFrame:
 def list_vectors() -> pd.DataFrame:
     """List the two files of GloVe's vectors: the numbers, and whose they are."""
     folder = package_folder(glove.PACKAGE)
-    digests = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in VECTORS]
+    digests = [sha256_of_file(folder / name) for name in VECTORS]
     return pd.DataFrame({"file": VECTORS, "sha256": digests})
 
 

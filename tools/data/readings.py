@@ -13,9 +13,9 @@ from layerwise.decoders import load_decoder
 from layerwise.surprisal import read_versions, versions
 from layerwise.texts.poems import load_poems
 from tools.desk import ROOT, run_command, say
+from tools.explorers.strips import CONDITIONS
 
 TABLE = ROOT / "data" / "datasets" / "readings.parquet"
-WITH_ALTERNATIVES = ("printed", "own title")  # the conditions that a page may show
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def make(path: Path) -> int:
     """Write the table into a file."""
     decoder, poems = load_decoder(DEFAULTS["decoder"], device="cpu"), load_poems()
     readings = read_versions(versions(poems, decoder), decoder)
-    hidden = ~readings["condition"].isin(WITH_ALTERNATIVES)
+    hidden = ~readings["condition"].isin(CONDITIONS)  # the others are never shown
     readings.loc[hidden, "alternatives"] = None
     readings["bits"] = readings["bits"].round(3).astype("float32")
     readings = readings.drop(columns="token")  # a tokenizer gives them

@@ -4,7 +4,7 @@ from layerwise.checkpoints import DEFAULTS
 from layerwise.surprisal import kept_readings
 from layerwise.texts.poems import load_poems
 
-CONDITIONS = ("printed", "own title")
+CONDITIONS = ("printed", "own title")  # what is shown, with alternatives
 
 
 def make_strips() -> dict:

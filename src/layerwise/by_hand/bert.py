@@ -9,11 +9,11 @@ Source: Devlin et al. (2019), "BERT", section 3, and Vaswani et al. (2017), sect
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
-from transformers import BertModel
+from transformers import BertModel, PreTrainedModel
 from transformers.models.bert.modeling_bert import BertLayer
 
 from layerwise.by_hand.attention import linear, multi_head_self_attention, padding_mask
@@ -160,16 +160,30 @@ def check_rebuilt(model: BertModel) -> None:
         }.items()
         if (value := getattr(model.config, name, ours)) != ours
     ]
-    kinds = {type(module).__name__ for module in model.modules()} - PARTS
-    if kinds:
-        other.append(f"it has parts of another kind: {', '.join(sorted(kinds))}")
-    dtypes = {str(weight.dtype) for weight in model.parameters()}
-    if len(dtypes) > 1 or not dtypes <= {"torch.float32", "torch.float64"}:
-        other.append(f"it computes in {', '.join(sorted(dtypes))}: call model.float()")
+    other += not_rebuilt(model, PARTS)
     if any(module.training for module in model.modules()):
         other.append("it is in training mode: call model.eval()")
     if other:
         raise TypeError("this BERT is not the one rebuilt here: " + "; ".join(other))
+
+
+def not_rebuilt(model: PreTrainedModel, parts: Collection[str]) -> list[str]:
+    """Say what a model is made of, or computes in, that is not rebuilt; a clause for each.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+    parts : collection of str
+        The classes of modules that are rebuilt; of numbers single and double precision are.
+    """
+    said = []
+    kinds = {type(module).__name__ for module in model.modules()} - set(parts)
+    if kinds:
+        said.append(f"it has parts of another kind: {', '.join(sorted(kinds))}")
+    dtypes = {str(weight.dtype) for weight in model.parameters()}
+    if len(dtypes) > 1 or not dtypes <= {"torch.float32", "torch.float64"}:
+        said.append(f"it computes in {', '.join(sorted(dtypes))}: call model.float()")
+    return said
 
 
 def check_batch(batch: Mapping[str, Tensor]) -> None:

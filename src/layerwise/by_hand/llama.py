@@ -28,7 +28,7 @@ from layerwise.by_hand.attention import (
     scaled_dot_product_attention,
     split_heads,
 )
-from layerwise.by_hand.bert import check_positions
+from layerwise.by_hand.bert import check_positions, not_rebuilt
 
 # For each layer that has read something, the keys and the values of all tokens so far, each of
 # shape (n_texts, n_key_heads, n_tokens, head_dim).
@@ -247,12 +247,7 @@ def check_rebuilt(model: LlamaForCausalLM) -> None:
     }
     other = [f"{name} is {value!r}, not {ours!r}" for name, (value, ours) in of.items()
              if value != ours]  # fmt: skip
-    kinds = {type(module).__name__ for module in model.modules()} - PARTS
-    if kinds:
-        other.append(f"it has parts of another kind: {', '.join(sorted(kinds))}")
-    dtypes = {str(weight.dtype) for weight in model.parameters()}
-    if len(dtypes) > 1 or not dtypes <= {"torch.float32", "torch.float64"}:
-        other.append(f"it computes in {', '.join(sorted(dtypes))}: call model.float()")
+    other += not_rebuilt(model, PARTS)
     if other:
         raise TypeError("this Llama is not the one rebuilt here: " + "; ".join(other))
 

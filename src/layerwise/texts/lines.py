@@ -3,7 +3,7 @@
 Chapter: ``chapters/task.md``, "A task that words alone cannot solve".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 import numpy as np
@@ -50,11 +50,14 @@ def lines_and_shuffles(texts: Iterable[str], seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["text", "line", "true", "shuffled"])
 
 
-def another_order(words: list[str], rng: np.random.Generator) -> list[str]:
-    """Return the words in an order that is not theirs."""
-    other = words
-    while other == words:
-        other = rng.permutation(words).tolist()
+def another_order(items: Sequence, rng: np.random.Generator) -> list:
+    """Return items in an order that is not theirs, if there is one."""
+    items = list(items)
+    if all(item == items[0] for item in items):
+        return items
+    other = items
+    while other == items:
+        other = [items[i] for i in rng.permutation(len(items))]
     return other
 
 
