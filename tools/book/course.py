@@ -191,8 +191,9 @@ def adapted(course: Course, page: Page, text: str) -> str:
         "```{code-cell} ipython3\n" + "\n".join(lines) + "\n```"
     )
     if course.texts:  # or else the file is not there when the chapter runs
-        text = re.sub(r"^(  data: \[.*?)\]", rf"\1, {course.texts.stem}]", text, count=1,
-                      flags=re.MULTILINE).replace("[, ", "[")  # fmt: skip
+        named = re.compile(r"(?<=^  data: \[)(.*?)(?=\])", re.MULTILINE)
+        of_course = course.texts.stem
+        text = named.sub(lambda x: f"{x[1]}, {of_course}".lstrip(", "), text, count=1)
     source = text.split("\n")
     end = next(at for at in range(cell.line - 1, len(source)) if source[at].startswith("```"))
     return "\n".join(source[: end + 1]) + note + "\n" + "\n".join(source[end + 1 :])
