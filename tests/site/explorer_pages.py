@@ -1,5 +1,7 @@
 """Pages with an explorer, and what a reader does on them."""
 
+import pytest
+
 NAMES = "token attention drift ngram surprisal senses learning order".split()
 ELEMENTS = [f"{name}-explorer" for name in NAMES]
 FALLBACK = "This figure shows the line as it was when the page was built."
@@ -20,6 +22,18 @@ def open_page(context, address, element, state="ready"):
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.goto(address)
     page.wait_for_selector(f"{element}[state='{state}']")
+    return page
+
+
+def opened(element):
+    """Make the fixture of a page with an explorer, on which nothing goes wrong."""
+
+    @pytest.fixture
+    def page(context, pages):
+        page = open_page(context, pages[element], element)
+        yield page
+        assert page.problems == []
+
     return page
 
 

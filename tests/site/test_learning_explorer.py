@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from explorer_pages import open_page
+from explorer_pages import open_page, opened
 
 from layerwise.texts.lines import load_runs
 from tools.explorers.learning import METHODS, count_pairs
@@ -16,11 +16,7 @@ SCORES["counted pairs"] = count_pairs(SCORES)
 TRUE, SHUFFLED = SCORES.loc["true"], SCORES.loc["shuffled"]
 
 
-@pytest.fixture
-def learning(context, pages):
-    page = open_page(context, pages[ELEMENT], ELEMENT)
-    yield page
-    assert page.problems == []
+learning = opened(ELEMENT)
 
 
 def choose(page, **options):

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from explorer_pages import open_page, set_slider
+from explorer_pages import open_page, opened, set_slider
 
 from layerwise.by_hand.ngrams import (
     contexts_of,
@@ -22,11 +22,7 @@ ELEMENT = "ngram-explorer"
 TEXT = "ÜBER the sea, the SEA — don’t\r\nsay the sea's 3\u2028and the\n\n snow_ball! sea 雪"
 
 
-@pytest.fixture
-def counting(context, pages):
-    page = open_page(context, pages[ELEMENT], ELEMENT)
-    yield page
-    assert page.problems == []
+counting = opened(ELEMENT)
 
 
 def ask(page, code, argument=None):

@@ -1,7 +1,7 @@
 """<order-explorer>: the line is a line, and the score is that of who chose."""
 
 import pytest
-from explorer_pages import open_page
+from explorer_pages import open_page, opened
 
 from layerwise.texts.lines import load_runs
 from tools.explorers.learning import count_pairs, make_learning
@@ -18,11 +18,7 @@ def scores():
     return table.assign(counted=count_pairs(table))
 
 
-@pytest.fixture
-def game(context, pages):
-    page = open_page(context, pages[ELEMENT], ELEMENT)
-    yield page
-    assert page.problems == []
+game = opened(ELEMENT)
 
 
 def table(page):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from explorer_pages import open_page, set_slider
+from explorer_pages import open_page, opened, set_slider
 
 from layerwise.occurrences import embed_places, nearest_elsewhere
 
@@ -13,11 +13,7 @@ pytest_plugins = ("explorer_fixtures",)
 ELEMENT = "senses-explorer"
 
 
-@pytest.fixture
-def senses(context, pages):
-    page = open_page(context, pages[ELEMENT], ELEMENT)
-    yield page
-    assert page.problems == []
+senses = opened(ELEMENT)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from explorer_pages import open_page
+from explorer_pages import open_page, opened
 
 from layerwise.surprisal import kept_readings
 from layerwise.texts.poems import load_poems
@@ -12,11 +12,7 @@ pytest_plugins = ("explorer_fixtures",)
 ELEMENT = "surprisal-explorer"
 
 
-@pytest.fixture
-def strips(context, pages):
-    page = open_page(context, pages[ELEMENT], ELEMENT)
-    yield page
-    assert page.problems == []
+strips = opened(ELEMENT)
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,16 @@ def tiny_tokenizer(style: str) -> PreTrainedTokenizerFast:
     )  # fmt: skip
 
 
+def save_disturbed(folder: Path, model, tokenizer) -> Path:
+    """Save a model, each of its numbers moved a little, and its tokenizer."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def save_tiny(folder: Path, model_type: str, style: str, **settings) -> Path:
     """Save a model of a kind, no number of it trivial, and its tokenizer."""
     logging.disable_progress_bar()
@@ -70,12 +80,7 @@ def save_tiny(folder: Path, model_type: str, style: str, **settings) -> Path:
         if encoder_alone
         else AutoModel.from_config(config)
     )
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.2)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return save_disturbed(folder, model, tokenizer)
 
 
 BERT = {
@@ -117,9 +122,4 @@ def save_tiny_decoder(folder: Path, model_type: str = "llama", **settings) -> Pa
     )
     torch.manual_seed(1)
     model = AutoModelForCausalLM.from_config(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.2)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return save_disturbed(folder, model, tokenizer)
