@@ -89,7 +89,7 @@ def test_a_model_that_is_not_here_counts_as_the_published_one(basis):
         model = models.find_model(module, checkpoint.role, name)
         assert not model.here
         assert model.part == {
-            "checkpoint": name, "revision": checkpoint.revision, **checkpoint.files,
+            "checkpoint": name, "revision": checkpoint.revision or "", **checkpoint.files,
         }  # fmt: skip
 
 
