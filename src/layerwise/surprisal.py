@@ -235,11 +235,11 @@ def load_readings(poems: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
     """
     if decoder.model.name_or_path == DEFAULTS["decoder"]:
         return kept_readings()
-    rows = versions(poems, decoder)
-    return read_versions(rows[rows["number"].isin(poems["number"][shortest_of(poems)])], decoder)
+    rows, shortest = versions(poems, decoder), poems["number"][shortest_of(poems)]
+    return read_versions(rows[rows["number"].isin(shortest)], decoder)
 
 
-# ---------------------------------------------------------------- the next line, told from others
+# ---------------------------------------------------------------- the next line among others
 
 
 def cost_after(begun: str, lines: Sequence[str], decoder: Decoder) -> list[float]:
