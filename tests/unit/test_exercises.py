@@ -421,6 +421,7 @@ def test_answers_on_a_task_are_right_or_named(encoder):
         task.judge("ex-calibration", lambda sure, right: abs(sure.mean() - right.mean())),
     ]
     assert not task.judge("ex-how-many", thin + 2 * n_dims + 3, classifier).right
+    assert "one bin" in needs["named"][-1].says
     assert all(verdict.right for verdict in needs["right"])
     assert not any(verdict.right for verdict in needs["named"])
     assert all(verdict.named for verdict in needs["named"])
@@ -475,6 +476,31 @@ def test_what_a_title_saves_has_another_title_as_its_control():
     assert "beside no heading" in judged(0.75).says
     assert "other way round" in judged(-0.45).says
     assert "take the mean" in judged(0.9).says
+
+
+def test_the_effect_of_a_word_is_that_of_one_place():
+    table = torch.randn(6, 5, generator=torch.manual_seed(0))
+
+    def run(lines):
+        of = sorted(set("the bird and wind came down".split()))
+        return None, torch.stack([
+            sum((i + 1) * table[of.index(word)] for i, word in enumerate(line.split()))
+            for line in lines
+        ])  # fmt: skip
+
+    def answer(without, change=lambda cosines: 1 - cosines):
+        def effect(line):
+            words, (_, whole) = line.split(), run([line])
+            shorter = [" ".join(without(words, i)) for i in range(len(words))]
+            return None, change(torch.cosine_similarity(whole, run(shorter)[1]))
+
+        return transformer.judge("ex-leave-out", effect, run)
+
+    assert answer(lambda words, i: words[:i] + words[i + 1 :]).right
+    everywhere = answer(lambda words, i: [word for word in words if word != words[i]])
+    assert "the one place" in everywhere.says
+    itself = answer(lambda words, i: words[:i] + words[i + 1 :], lambda cosines: cosines)
+    assert "cosine itself" in itself.says
 
 
 def test_a_character_that_is_not_seen_was_read_too():
