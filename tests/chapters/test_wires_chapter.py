@@ -457,4 +457,4 @@ def test_a_decoder_that_has_learned_nothing_is_told_so(kind, tmp_path, monkeypat
     model.save_pretrained(tmp_path)
     decoder.tokenizer.save_pretrained(tmp_path)
     says, _ = run_until_refused(tmp_path, monkeypatch)
-    assert says.startswith("this decoder does not know the capitals")
+    assert says.startswith("this decoder does not put the right capitals first")

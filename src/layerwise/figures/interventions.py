@@ -63,7 +63,7 @@ def patching_grid(
     right.set_xticks(range(len(table.columns)), list(table.columns))
     right.set_yticks(range(len(table)), list(table.index))
     right.spines[:].set(visible=True, linewidth=0.5)
-    right.set(title="right after a cut")
+    right.set(title="share right")
     for axes in (left, right):
         axes.tick_params(length=0)
     return figure
