@@ -1,10 +1,12 @@
 """What a patch restores at each layer and token, and what each cut leaves, for the explorer."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import chain, combinations
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from layerwise.decoders import Decoder
 from layerwise.dissociation import (
@@ -64,16 +66,16 @@ def make_patching(decoder: Decoder, questions: dict[str, dict[str, str]] = QUEST
         If in this decoder no few heads answer the questions.
     """
     n_layers = decoder.model.config.num_hidden_layers
-    layers = sorted({*range(0, n_layers, 3), *range(2 * n_layers // 3, n_layers + 1)})
+    layers = list(range(0, n_layers + 1, 3))  # as in the chapter
     with torch.inference_mode():
         cuts = describe_cuts(decoder, questions)
         grids = [describe_grid(decoder, shape, pairs, CITIES, layers)
                  for shape, pairs in CAPITALS.items()]  # fmt: skip
         for name, shapes in questions.items():
-            grids += [describe_grid(decoder, shape, pairs.split(", ")[0],
-                                    dict(zip(pairs.split(", ")[0].split(), name.split("/"),
-                                             strict=True)), layers)
-                      for shape, pairs in shapes.items()]  # fmt: skip
+            for shape, pairs in shapes.items():
+                pair, *_ = pairs_of(pairs)
+                answer_to = dict(zip(pair, name.split("/"), strict=True))
+                grids.append(describe_grid(decoder, shape, " ".join(pair), answer_to, layers))
     return {"model": decoder.model.name_or_path, "layers": layers, "grids": grids, **cuts}
 
 
@@ -90,7 +92,7 @@ def describe_grid(
     from the one before the first that differs.
     """
     tokenizer, model, device = decoder
-    words = list(zip(*(pair.split() for pair in pairs.split(", ")), strict=True))
+    words = list(zip(*pairs_of(pairs), strict=True))  # of all clean ones, of all corrupt ones
     clean, corrupt = (
         equally_long([shape.format(word) for word in each], tokenizer).to(device)
         for each in words
@@ -102,26 +104,35 @@ def describe_grid(
     where = int((clean != corrupt).any(0).nonzero()[0])
     at = torch.arange(max(0, where - 1), clean.shape[1], device=device)
     n, k = len(clean), len(at)
-    leads = [lead(model(ids, logits_to_keep=1).logits[:, -1], answers, others)
-             for ids in (clean, corrupt)]  # fmt: skip
+    with ExitStack() as stack:
+        kept = {layer: stack.enter_context(record(stream(model, layer))) for layer in layers}
+        of_clean = lead(last_logits(model, clean), answers, others)
+    of_corrupt = lead(last_logits(model, corrupt), answers, others)
     copies = corrupt.repeat_interleave(k, 0)  # (n * k, n_tokens), each patched at one token
     firsts, seconds = (ids.repeat_interleave(k) for ids in (answers, others))
     shares = []
     for layer in layers:
-        place = stream(model, layer)
-        with record(place) as kept:
-            model(clean, logits_to_keep=1)
-        with patch(place, kept[0].repeat_interleave(k, 0), at.repeat(n)):
-            logits = model(copies, logits_to_keep=1).logits[:, -1]
-        patched = lead(logits, firsts, seconds).reshape(n, k)
-        shares.append(restored(patched, *(each[:, None] for each in leads)))
+        source = kept[layer][0].repeat_interleave(k, 0)
+        with patch(stream(model, layer), source, at.repeat(n)):
+            patched = lead(last_logits(model, copies), firsts, seconds).reshape(n, k)
+        shares.append(restored(patched, of_clean[:, None], of_corrupt[:, None]))
     return {
-        "sentences": [[shape.format(word) for word in pair] for pair in zip(*words)],
-        "answers": [[answer_to[word] for word in pair] for pair in zip(*words)],
-        "leads": [hundredths(each) for each in leads],
+        "sentences": [[shape.format(word) for word in pair] for pair in pairs_of(pairs)],
+        "answers": [[answer_to[word] for word in pair] for pair in pairs_of(pairs)],
+        "leads": [hundredths(each) for each in (of_clean, of_corrupt)],
         "tokens": [[tokenizer.decode([i]) for i in ids] for ids in clean[:, at].tolist()],
         "restored": [hundredths(each) for each in torch.stack(shares, 1)],
     }
+
+
+def pairs_of(pairs: str) -> list[list[str]]:
+    """Return the pairs that are written as "key keys, dog dogs"."""
+    return [pair.split() for pair in pairs.split(", ")]
+
+
+def last_logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
+    """Return the logits for what comes after the last token, (n_texts, n_pieces)."""
+    return model(ids, logits_to_keep=1).logits[:, -1]
 
 
 def hundredths(numbers: Tensor) -> list[int]:
@@ -155,7 +166,7 @@ def describe_cuts(decoder: Decoder, questions: dict[str, dict[str, str]]) -> dic
     choices += [[drawn[place] for place in choice if place in drawn] for choice in choices]
     return {
         "heads": {
-            name: [{"head": name_of([place]), "restored": round(effects[name][place], 2),
+            name: [{"head": name_of([place]), "restored": round(float(effects[name][place]), 2),
                     "drawn": name_of([drawn[place]] if place in drawn else [])}
                    for place in heads]
             for name, heads in found.items()
@@ -188,7 +199,7 @@ def measure(
 
 def fill(shape: str, pairs: str, decoder: Decoder) -> Tensor:
     """Fill a shape with the first word of each pair, then with the second of each."""
-    firsts, seconds = zip(*(pair.split() for pair in pairs.split(", ")), strict=True)
+    firsts, seconds = zip(*pairs_of(pairs), strict=True)
     texts = [shape.format(noun) for noun in [*firsts, *seconds]]
     return equally_long(texts, decoder.tokenizer).to(decoder.device)
 
