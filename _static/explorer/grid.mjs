@@ -45,7 +45,7 @@ export function readable(token) {
 
 export const GRID_STYLE = `
 .cells { border-collapse: separate; border-spacing: 1px; }
-.cells caption { text-align: start; padding-bottom: 0.25rem; }
+.cells caption { text-align: start; padding-bottom: 0.25rem; white-space: nowrap; }
 .cells :is(th, td) { border: 0; padding: 0; }
 .cells thead th { padding: 0 0.25rem; text-align: center; font-size: 1rem; color: inherit; position: static; }
 .cells th[scope="row"] { padding-inline-end: 0.5rem; text-align: end; font-variant-numeric: tabular-nums; }

@@ -117,7 +117,11 @@ const LENS_STYLE = `
 .final { font-weight: 700; }
 .comes { text-decoration: underline; text-underline-offset: 0.15em; }
 .status { min-height: 3em; }
-@container (max-width: 42rem) { .status { min-height: 6em; } .note { min-height: 4.5em; } }
+@container (max-width: 42rem) {
+  .status { min-height: 6em; }
+  .here :is(th, td) { white-space: normal; padding-inline: 0.3rem; }
+  .here th[scope="row"] { white-space: nowrap; }
+}
 `;
 
 define("lens-explorer", LensExplorer);

@@ -28,10 +28,10 @@ class PatchingExplorer extends Explorer {
     root.append(
       h("style", {}, GRID_STYLE, PATCHING_STYLE),
       h("section", { class: "explorer", "aria-label": "Patching explorer" },
-        h("h3", {}, "Patch a token's stream"),
+        h("p", { class: "part" }, "Patch a token's stream"),
         h("div", { class: "field" }, h("label", { for: "sentence" }, "Sentences"), this.sentence),
-        this.pair, this.grid, this.patched,
-        h("h3", {}, "Cut heads"),
+        h("div", { class: "patches" }, this.grid, h("div", {}, this.pair, this.patched)),
+        h("p", { class: "part" }, "Cut heads"),
         h("div", { class: "controls" },
           ...Object.entries(heads).map(([question, found]) => h("fieldset", {}, h("legend", {}, `Found for ${question}`),
             ...found.map(({ head }, i) => h("label", { class: "check" }, this.boxes[question][i], inWords(head)))))),
@@ -70,15 +70,15 @@ class PatchingExplorer extends Explorer {
   showGrid() {
     const { tokens, sentences, answers, leads, restored } = this.sentences[this.sentence.value];
     const { layers } = this.data;
-    const said = ([first, second], nats) => `“${first}” leads “${second}” by ${share(nats, 1)} nats`;
+    const said = ([first, second], nats) => `${first} leads ${second} by ${share(nats, 1)} nats`;
     this.pair.replaceChildren(...["clean", "corrupt"].flatMap((run, i) => [
-      h("dt", {}, run), h("dd", {}, verse(sentences[i]), h("span", { class: "muted" }, ` ${said(answers, leads[i])}`))]));
+      h("dt", {}, run), h("dd", {}, verse(sentences[i]), h("span", { class: "label" }, said(answers, leads[i])))]));
     this.token = Math.min(this.token, tokens.length - 1);
     const cell = (layer, token) => {
       const value = restored[layer * tokens.length + token];
       return { text: share(value), name: `${share(value)} restored`, share: Math.min(1, Math.max(0, value)) };
     };
-    const { table, mark } = cellGrid({ caption: "Share of the clean run's lead that is there again", layers, tokens, cell, choose: (...place) => this.choose(...place) });
+    const { table, mark } = cellGrid({ caption: "Share of the clean lead that is there again", layers, tokens, cell, choose: (...place) => this.choose(...place) });
     this.grid.replaceChildren(table);
     this.mark = mark;
     this.choose(this.layer, this.token);
@@ -111,7 +111,7 @@ class PatchingExplorer extends Explorer {
     this.table.replaceChildren(
       h("caption", {}, "What is right after a cut, and how much of the gap is left"),
       h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "cut"),
-        ...questions.flatMap((question) => [h("th", { scope: "col" }, `${question}: right`), h("th", { scope: "col" }, "gap left")]))),
+        ...questions.flatMap((question) => [h("th", { scope: "col" }, `${question} right`), h("th", { scope: "col" }, "gap left")]))),
       h("tbody", {}, ...rows.map(([name, cut]) => h("tr", { class: name.startsWith("drawn") ? "drawn" : "" },
         h("th", { scope: "row" }, name, h("span", { class: "muted" }, ` ${cut.join(", ") || (name === "nothing" ? "" : "none")}`)), ...cells(cut)))));
     this.updateLink();
@@ -129,14 +129,14 @@ class PatchingExplorer extends Explorer {
 
 // The pairs of sentences of a grid, and before them their mean where there are several.
 function namedSentences({ sentences, answers, leads, tokens, restored }) {
-  const each = sentences.map((pair, i) => ({ name: pair.join(" / "), sentences: pair, answers: answers[i], tokens: tokens[i],
+  const each = sentences.map((pair, i) => ({ name: pair.join(" / "), sentences: pair, answers: answers[i].map((word) => `“${word}”`), tokens: tokens[i],
     leads: leads.map((of_run) => of_run[i] / 100), restored: restored[i].map((n) => n / 100) }));
   if (each.length === 1) return each;
   const mean = (numbers) => numbers[0].map((_, i) => numbers.reduce((sum, row) => sum + row[i], 0) / numbers.length);
   const same = tokens[0].map((token, i) => (tokens.every((row) => row[i] === token) ? token : "…"));
   const words = sentences[0][0].split(" ");
   const shape = words.map((word, i) => (sentences.every(([clean]) => clean.split(" ")[i] === word) ? word : "…")).join(" ");
-  return [{ name: `${shape}: the mean of ${each.length} pairs`, sentences: [shape, shape.replace("…", "another …")], answers: ["the first one's", "the other's"],
+  return [{ name: `${shape}: the mean of ${each.length} pairs`, sentences: [shape, shape.replace("…", "another …")], answers: ["the clean run's capital", "the corrupt run's"],
     tokens: same, leads: mean(each.map((one) => one.leads)), restored: mean(each.map((one) => one.restored)) }, ...each];
 }
 
@@ -147,19 +147,27 @@ const byPlace = (a, b) => {
 };
 
 const PATCHING_STYLE = `
+.part { font-weight: 600; }
 .scroll { max-height: none; padding: 2px; }
-.pair { display: grid; grid-template-columns: auto 1fr; gap: 0.25rem 1rem; }
-.cells button { min-width: 3.5rem; }
+.patches { display: grid; grid-template-columns: minmax(0, auto) minmax(14rem, 1fr); gap: 1rem 2.5rem; align-items: start; }
+.pair { display: grid; gap: 0 1rem; margin-bottom: 1rem; }
+.pair dd { margin-bottom: 0.5rem; }
+.pair .label { display: block; }
+.cells button { min-width: 3.25rem; }
 fieldset { border: 0; margin: 0; padding: 0; min-width: 0; display: flex; flex-wrap: wrap; gap: 0 1rem; }
+legend { padding: 0; font-size: 0.875rem; }
 fieldset .check { min-height: 2rem; }
 .cuts caption { text-align: start; padding-bottom: 0.25rem; }
 .cuts td { background: color-mix(in srgb, var(--ex-most) calc(var(--share, 0) * var(--ex-most-behind-text)), transparent); }
 .cuts .drawn th { padding-inline-start: 1.5rem; }
-.status { min-height: 3em; }
+.cuts th[scope="row"] { min-width: 17rem; }
+.status { min-height: 6em; }
 @container (max-width: 42rem) {
+  .patches { grid-template-columns: minmax(0, 1fr); }
   .status { min-height: 4.5em; }
-  .pair { grid-template-columns: minmax(0, 1fr); }
-  .cuts th[scope="row"] { white-space: normal; min-width: 8rem; }
+  .cuts :is(th, td) { white-space: normal; padding-inline: 0.3rem; }
+  .cuts th[scope="row"] { min-width: 7rem; }
+  .cuts .drawn th { padding-inline-start: 0.75rem; }
 }
 `;
 

@@ -66,7 +66,8 @@ def make_patching(decoder: Decoder, questions: dict[str, dict[str, str]] = QUEST
         If in this decoder no few heads answer the questions.
     """
     n_layers = decoder.model.config.num_hidden_layers
-    layers = list(range(0, n_layers + 1, 3))  # as in the chapter
+    upper = 2 * n_layers // 3  # below, every third layer will do, as in the chapter
+    layers = [*range(0, upper, 3), *range(upper, n_layers + 1)]
     with torch.inference_mode():
         cuts = describe_cuts(decoder, questions)
         grids = [describe_grid(decoder, shape, pairs, CITIES, layers)
