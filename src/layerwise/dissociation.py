@@ -149,7 +149,7 @@ def stand_ins(found: Sequence[Head], n_heads: int, seed: int) -> dict[Head, Head
     Where a layer has too few, some heads have no stand-in.
     """
     rng = np.random.default_rng(seed)
-    drawn = {}
+    drawn: dict[Head, Head] = {}
     for layer in sorted({layer for layer, _ in found}):
         taken = sorted(number for each, number in found if each == layer)
         rest = [number for number in range(1, n_heads + 1) if number not in taken]

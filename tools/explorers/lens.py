@@ -25,7 +25,7 @@ N_FITTED = 24  # texts that a map is fitted on
 N_TOKENS = 40  # of each of them
 EVERY = 3  # layers
 
-Lens = Callable[[int, Tensor], Tensor]  # takes a layer and its stream, returns log probabilities
+Lens = Callable[[int, Tensor], Tensor]  # a layer and its stream to log probabilities
 
 
 def make_lens(decoder: Decoder) -> dict:

@@ -127,7 +127,7 @@ def build(
     decoder: str | None = None,
     questions: dict[str, dict[str, str]] = QUESTIONS,
 ) -> dict:
-    """Make all assets in a folder, return the manifest; texts, sentences: default, the book's."""
+    """Make all assets in a folder, return the manifest; what is read: default, the book's."""
     checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
     out.mkdir(parents=True, exist_ok=True)
     config, tokenizer = encoder.model.config, encoder.tokenizer
