@@ -154,7 +154,7 @@ const PATCHING_STYLE = `
 .pair dd { margin-bottom: 0.5rem; }
 .pair .label { display: block; }
 .cells button { min-width: 3.25rem; }
-fieldset { border: 0; margin: 0; padding: 0; min-width: 0; display: flex; flex-wrap: wrap; gap: 0 1rem; }
+fieldset { flex: 1 1 100%; border: 0; margin: 0; padding: 0; min-width: 0; display: flex; flex-wrap: wrap; gap: 0 1rem; }
 legend { padding: 0; font-size: 0.875rem; }
 fieldset .check { min-height: 2rem; }
 .cuts caption { text-align: start; padding-bottom: 0.25rem; }
@@ -165,6 +165,7 @@ fieldset .check { min-height: 2rem; }
 @container (max-width: 42rem) {
   .patches { grid-template-columns: minmax(0, 1fr); }
   .status { min-height: 4.5em; }
+  .pair { min-height: 13.5rem; align-content: start; }
   .cuts :is(th, td) { white-space: normal; padding-inline: 0.3rem; }
   .cuts th[scope="row"] { min-width: 7rem; }
   .cuts .drawn th { padding-inline-start: 0.75rem; }

@@ -1,6 +1,6 @@
 """What a patch restores at each layer and token, and what each cut leaves, for the explorer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain, combinations
 
@@ -11,7 +11,6 @@ from transformers import PreTrainedModel
 from layerwise.decoders import Decoder
 from layerwise.dissociation import (
     Head,
-    cut,
     effects_of_heads,
     lead,
     means_of,
@@ -21,21 +20,30 @@ from layerwise.dissociation import (
     run_last,
     stand_ins,
 )
-from layerwise.interventions import equally_long, one_token, patch, record, stream
+from layerwise.interventions import (
+    equally_long,
+    head,
+    one_token,
+    patch,
+    record,
+    replace,
+    stream,
+)
 
 # The sentences of the chapter, which a test compares with these. The first shape is the one
 # that heads are found on.
-CAPITALS = {
-    "The capital of {} is": "France Italy, Italy Germany, Germany Spain, Spain England, "
-    "England Japan, Japan France",
-    "The capital of {} is the city of": "France Italy",
-}
 CITIES = {"France": "Paris", "Italy": "Rome", "Germany": "Berlin", "Spain": "Madrid",
           "England": "London", "Japan": "Tokyo"}  # fmt: skip
 THINGS = "book books, house houses, star stars, friend friends, song songs, tree trees"
 PEOPLE = "uncle aunt, husband wife, actor actress, prince princess, lord lady"
 NAMES = "John Mary, James Anna, David Sarah, William Jane, Peter Alice, George Helen"
+CAPITAL = "capital"
 QUESTIONS = {
+    CAPITAL: {
+        "The capital of {} is": "France Italy, Italy Germany, Germany Spain, Spain England, "
+        "England Japan, Japan France",
+        "The capital of {} is the city of": "France Italy",
+    },
     "is/are": {
         "The {} near the window": "key keys, dog dogs, letter letters, flower flowers, "
         "boy boys, child children",
@@ -69,14 +77,15 @@ def make_patching(decoder: Decoder, questions: dict[str, dict[str, str]] = QUEST
     upper = 2 * n_layers // 3  # below, every third layer will do, as in the chapter
     layers = [*range(0, upper, 3), *range(upper, n_layers + 1)]
     with torch.inference_mode():
-        cuts = describe_cuts(decoder, questions)
-        grids = [describe_grid(decoder, shape, pairs, CITIES, layers)
-                 for shape, pairs in CAPITALS.items()]  # fmt: skip
-        for name, shapes in questions.items():
+        two = {name: shapes for name, shapes in questions.items() if name != CAPITAL}
+        cuts = describe_cuts(decoder, two)
+        grids = [describe_grid(decoder, shape, pairs_of(pairs), CITIES, layers)
+                 for shape, pairs in questions[CAPITAL].items()]  # fmt: skip
+        for name, shapes in two.items():
             for shape, pairs in shapes.items():
-                pair, *_ = pairs_of(pairs)
+                pair = pairs_of(pairs)[0]
                 answer_to = dict(zip(pair, name.split("/"), strict=True))
-                grids.append(describe_grid(decoder, shape, " ".join(pair), answer_to, layers))
+                grids.append(describe_grid(decoder, shape, [pair], answer_to, layers))
     return {"model": decoder.model.name_or_path, "layers": layers, "grids": grids, **cuts}
 
 
@@ -84,7 +93,11 @@ def make_patching(decoder: Decoder, questions: dict[str, dict[str, str]] = QUEST
 
 
 def describe_grid(
-    decoder: Decoder, shape: str, pairs: str, answer_to: dict[str, str], layers: list[int]
+    decoder: Decoder,
+    shape: str,
+    pairs: list[list[str]],
+    answer_to: dict[str, str],
+    layers: list[int],
 ) -> dict:
     """Describe what the clean run's stream restores in the corrupt one, layer by token.
 
@@ -93,7 +106,7 @@ def describe_grid(
     from the one before the first that differs.
     """
     tokenizer, model, device = decoder
-    words = list(zip(*pairs_of(pairs), strict=True))  # of all clean ones, of all corrupt ones
+    words = list(zip(*pairs, strict=True))  # of all clean ones, of all corrupt ones
     clean, corrupt = (
         equally_long([shape.format(word) for word in each], tokenizer).to(device)
         for each in words
@@ -118,8 +131,8 @@ def describe_grid(
             patched = lead(last_logits(model, copies), firsts, seconds).reshape(n, k)
         shares.append(restored(patched, of_clean[:, None], of_corrupt[:, None]))
     return {
-        "sentences": [[shape.format(word) for word in pair] for pair in pairs_of(pairs)],
-        "answers": [[answer_to[word] for word in pair] for pair in pairs_of(pairs)],
+        "sentences": [[shape.format(word) for word in pair] for pair in pairs],
+        "answers": [[answer_to[word] for word in pair] for pair in pairs],
         "leads": [hundredths(each) for each in (of_clean, of_corrupt)],
         "tokens": [[tokenizer.decode([i]) for i in ids] for ids in clean[:, at].tolist()],
         "restored": [hundredths(each) for each in torch.stack(shares, 1)],
@@ -185,17 +198,44 @@ def measure(
     found_on, *tested = ids_of
     every_head = sorted({place for places in choices for place in places})
     means = means_of(decoder.model, ids_of[found_on], every_head)
+    choices = [[], *choices]
     measured = {}
     for shape in tested:
-        cache = read_before(decoder.model, ids_of[shape])
-        of_cut = {}
-        for places in [[], *choices]:
-            with cut(decoder.model, places, means):
-                logits = run_last(decoder.model, ids_of[shape], cache)
-            right, gap = right_and_gap(lead(logits, *answers))
-            of_cut[name_of(places)] = [round(right, 4), round(gap, 3)]
-        measured[shape] = of_cut
+        ids = ids_of[shape]
+        cache = read_before(decoder.model, ids)
+        cache.batch_repeat_interleave(len(choices))  # each text again for each cut
+        with cut_by_row(decoder.model, choices * len(ids), means):
+            logits = run_last(decoder.model, ids.repeat_interleave(len(choices), 0), cache)
+        leads = lead(logits, *answers).reshape(len(ids), len(choices))
+        measured[shape] = {
+            name_of(places): [round(number, 3) for number in right_and_gap(leads[:, i])]
+            for i, places in enumerate(choices)
+        }
     return measured
+
+
+def cut_by_row(
+    model: PreTrainedModel, places_of: list[list[Head]], means: Mapping[Head, Tensor]
+) -> ExitStack:
+    """Cut other heads in each text of a batch, at the last token: one run for many cuts.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+    places_of : list of list of (int, int)
+        The heads to cut in each text.
+    means : dict of (int, int) to Tensor
+        What stands in a head's place.
+    """
+    stack = ExitStack()
+    for place, mean in means.items():
+        is_cut = torch.tensor([place in places for places in places_of])[:, None]
+
+        def change(passing: Tensor, is_cut=is_cut, mean=mean) -> Tensor:
+            return torch.where(is_cut, mean, passing)
+
+        stack.enter_context(replace(head(model, *place), change, at=-1))
+    return stack
 
 
 def fill(shape: str, pairs: str, decoder: Decoder) -> Tensor:
