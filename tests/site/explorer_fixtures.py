@@ -47,6 +47,20 @@ POEMS = pd.DataFrame([
         "To comprehend a nectar\nRequires sorest need.",
     ),
 ], columns=["title", "first_line", "theme", "year", "text"])  # fmt: skip
+# A few of the sentences; heads are found on the first shape of each.
+SENTENCES = {
+    "capital": {"The capital of {} is": "France Italy, Spain Germany"},
+    "is/are": {
+        "The {} near the window": "key keys, dog dogs",
+        "The {} near the windows": "book books, star stars",
+        "The {} that he saw": "house houses, song songs",
+    },
+    "he/she": {
+        "The {} said that": "king queen, man woman",
+        "When the {} came,": "uncle aunt, husband wife",
+        "They asked {} if": "John Mary, James Anna",
+    },
+}
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +145,9 @@ class Site:
 def explorer_assets(tmp_path_factory):
     """Build the assets once, from the installed model and a few poems."""
     folder = tmp_path_factory.mktemp("explorer")
-    build(folder / "assets", poems=POEMS, speeches=load_speeches()[::4])
+    build(
+        folder / "assets", poems=POEMS, speeches=load_speeches()[::4], questions=SENTENCES
+    )
     return folder / "assets"
 
 
