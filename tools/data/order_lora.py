@@ -30,7 +30,7 @@ from tools.desk import ROOT, run_command, say
 
 RUN, FOLD = RUNS["LoRA"], 0
 FILE = Path("data/datasets/order_lora.safetensors")
-DIGEST = Path("data/digest_of_order_lora.json")
+DIGEST = Path("data/digests_of_order_lora.json")
 
 
 def learned(classifier: Classifier) -> dict[str, torch.nn.Parameter]:

@@ -15,7 +15,9 @@ Writes to DIR
 - ``poems.json``: the poems, to count;
 - ``strips.json``: what each token of the poems costs the book's decoder, which read them once;
 - ``senses.json``: places of words of two senses, with the nearest others in every layer;
-- ``learning.json``: what each method trained beforehand made of each line.
+- ``learning.json``: what each method trained beforehand made of each line;
+- ``order_lora.safetensors``: what LoRA learned of the order of words, to be added to the weights
+  (left out, and said so, if they are not those it was trained on).
 
 Nothing here is committed: the build makes it again from the installed model.
 """
@@ -32,7 +34,8 @@ from layerwise.checkpoints import find_checkpoint
 from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
 from layerwise.texts.speeches import load_speeches
-from tools.desk import BuildError, run_command, say
+from tools.data import order_lora
+from tools.desk import ROOT, BuildError, run_command, say
 from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, make_example
 from tools.explorers.learning import make_learning
@@ -96,6 +99,21 @@ def add_weights(manifest: dict, lines: list[str], encoder, out: Path) -> None:
     manifest["error"] = measure_error(lines, encoder, quantized)
 
 
+def add_order(manifest: dict, out: Path) -> None:
+    """Write what LoRA learned for the pages' own model, or why it is of no use to them."""
+    data = (ROOT / order_lora.FILE).read_bytes()
+    digest = json.loads((ROOT / order_lora.DIGEST).read_text("utf-8"))
+    if manifest["checkpoint"] == digest["made with"]["encoder"]:
+        manifest["order"] = write(out, order_lora.FILE.name, data)
+        return
+    (out / order_lora.FILE.name).unlink(missing_ok=True)
+    manifest["order"] = None
+    manifest["order_left_out"] = (
+        f"the classifier was trained with {digest['made with']['encoder']}, and these pages "
+        f"have {manifest['checkpoint']}"
+    )
+
+
 def build(
     out: Path,
     model: str | None = None,
@@ -139,6 +157,7 @@ def build(
         "learning": write(out, "learning.json", make_learning()),
     }
     add_weights(manifest, measured, encoder, out)
+    add_order(manifest, out)
     write(out, "manifest.json", manifest)
     return manifest
 
@@ -164,7 +183,7 @@ def make(out: Path, model: str | None) -> int:
         manifest = build(out, model)
     except ValueError as error:
         raise BuildError(str(error)) from error
-    for part in "weights vocab examples drift poems strips senses learning".split():
+    for part in "weights vocab examples drift poems strips senses learning order".split():
         made = manifest[part]
         size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
         say(f"{part}: {size}")
