@@ -36,9 +36,10 @@ def make_learning() -> dict:
     true, shuffled = scores.loc["true"], scores.loc["shuffled"]
     made_with = json.loads((ROOT / "data" / "digests_of_order_runs.json").read_text("utf-8"))
     in_page = json.loads((ROOT / order_lora.DIGEST).read_text("utf-8"))
+    controls = in_page["right, labels dealt at random"]
     return {
         "encoder": made_with["made with"]["encoder"],
-        "in_page": {"fold": in_page["fold"], "control": in_page["right, labels dealt at random"]},
+        "in_page": {"fold": in_page["fold"], "controls": controls},
         "poems": load_poems()["first_line"].tolist(),
         "lines": [
             list(row)

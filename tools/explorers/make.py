@@ -16,8 +16,8 @@ Writes to DIR
 - ``strips.json``: what each token of the poems costs the book's decoder, which read them once;
 - ``senses.json``: places of words of two senses, with the nearest others in every layer;
 - ``learning.json``: what each method trained beforehand made of each line;
-- ``order_lora.safetensors``: what LoRA learned of the order of words, to be added to the weights
-  (left out, and said so, if they are not those it was trained on).
+- ``order_lora.safetensors``: what LoRA learned of the order of words, to be added to the
+  weights (left out, and said so, if they are not those it was trained on).
 
 Nothing here is committed: the build makes it again from the installed model.
 """
