@@ -1,4 +1,4 @@
-"""<order-explorer>: the line is a line, the score is that of who chose, and the model is ours."""
+"""<order-explorer>: the line is a line, the score that of who chose, and the model ours."""
 
 import json
 import re
@@ -349,7 +349,7 @@ def test_a_line_of_a_poem_that_was_trained_on_is_named_and_not_counted(game, sco
 
 @pytest.mark.parametrize(
     ("typed", "answer"),
-    [("", "3 words or more"), ("two words", "3 words or more"), ("🌹 🌹 ! ?", "3 words or more"),
+    [("", "3 words or more"), ("two words", "3 words or more"), ("🌹 ! ?", "3 words or more"),
      ("so, so so!", "no other order")],
 )  # fmt: skip
 def test_what_cannot_be_shuffled_is_said_and_nothing_is_fetched(
