@@ -37,7 +37,7 @@ class OrderExplorer extends Explorer {
     this.caption = h("caption");
     this.rows = h("tbody");
     this.againButton = h("button", { class: "plain", type: "button", hidden: true,
-      onclick: () => this.own.runOwn(this.round.real) }, "Shuffle this line again");
+      onclick: () => this.own.runOwn(this.round.real) }, "Shuffle again");
     root.append(
       h("style", {}, ORDER_STYLE),
       h("section", { class: "explorer", "aria-label": "Order explorer" },
@@ -221,7 +221,7 @@ td:last-child, th { white-space: normal; }
 .own { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: end; }
 .own .progress { flex: 1 0 100%; min-height: 2.6em; }
 .error { color: var(--ex-accent); }
-@container (max-width: 42rem) { .said { min-height: 4.5em; } .own .progress { min-height: 4.5em; } }
+@container (max-width: 42rem) { .said { min-height: 6em; } .own .progress { min-height: 4.5em; } }
 `;
 
 define("order-explorer", OrderExplorer);

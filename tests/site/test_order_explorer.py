@@ -310,7 +310,7 @@ def test_a_typed_line_is_played_and_has_a_score_of_its_own(game):
 def test_shuffled_again_it_is_another_order_and_not_counted(game):
     line = "nine small birds were singing in the rain tonight"
     orders = {type_line(game, line)["shuffled"]}
-    again = game.get_by_role("button", name="Shuffle this line again")
+    again = game.get_by_role("button", name="Shuffle again")
     for _ in range(3):
         game.locator(f"{ELEMENT} .choice").first.click()
         game.evaluate(REMEMBER)
