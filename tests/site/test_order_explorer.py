@@ -217,7 +217,7 @@ def test_margins_in_the_page_are_those_of_python(engine, pages, rounded, encoder
         shown = np.array([row[2 + column] for row in found])
         np.testing.assert_allclose(shown, margin(rounded, texts), atol=1e-3)
         # and rounding has changed little
-        np.testing.assert_allclose(shown, margin(read_learned(encoder), texts), atol=0.25)
+        np.testing.assert_allclose(shown, margin(read_learned(encoder), texts), atol=0.1)
     for real, shuffled, *_ in found:
         assert sorted(real.split()) == sorted(shuffled.split())
         assert real != shuffled
