@@ -17,7 +17,9 @@ Writes to DIR
 - ``senses.json``: places of words of two senses, with the nearest others in every layer;
 - ``learning.json``: what each method trained beforehand made of each line;
 - ``lens.json``, ``patching.json``: what lenses read, what patches and cuts do, in the decoder
-  (left out, and said so, where it is not here or not one that these were made for).
+  (left out, and said so, where it is not here or not one that these were made for);
+- ``order_lora.safetensors``: what LoRA learned of the order of words, to be added to the
+  weights (left out, and said so, if they are not those it was trained on).
 
 Nothing here is committed: the build makes it again from the installed model.
 """
@@ -35,7 +37,8 @@ from layerwise.decoders import load_decoder
 from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
 from layerwise.texts.speeches import load_speeches
-from tools.desk import BuildError, run_command, say
+from tools.data import order_lora
+from tools.desk import ROOT, BuildError, run_command, say
 from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, make_example
 from tools.explorers.learning import make_learning
@@ -55,7 +58,7 @@ from tools.explorers.weights import (
 )
 
 FORMAT = 2
-PARTS = "weights vocab examples drift poems strips senses learning lens patching".split()
+PARTS = "weights vocab examples drift poems strips senses learning lens patching order".split()
 MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
 
 
@@ -119,6 +122,21 @@ def add_interventions(
         manifest["interventions_left_out"] = str(error)
 
 
+def add_order(manifest: dict, out: Path) -> None:
+    """Write what LoRA learned for the pages' own model, or why it is of no use to them."""
+    data = (ROOT / order_lora.FILE).read_bytes()
+    digest = json.loads((ROOT / order_lora.DIGEST).read_text("utf-8"))
+    if manifest["checkpoint"] == digest["made with"]["encoder"]:
+        manifest["order"] = write(out, order_lora.FILE.name, data)
+        return
+    (out / order_lora.FILE.name).unlink(missing_ok=True)
+    manifest["order"] = None
+    manifest["order_left_out"] = (
+        f"the classifier was trained with {digest['made with']['encoder']}, and these pages "
+        f"have {manifest['checkpoint']}"
+    )
+
+
 def build(
     out: Path,
     model: str | None = None,
@@ -165,6 +183,7 @@ def build(
     }
     add_interventions(manifest, decoder, questions, out)
     add_weights(manifest, measured, encoder, out)
+    add_order(manifest, out)
     write(out, "manifest.json", manifest)
     return manifest
 

@@ -50,7 +50,11 @@ def assets_key(basis: Basis) -> str:
     """Name assets after all they are made from: these programs, and what they use."""
     programs = [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
     kernel = (SOURCE / "kernel.wat").read_text("utf-8")
-    key = sha256_of_text("".join([*programs, kernel]))
+    digests = [
+        path.read_text("utf-8")
+        for path in sorted((ROOT / "data").glob("digests_of_order_*.json"))
+    ]
+    key = sha256_of_text("".join([*programs, kernel, *digests]))
     return fingerprint_of_code(programs, key, ("encoder", "decoder"), None, basis).digest
 
 
