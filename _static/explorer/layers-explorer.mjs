@@ -3,7 +3,7 @@
 
 import { fetchText, unpack } from "./assets.mjs";
 import { OwnLine } from "./own-line.mjs";
-import { Explorer, SPECIAL, h, modelName, verse } from "./shared.mjs";
+import { Explorer, SPECIAL, define, h, modelName, verse } from "./shared.mjs";
 
 class LayersExplorer extends Explorer {
   async fetchData(manifest) {
@@ -119,4 +119,4 @@ td {
 @media print { .own, .field { display: none; } }
 `;
 
-customElements.define("layers-explorer", LayersExplorer);
+define("layers-explorer", LayersExplorer);
