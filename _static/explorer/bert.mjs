@@ -99,7 +99,8 @@ function layer_norm(x, name, weights, eps) {
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
   const series =
-    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t +
+      0.254829592) * t;
   return Math.sign(x) * (1 - series * Math.exp(-x * x));
 }
 
@@ -126,7 +127,8 @@ export function embed_tokens(batch, weights, config) {
   for (let t = 0; t < n_tokens; t++) {
     const word = weights.row("embeddings.word_embeddings.weight", batch.input_ids[t]);
     const position = weights.row("embeddings.position_embeddings.weight", t);
-    const type = weights.row("embeddings.token_type_embeddings.weight", batch.token_type_ids[t]);
+    const type_id = batch.token_type_ids[t];
+    const type = weights.row("embeddings.token_type_embeddings.weight", type_id);
     for (let d = 0; d < n_dims; d++) sum[t * n_dims + d] = word[d] + position[d] + type[d];
   }
   return layer_norm(sum, "embeddings.LayerNorm", weights, layer_norm_eps);
@@ -173,7 +175,8 @@ function take_head(x, head, n_tokens, d_k, transposed = false) {
 }
 
 // Attend with every head by itself, and put their outputs side by side.
-// hidden_states (n_tokens, n_dims) -> context (n_tokens, n_dims), attentions (n_heads, n_tokens, n_tokens)
+// hidden_states (n_tokens, n_dims) -> context (n_tokens, n_dims),
+// attentions (n_heads, n_tokens, n_tokens)
 function multi_head_self_attention(hidden_states, name, attention_mask, weights, config, lora) {
   const { n_heads, n_dims } = config;
   const n_tokens = attention_mask.length;
@@ -201,12 +204,14 @@ function multi_head_self_attention(hidden_states, name, attention_mask, weights,
 // Expand each token's vector four times, bend it with GELU, contract it again.
 // x (n_tokens, n_dims) -> (n_tokens, n_dims)
 function feed_forward(x, name, weights) {
-  const expanded = steps.gelu(steps.linear(x, name + ".intermediate.dense", weights)); // (n_tokens, 4 n_dims)
+  const wider = steps.linear(x, name + ".intermediate.dense", weights); // (n_tokens, 4 n_dims)
+  const expanded = steps.gelu(wider);
   return steps.linear(expanded, name + ".output.dense", weights);
 }
 
 // One layer: attention and feed-forward, each added to its input and normalized.
-// hidden_states (n_tokens, n_dims) -> the same shape, and attentions (n_heads, n_tokens, n_tokens)
+// hidden_states (n_tokens, n_dims) -> the same shape,
+// and attentions (n_heads, n_tokens, n_tokens)
 function encoder_layer(hidden_states, name, attention_mask, weights, config, lora) {
   const eps = config.layer_norm_eps;
   const { context, attentions } = multi_head_self_attention(
@@ -217,7 +222,8 @@ function encoder_layer(hidden_states, name, attention_mask, weights, config, lor
     add(hidden_states, projected), name + ".attention.output.LayerNorm", weights, eps,
   );
   const transformed = feed_forward(attended, name, weights);
-  const output = layer_norm(add(attended, transformed), name + ".output.LayerNorm", weights, eps);
+  const sum = add(attended, transformed);
+  const output = layer_norm(sum, name + ".output.LayerNorm", weights, eps);
   return { hidden_states: output, attentions };
 }
 
@@ -247,6 +253,7 @@ export function mean_pool(hidden_states, attention_mask) {
   const pooled = new Float32Array(n_dims);
   const n_counted = attention_mask.reduce((sum, counts) => sum + counts, 0);
   for (let i = 0; i < hidden_states.length; i++)
-    if (attention_mask[Math.floor(i / n_dims)]) pooled[i % n_dims] += hidden_states[i] / n_counted;
+    if (attention_mask[Math.floor(i / n_dims)])
+      pooled[i % n_dims] += hidden_states[i] / n_counted;
   return pooled;
 }

@@ -526,7 +526,11 @@ def test_axe_finds_nothing(element, theme, context, pages):
 
 @pytest.mark.parametrize("element", ELEMENTS)
 @pytest.mark.parametrize("width", [360, 768, 1280])
-def test_nothing_moves_and_nothing_sticks_out(element, width, explorer_browser, pages):
+@pytest.mark.parametrize("spacing", [0, 0.02], ids=["", "wider letters"])
+def test_nothing_moves_and_nothing_sticks_out(
+    element, width, spacing, explorer_browser, pages
+):
+    """Letters set wider stand for the fonts of other machines."""
     context = explorer_browser.new_context(
         viewport={"width": width, "height": 800}, has_touch=True, device_scale_factor=2
     )
@@ -536,6 +540,7 @@ def test_nothing_moves_and_nothing_sticks_out(element, width, explorer_browser, 
         ".forEach((entry) => window.moved += entry.value))"
         ".observe({ type: 'layout-shift', buffered: true });"
     )
+    page.route("**/explorer.css", lambda route: with_rule(route, spacing))
     page.goto(pages[element])
     before = page.locator("#below").bounding_box()["y"]
     page.wait_for_selector(f"{element}[state='ready']")
@@ -544,6 +549,14 @@ def test_nothing_moves_and_nothing_sticks_out(element, width, explorer_browser, 
     assert page.evaluate("window.moved") < 0.01
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
+
+
+def with_rule(route, spacing):
+    """Answer with the style sheet, and a rule that sets all letters wider."""
+    answer = route.fetch()
+    route.fulfill(
+        response=answer, body=answer.text() + f"body {{ letter-spacing: {spacing}em }}"
+    )
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
