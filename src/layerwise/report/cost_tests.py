@@ -72,7 +72,7 @@ def by_label(
         })  # fmt: skip
     listed = pd.DataFrame(rows).sort_values("n_texts", ascending=False, kind="stable")
     tests = {
-        name: test_of(values, table["label"], groups, share_between)
+        name: dealt_test(values, table["label"], groups, share_between)
         for name, values in tested.items()
     }
     return listed.reset_index(drop=True), tests
@@ -98,7 +98,7 @@ def by_date(
             "order_is_worth": (own["words shuffled"] - own["printed"]).mean(),
         })  # fmt: skip
     tests = {
-        name: test_of(values, table["date"], groups, rank_correlation)
+        name: dealt_test(values, table["date"], groups, rank_correlation)
         for name, values in tested.items()
     }
     for name, values in tested.items():
@@ -108,7 +108,7 @@ def by_date(
     return pd.DataFrame(rows), tests
 
 
-def test_of(values: np.ndarray, kinds: pd.Series, groups: pd.Series, measure: Callable) -> dict:
+def dealt_test(values: np.ndarray, kinds: pd.Series, groups: pd.Series, measure: Callable) -> dict:
     """Measure how values go with labels or dates, and how they do when these are dealt anew.
 
     Texts of one group that have the same label or date count once.

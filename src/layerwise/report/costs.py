@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from layerwise.by_hand import ngrams
 from layerwise.report.cost_tests import by_date, by_label, summary
 from layerwise.report.neighbours import own_groups
-from layerwise.report.reading import N_PARTS, Chosen, Reading, spans_of
+from layerwise.report.reading import N_PARTS, Reading, spans_of
 from layerwise.surprisal import title_kinds
 
 ORDER = 5  # of the runs of characters that are counted
@@ -58,8 +58,12 @@ def measure_costs(reading: Reading) -> Costs:
     table = reading.chosen.table
     groups = pd.Series(own_groups(table), index=pd.Index(table["row"], name="row"))
     bits = reading.bits.copy()
-    counted, by_character = counted_costs(reading.chosen, groups.to_numpy())
-    bits[COUNTED] = counted
+    counted = counted_costs(reading.texts, groups.to_numpy())
+    for name, by_character in counted.items():
+        bits[COUNTED if name == "printed" else f"{name}, {COUNTED}"] = [
+            each.mean() if len(each) else np.nan for each in by_character
+        ]
+    by_character = counted["printed"]
     parts = np.array([in_parts(each) for each in by_character])
     lines = line_table(reading, by_character)
     labels, dates, tests = pd.DataFrame(), pd.DataFrame(), {}
@@ -77,32 +81,40 @@ def measure_costs(reading: Reading) -> Costs:
 
 
 def counted_costs(
-    chosen: Chosen, groups: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
+    texts: dict[str, list[str]], groups: np.ndarray
+) -> dict[str, list[np.ndarray]]:
     """Return what texts cost a model that has counted runs of characters in the others.
 
-    A group of texts is never on both sides.
+    A group of texts is never on both sides. Where there are too few to count in, costs are
+    not numbers.
+
+    Parameters
+    ----------
+    texts : dict of str to list of str
+        For each version, every text; the others are counted as printed.
+    groups : int array of shape (n_texts,)
 
     Returns
     -------
-    array of shape (n_texts,)
-        Bits a character; not a number where there are too few texts to count in.
-    list of arrays of shape (n_characters,)
+    dict of str to list of arrays of shape (n_characters,)
+        For each version, the bits of every character.
     """
-    letters = [list(text) for text in chosen.table["text"]]
-    bits = [np.full(len(text), np.nan) for text in letters]
+    letters = {name: [list(text) for text in each] for name, each in texts.items()}
+    bits = {name: [np.full(len(text), np.nan) for text in each] for name, each in letters.items()}
     n_groups = groups.max() + 1
-    if n_groups >= FEWEST_TO_COUNT:
-        n_signs = len(ngrams.find_vocabulary(letters))
-        order = np.random.default_rng(0).permutation(n_groups)
-        for fold in np.array_split(order, min(N_FOLDS, n_groups)):
-            inside = np.isin(groups, fold)
-            others = up_to([letters[i] for i in np.flatnonzero(~inside)], MOST_COUNTED)
-            tables = ngrams.kneser_ney_tables(others, ORDER)
-            model = ngrams.kneser_ney(tables, n_signs)
+    if n_groups < FEWEST_TO_COUNT:
+        return bits
+    n_signs = len(ngrams.find_vocabulary(letters["printed"]))
+    order = np.random.default_rng(0).permutation(n_groups)
+    for fold in np.array_split(order, min(N_FOLDS, n_groups)):
+        inside = np.isin(groups, fold)
+        others = [letters["printed"][i] for i in np.flatnonzero(~inside)]
+        tables = ngrams.kneser_ney_tables(up_to(others, MOST_COUNTED), ORDER)
+        model = ngrams.kneser_ney(tables, n_signs)
+        for name, of_version in letters.items():
             for i in np.flatnonzero(inside):
-                bits[i] = ngrams.surprisal(model, letters[i], ORDER)
-    return np.array([each.mean() for each in bits]), bits
+                bits[name][i] = ngrams.surprisal(model, of_version[i], ORDER)
+    return bits
 
 
 def up_to(texts: list[list[str]], most: int) -> list[list[str]]:
@@ -133,10 +145,12 @@ def compare_versions(
         By name: how much more the version costs, or how much a heading or the model saves.
     """
     printed = bits["printed"]
-    compared = {
-        f"{part} shuffled": bits[f"{part} shuffled"] - printed
-        for part in ("words", "lines", "stanzas")
-    }
+    compared = {}
+    for name in ("words shuffled", "lines shuffled", "stanzas shuffled"):
+        compared[name] = bits[name] - printed
+        counted_more = bits[f"{name}, {COUNTED}"] - bits[COUNTED]
+        compared[f"{name}, {COUNTED}"] = counted_more.where(compared[name].notna())
+        compared[f"{name} beyond counting"] = compared[name] - counted_more
     compared["saved beside counting"] = bits[COUNTED] - printed
     own, another = printed - bits["own title"], printed - bits["another's title"]
     kinds = title_kinds(reading.chosen.table["heading"], reading.chosen.table["text"])

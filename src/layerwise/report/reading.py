@@ -68,6 +68,8 @@ class Reading(NamedTuple):
         The same for texts that are widely known.
     first_token : DataFrame
         A row a text, a column a version: bits a character that its first token costs.
+    texts : dict of str to list of str
+        For a version in another order, each text as it was read; empty where it was not.
     """
 
     chosen: Chosen
@@ -77,6 +79,7 @@ class Reading(NamedTuple):
     recited: pd.DataFrame
     known: dict[str, int]
     first_token: pd.DataFrame
+    texts: dict[str, list[str]]
 
 
 def are_verse(texts: pd.Series) -> bool:
@@ -168,6 +171,7 @@ def read_all(chosen: Chosen, decoder: Decoder) -> Reading:
              for name in ("printed", "lines shuffled")}  # fmt: skip
     lengths = {name: np.zeros(n_texts) for name in VERSIONS}
     goes_on = {name: np.full(n_texts, np.nan) for name in parts}
+    texts = {name: [""] * n_texts for name in ["printed", *VERSIONS[3:]]}
     tokens = []
     for x in with_end_time(zip(rows.itertuples(), sizes, strict=True), sizes.sum(), "reading"):
         piece = pieces.iloc[x.number]
@@ -177,6 +181,8 @@ def read_all(chosen: Chosen, decoder: Decoder) -> Reading:
         lengths[x.condition][i] += len(x.text)
         if np.isnan(firsts[x.condition][i]):
             firsts[x.condition][i] = bits[0]
+        if x.condition in texts:
+            texts[x.condition][i] += x.text
         if x.condition not in parts:
             continue
         tenth = np.minimum(read["start"].to_numpy() * N_PARTS // len(x.text), N_PARTS - 1)
@@ -203,6 +209,7 @@ def read_all(chosen: Chosen, decoder: Decoder) -> Reading:
         ),
         recited_of_known(decoder),
         pd.DataFrame({name: firsts[name] / of_each[name] for name in VERSIONS}, index),
+        texts,
     )
 
 
