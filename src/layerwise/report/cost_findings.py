@@ -3,6 +3,8 @@
 A claim whose control shows the same fails, and is said to.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -75,15 +77,15 @@ def order_findings(costs: Costs) -> list[dict]:
     larger = "stanza" if unit == "line" else "paragraph"
     found = []
     for name, what in [
-        ("words", f"The words of each {unit} shuffled"), ("lines", f"The {unit}s shuffled"),
-        ("stanzas", f"The {larger}s shuffled"),
+        ("words", f"words in a {unit}"), ("lines", f"{unit}s"), ("stanzas", f"{larger}s"),
     ]:  # fmt: skip
         more = costs.versions.loc[f"{name} shuffled"]
         counted = costs.versions.loc[f"{name} shuffled, counted"]
         if more["n"]:
             found.append({
-                "claim": f"{what}, the texts cost more",
-                "value": f"{written(more)}; more for {more['above']:.0f} of {more['n']:.0f}",
+                "claim": f"The order of {what} counts, beyond runs of characters",
+                "value": f"shuffled, {written(more)} more; so for {more['above']:.0f} of "
+                f"{more['n']:.0f}",
                 "control": f"runs of {ORDER} characters: {written(counted)}",
                 "holds": judged(more, costs.versions.loc[f"{name} shuffled beyond counting"])
                 if counted["n"] else OPEN,
@@ -159,7 +161,7 @@ def last_word_finding(costs: Costs) -> list[dict]:
     }]  # fmt: skip
 
 
-def tested(test: dict, write=percent) -> str:
+def with_p(test: dict, write: Callable[[float], str]) -> str:
     """Write a test's value beside chance."""
     if np.isnan(test["p"]):
         return "not to be had"
@@ -184,9 +186,9 @@ def label_findings(costs: Costs) -> list[dict]:
     return [
         {
             "claim": "Texts of different labels cost differently",
-            "value": f"{tested(cost)} of the variance lies between labels; by chance "
-            f"{percent(cost['chance'])}",
-            "control": "; ".join(f"{name}: {tested(x)}" for name, x in controls.items()),
+            "value": f"{percent(cost['value'])} of the variance lies between labels, by chance "
+            f"{percent(cost['chance'])}; {p_value(cost['p'])}",
+            "control": "; ".join(f"{name}: {with_p(x, percent)}" for name, x in controls.items()),
             "holds": survives(cost, list(controls.values())),
         },
         beyond_words("labels", "Labels differ", tests, percent),
@@ -204,16 +206,16 @@ def date_findings(costs: Costs) -> list[dict]:
     return [
         {
             "claim": f"Later texts cost {'more' if cost['value'] > 0 else 'less'}",
-            "value": f"rank correlation {tested(cost, number)} "
+            "value": f"rank correlation {with_p(cost, number)} "
             f"({interval((cost['low'], cost['high']))})",
-            "control": f"length taken out: {tested(length, number)}",
+            "control": f"length taken out: {with_p(length, number)}",
             "holds": survives(cost, [length]),
         },
         beyond_words("dates", "Date counts", tests, number),
     ]
 
 
-def beyond_words(kind: str, claim: str, tests: dict, write) -> dict:
+def beyond_words(kind: str, claim: str, tests: dict, write: Callable) -> dict:
     """Say whether labels or dates show in what the order of words is worth, or in words alone.
 
     Its control is counting: a difference that a model of five characters has as well is one of
@@ -222,8 +224,8 @@ def beyond_words(kind: str, claim: str, tests: dict, write) -> dict:
     order, counting = tests["worth of word order"], tests["beyond counting"]
     return {
         "claim": f"{claim} in more than their words: in what the order of words is worth",
-        "value": tested(order, write),
-        "control": f"in what is saved beside counting: {tested(counting, write)}",
+        "value": with_p(order, write),
+        "control": f"in what is saved beside counting: {with_p(counting, write)}",
         "holds": YES if order["p"] < LEVEL and counting["p"] < LEVEL
         else FAILS if tests["cost"]["p"] < LEVEL else OPEN,
     }  # fmt: skip

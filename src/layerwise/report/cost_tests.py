@@ -1,4 +1,4 @@
-"""Do labels differ in what their texts cost, does the date matter, and in what beyond a control?"""
+"""Whether labels differ in what their texts cost, or dates, and what controls leave of it."""
 
 from collections.abc import Callable
 
@@ -108,7 +108,9 @@ def by_date(
     return pd.DataFrame(rows), tests
 
 
-def dealt_test(values: np.ndarray, kinds: pd.Series, groups: pd.Series, measure: Callable) -> dict:
+def dealt_test(
+    values: np.ndarray, kinds: pd.Series, groups: pd.Series, measure: Callable
+) -> dict:
     """Measure how values go with labels or dates, and how they do when these are dealt anew.
 
     Texts of one group that have the same label or date count once.

@@ -40,6 +40,8 @@ class Costs(NamedTuple):
         By line, label and date; the last two empty without a column.
     tests : dict
         For labels and dates: their tests and controls.
+    title_kinds : Series
+        By row, from :func:`layerwise.surprisal.title_kinds`.
     """
 
     reading: Reading
@@ -51,6 +53,7 @@ class Costs(NamedTuple):
     labels: pd.DataFrame
     dates: pd.DataFrame
     tests: dict
+    title_kinds: pd.Series
 
 
 def measure_costs(reading: Reading) -> Costs:
@@ -66,15 +69,14 @@ def measure_costs(reading: Reading) -> Costs:
     by_character = counted["printed"]
     parts = np.array([in_parts(each) for each in by_character])
     lines = line_table(reading, by_character)
+    kinds = title_kinds(table["heading"], table["text"]).set_axis(bits.index)
     labels, dates, tests = pd.DataFrame(), pd.DataFrame(), {}
     if table["label"].nunique() > 1:
         labels, tests["labels"] = by_label(bits, table, groups)
     if "date" in table and table["date"].nunique() > 2:
         dates, tests["dates"] = by_date(bits, table, groups)
-    return Costs(
-        reading, groups, bits, parts, compare_versions(reading, bits, parts, groups), lines,
-        labels, dates, tests,
-    )  # fmt: skip
+    versions = compare_versions(reading, bits, parts, groups, kinds)
+    return Costs(reading, groups, bits, parts, versions, lines, labels, dates, tests, kinds)
 
 
 # ---------------------------------------------------------------- counting, in the other texts
@@ -100,7 +102,9 @@ def counted_costs(
         For each version, the bits of every character.
     """
     letters = {name: [list(text) for text in each] for name, each in texts.items()}
-    bits = {name: [np.full(len(text), np.nan) for text in each] for name, each in letters.items()}
+    bits = {
+        name: [np.full(len(text), np.nan) for text in each] for name, each in letters.items()
+    }
     n_groups = groups.max() + 1
     if n_groups < FEWEST_TO_COUNT:
         return bits
@@ -135,8 +139,9 @@ def in_parts(bits: np.ndarray) -> np.ndarray:
 
 
 def compare_versions(
-    reading: Reading, bits: pd.DataFrame, counted: np.ndarray, groups: pd.Series
-) -> pd.DataFrame:
+    reading: Reading, bits: pd.DataFrame, counted: np.ndarray, groups: pd.Series,
+    kinds: pd.Series,
+) -> pd.DataFrame:  # fmt: skip
     """Set each version beside the text as printed, and headings beside each other.
 
     Returns
@@ -153,8 +158,6 @@ def compare_versions(
         compared[f"{name} beyond counting"] = compared[name] - counted_more
     compared["saved beside counting"] = bits[COUNTED] - printed
     own, another = printed - bits["own title"], printed - bits["another's title"]
-    kinds = title_kinds(reading.chosen.table["heading"], reading.chosen.table["text"])
-    kinds.index = bits.index
     compared |= {
         "saved by its own title": own,
         "saved by another's title": another,
