@@ -15,6 +15,7 @@ from layerwise.report.measure import FEW_TEXTS
 from layerwise.report.words import count, interval, p_value, percent
 
 FAILS = "fails its control"
+READS_BETTER = "The model guesses these texts better than one that has counted the others"
 FEWEST_RECITED = 5  # tokens in a row: below, a common phrase will do
 
 
@@ -61,7 +62,8 @@ def cost_findings(costs: Costs) -> list[dict]:
     ]  # fmt: skip
     found = [x for x in found if x]
     if not may_hold(costs):
-        found = [{**x, "holds": OPEN} for x in found]
+        found = [x if x["claim"] == READS_BETTER and x["holds"] == NO else {**x, "holds": OPEN}
+                 for x in found]  # fmt: skip
     return [*found, by_heart_finding(costs)]
 
 
@@ -99,7 +101,7 @@ def reads_better(costs: Costs) -> dict:
     if not saved["n"]:
         return {}
     return {
-        "claim": "The model guesses these texts better than one that has counted the others",
+        "claim": READS_BETTER,
         "value": f"saves {written(saved)}",
         "control": f"runs of {ORDER} characters: {number(costs.bits[COUNTED].mean())} bits",
         "holds": judged(saved, saved),
@@ -180,16 +182,15 @@ def label_findings(costs: Costs) -> list[dict]:
     if "labels" not in costs.tests:
         return []
     tests = costs.tests["labels"]
-    controls = {name: tests[name] for name in ("length taken out", "length and date taken out")
-                if name in tests}  # fmt: skip
+    controls = [x for x in ("length taken out", "length and date taken out") if x in tests]
     cost = tests["cost"]
     return [
         {
             "claim": "Texts of different labels cost differently",
             "value": f"{percent(cost['value'])} of the variance lies between labels, by chance "
             f"{percent(cost['chance'])}; {p_value(cost['p'])}",
-            "control": "; ".join(f"{name}: {with_p(x, percent)}" for name, x in controls.items()),
-            "holds": survives(cost, list(controls.values())),
+            "control": "; ".join(f"{x}: {with_p(tests[x], percent)}" for x in controls),
+            "holds": survives(cost, [tests[x] for x in controls]),
         },
         beyond_words("labels", "Labels differ", tests, percent),
     ]

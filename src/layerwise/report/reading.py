@@ -117,7 +117,8 @@ def choose(table: pd.DataFrame, decoder: Decoder, most: int) -> Chosen:
     whole = table["text"].str.strip()
     if is_verse:  # one empty line between stanzas, whatever the file has
         whole = whole.map(lambda text: join_stanzas(split_stanzas(text)))
-    table = table.assign(text=whole)
+    fits = table["heading"].map(lambda heading: len(spans(heading)) <= window // 4)
+    table = table.assign(text=whole, heading=table["heading"].where(fits, ""))
     sizes = np.array([len(spans(text)) for text in table["text"]])
     n_usable, n_beginnings = len(table), 0
     if sizes.sum() > most:
