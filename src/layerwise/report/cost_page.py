@@ -40,7 +40,7 @@ def cost_part(section: CostSection) -> str:
         "how improbable the model held it to be, after what stands before it. As printed, "
         f"a text costs {number(costs.bits['printed'].mean())} bits a character on average.</p>"
         + table_html(
-            pd.DataFrame(section.claims),
+            pd.DataFrame(section.claims)[["claim", "holds", "value", "control"]],
             "Each claim stands beside its control. It fails where the control shows as much. "
             "In bits a character, 95% intervals in brackets. "
             + file_link("tables/surprisal-findings.csv", "CSV"), marks=["holds"],
@@ -90,7 +90,8 @@ def lines_part(costs: Costs) -> str:
     return (
         f"<h3>The {facts['unit']}s that surprise most</h3>"
         "<p>A place to begin to read, and no finding: of many lines some are always the "
-        "highest. Where counting is high as well, it is a rare spelling or name.</p>"
+        "highest, and a first one stands after nothing. Where counting is high as well, a "
+        "spelling or a name is rare.</p>"
         + table_html(
             shown, "All of them: " + file_link("tables/surprisal-lines.csv") + ", "
             + file_link("tables/surprisal-tokens.csv"),

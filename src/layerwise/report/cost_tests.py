@@ -85,8 +85,10 @@ def by_date(
     table = table.set_index(bits.index)
     tested = aspects(bits, table, also_date=False)
     dated = table["date"].dropna()
-    n_periods = min(MOST_PERIODS, max(1, len(dated) // FEWEST_IN_PERIOD))
-    period = pd.qcut(dated.rank(method="first"), n_periods, labels=False)
+    period = dated  # each date its own, or as many texts in each
+    if dated.nunique() > MOST_PERIODS:
+        n_periods = min(MOST_PERIODS, max(1, len(dated) // FEWEST_IN_PERIOD))
+        period = pd.qcut(dated, n_periods, labels=False, duplicates="drop")
     rows = []
     for _, dates in dated.groupby(period):
         own, at = bits.loc[dates.index], groups[dates.index]
