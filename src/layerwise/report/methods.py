@@ -25,6 +25,10 @@ SOURCES = {
     "problem. Psychometrika 31(1).",
     "interval": "Efron, B., and Tibshirani, R. J. (1993). An introduction to the bootstrap. "
     "Chapman & Hall.",
+    "surprisal": "Levy, R. (2008). Expectation-based syntactic comprehension. Cognition "
+    "106(3).",
+    "counted": "Chen, S. F., and Goodman, J. (1999). An empirical study of smoothing "
+    "techniques for language modeling. Computer Speech & Language 13(4).",
     "test": "McNemar, Q. (1947). Note on the sampling error of the difference between "
     "correlated proportions or percentages. Psychometrika 12(2).",
 }
