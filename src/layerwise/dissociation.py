@@ -72,8 +72,8 @@ def find_heads(
     best_layers = sorted(of_layer, key=of_layer.__getitem__)[-n_best_layers:]
     found = {(layer, which): effect(head(model, layer, which), layer)
              for layer, which in product(best_layers, range(1, n_heads + 1))}  # fmt: skip
-    found = pd.Series(found, name="effect").rename_axis(["layer", "head"])
-    return found.sort_values(ascending=False)
+    effects = pd.Series(found, name="effect").rename_axis(["layer", "head"])
+    return effects.sort_values(ascending=False)
 
 
 def effects_of_heads(model: PreTrainedModel, ids: Tensor, first: int, second: int) -> pd.Series:
