@@ -34,6 +34,11 @@ def cost_limits(costs: Costs, pieces: float, usual: float, asked: dict) -> list[
             f"There are {count(n_groups, 'text')} or groups of them: with fewer than "
             f"{FEW_TEXTS} no claim is said to hold."
         )
+    if costs.reading.chosen.table["group"].nunique() == 1:
+        limits.append(
+            "All that was read is one text, or of one group: an interval over its parts says "
+            "nothing of other texts, and counting in “the others” is counting in the same one."
+        )
     if costs.bits[COUNTED].isna().all():
         limits.append(
             f"With fewer than {FEWEST_TO_COUNT} texts there are no others to count in, so it "

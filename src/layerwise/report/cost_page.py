@@ -69,12 +69,17 @@ def tables_part(costs: Costs) -> str:
         if len(table):
             named = table.head(MOST_ROWS).rename(columns=lambda x: x.replace("_", " "))
             formats = {x: three for x in named if x not in ("label", "n texts")}
-            formats |= {x: lambda year: f"{year:.0f}" for x in ("first", "last")}
+            formats |= dict.fromkeys(("first", "last"), whole)
             text += table_html(
                 named, f"By {name[:-1]}; words in order are worth what shuffling them costs. "
                 + file_link(f"tables/surprisal-{name}.csv", "CSV"), formats,
             )  # fmt: skip
     return text
+
+
+def whole(x: float) -> str:
+    """Write a year."""
+    return f"{x:.0f}"
 
 
 def lines_part(costs: Costs) -> str:

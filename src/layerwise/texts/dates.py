@@ -5,7 +5,7 @@ import re
 
 from layerwise.texts.cleaning import is_missing
 
-ISO = re.compile(r"(-?\d{1,4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?(?:[T ].*)?")
+ISO = re.compile(r"(-?\d{1,4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?(?:[T ]\d.*)?")
 DAY_FIRST = re.compile(r"\d{1,2}[./]\d{1,2}[./](\d{4})")  # or the month: the year is the same
 A_YEAR = re.compile(r"(?<!\d)(1\d{3}|20\d{2})(?!\d)")
 
