@@ -111,7 +111,7 @@ class LensExplorer extends Explorer {
 
 const LENS_STYLE = `
 .scroll { max-height: none; padding: 2px; }
-.cells button { max-width: 5rem; font-family: var(--lw-serif, Georgia, "Iowan Old Style", "Palatino Linotype", serif); }
+.cells button { font-family: var(--lw-serif, Georgia, "Iowan Old Style", "Palatino Linotype", serif); }
 .cells { table-layout: fixed; width: 100%; min-width: 36rem; }
 .cells thead th:first-child { width: 2.75rem; }
 .final { font-weight: 700; }

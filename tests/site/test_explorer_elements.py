@@ -315,10 +315,10 @@ def test_a_model_too_large_for_a_page_leaves_the_lines(
     page = open_page(context, address, "attention-explorer")
     assert "too large for a page" in page.locator("attention-explorer .note").text_content()
     assert page.locator("attention-explorer canvas").is_visible()
-    # and no head of this decoder can be asked: its words are several tokens
+    # and no head of this decoder can be asked: its nouns are not equally long
     address = explorer_site.page("tiny.html", place("patching-explorer", "assets='/small/'"))
     page = open_page(context, address, "patching-explorer", "unavailable")
-    assert "take words that are one token" in page.locator(".note").text_content()
+    assert "need as many tokens each" in page.locator(".note").text_content()
     assert page.get_by_text(FALLBACK).is_visible()
     address = explorer_site.page("lens.html", place("lens-explorer", "assets='/small/'"))
     open_page(context, address, "lens-explorer")
