@@ -17,7 +17,7 @@ export function readLora(bytes) {
       (_, i) => decodeFloat16(view.getUint16(start + from + 2 * i, true))));
   }
   const thin = Object.keys(tensors).find((name) => name.endsWith(".lora_down"));
-  return { get: (name) => numbers.get(name), rank: tensors[thin].shape[0], scale: Number(said.scale) };
+  return { get: (name) => numbers.get(name), rank: tensors[thin].shape[0], scale: JSON.parse(said.lora).scale };
 }
 
 // The margin of a text: above 0 if the classifier takes it for a real line.

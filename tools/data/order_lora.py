@@ -47,7 +47,8 @@ def write_learned(classifier: Classifier, encoder: str) -> bytes:
     """Return what was learned as a safetensors file in 16 bits."""
     weights = {name: weight.detach().half() for name, weight in learned(classifier).items()}
     scale = inspect.signature(add_lora).parameters["scale"].default
-    return save(weights, {"encoder": encoder, "fold": str(FOLD), "scale": str(scale)})
+    said = json.dumps({"encoder": encoder, "fold": FOLD, "scale": scale})
+    return save(weights, {"lora": said})  # one entry: several would be in no certain order
 
 
 def read_learned(encoder: Encoder, file: Path = ROOT / FILE) -> Classifier:
