@@ -272,7 +272,9 @@ def test_second_lines_and_how_many_are_told(shown, poems, decoder):
     assert (kept.groupby("number").size() == 20).all()
     assert (kept.groupby("number")["line_of"].nunique() == 20).all()
     for name in ("own", "a word replaced", "another's"):
-        table = kept.pivot(index="number", columns="line_of", values=name)
+        elsewhere = kept[kept["number"] != kept["line_of"]]
+        usual = elsewhere.pivot(index="number", columns="line_of", values="own").mean()
+        table = kept.pivot(index="number", columns="line_of", values=name) - usual
         cheapest = table.idxmin(axis=1)
         told = (cheapest == cheapest.index).mean()
         assert row(shown, f"after {name}", 3)[0] == pytest.approx(told, abs=HALF)
