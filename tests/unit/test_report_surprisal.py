@@ -249,6 +249,20 @@ def test_labels_of_one_source_count_once():
     assert grouped["chance"] > 5 * alone["chance"]
 
 
+def test_a_label_that_is_one_group_cannot_be_told_from_it():
+    bits, table, _ = made_up()
+    groups = pd.Series(np.arange(60) // 6, index=bits.index)
+    table["label"] = [f"speaker {group}" for group in groups]
+    listed, tests = by_label(bits, table, groups)
+    assert np.isnan(tests["cost"]["p"])
+    assert survives(tests["cost"], []) == OPEN
+    assert listed["low"].isna().all()
+    table["label"] = [f"party {group % 2}" for group in groups]
+    listed, tests = by_label(bits, table, groups)
+    assert 0 < tests["cost"]["p"] <= 1
+    assert (listed["low"] < listed["bits_a_character"]).all()
+
+
 def test_what_is_left_without_a_line_is_uncorrelated_with_it():
     x = np.array([1.0, 2, 4, 8, np.nan, 3])
     left = without(3 - 2 * x + np.array([0.1, -0.2, 0, 0.1, 0, 0.05]), x)

@@ -187,7 +187,8 @@ def label_findings(costs: Costs) -> list[dict]:
     return [
         {
             "claim": "Texts of different labels cost differently",
-            "value": f"{percent(cost['value'])} of the variance lies between labels, by chance "
+            "value": "not to be had" if np.isnan(cost["p"]) else
+            f"{percent(cost['value'])} of the variance lies between labels, by chance "
             f"{percent(cost['chance'])}; {p_value(cost['p'])}",
             "control": "; ".join(f"{x}: {with_p(tests[x], percent)}" for x in controls),
             "holds": survives(cost, [tests[x] for x in controls]),
@@ -206,7 +207,7 @@ def date_findings(costs: Costs) -> list[dict]:
         return []
     return [
         {
-            "claim": f"Later texts cost {'more' if cost['value'] > 0 else 'less'}",
+            "claim": "What a text costs goes with its date",
             "value": f"rank correlation {with_p(cost, number)} "
             f"({interval((cost['low'], cost['high']))})",
             "control": f"length taken out: {with_p(length, number)}",

@@ -1,5 +1,7 @@
 """What cannot be said of what texts cost, and the paragraph on how it was measured."""
 
+import numpy as np
+
 from layerwise.by_heart import WIDELY_KNOWN
 from layerwise.display import number
 from layerwise.evaluation import N_DRAWS
@@ -63,6 +65,12 @@ def cost_limits(costs: Costs, pieces: float, usual: float, asked: dict) -> list[
     if "labels" not in tests:
         limits.append("Without labels that differ (--label), nothing is said by speaker, "
                       "or whatever a label would be.")  # fmt: skip
+    elif np.isnan(tests["labels"]["cost"]["p"]):
+        limits.append(
+            "Each label is that of one text or group alone, so a difference between labels "
+            "cannot be told from one between texts: name a coarser column with --label, or a "
+            "finer one with --group."
+        )
     if "dates" not in tests:
         limits.append("Without dates that differ (--date), nothing is said by date.")
     limits.append(limit_of_memory(costs))

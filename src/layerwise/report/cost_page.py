@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from layerwise.display import number
@@ -68,13 +69,18 @@ def tables_part(costs: Costs) -> str:
     for name, table in [("labels", costs.labels), ("dates", costs.dates)]:
         if len(table):
             named = table.head(MOST_ROWS).rename(columns=lambda x: x.replace("_", " "))
-            formats = {x: three for x in named if x not in ("label", "n texts")}
+            formats = {x: three_or_none for x in named if x not in ("label", "n texts")}
             formats |= dict.fromkeys(("first", "last"), whole)
             text += table_html(
                 named, f"By {name[:-1]}; words in order are worth what shuffling them costs. "
                 + file_link(f"tables/surprisal-{name}.csv", "CSV"), formats,
             )  # fmt: skip
     return text
+
+
+def three_or_none(x: float) -> str:
+    """Write bits a character; nothing where there are none."""
+    return "" if np.isnan(x) else three(x)
 
 
 def whole(x: float) -> str:

@@ -14,11 +14,17 @@ FEWEST_IN_PERIOD = 5
 
 
 def summary(values: pd.Series | np.ndarray, groups: pd.Series) -> dict:
-    """Return a mean over texts, its interval, over how many, and how many lie above 0."""
+    """Return a mean over texts, its interval, over how many, and how many lie above 0.
+
+    Texts of one group alone have no interval: drawn anew, they are always the same.
+    """
     values = pd.Series(np.asarray(values, dtype=float), index=groups.index).dropna()
     if values.empty:
         return {"mean": np.nan, "low": np.nan, "high": np.nan, "n": 0, "above": 0}
-    low, high = bootstrap_interval(values, groups=groups[values.index])
+    own = groups[values.index]
+    low, high = (
+        bootstrap_interval(values, groups=own) if own.nunique() > 1 else (np.nan, np.nan)
+    )
     return {"mean": values.mean(), "low": low, "high": high, "n": len(values),
             "above": int((values > 0).sum())}  # fmt: skip
 
@@ -115,7 +121,8 @@ def dealt_test(
 ) -> dict:
     """Measure how values go with labels or dates, and how they do when these are dealt anew.
 
-    Texts of one group that have the same label or date count once.
+    Texts of one group that have the same label or date count once. Where no two of these have
+    the same label, or all have, there is nothing to test.
 
     Returns
     -------
@@ -124,7 +131,9 @@ def dealt_test(
         much; ``n``.
     """
     given, own = units(values, kinds, groups)
-    if len(own) < 3 or len(np.unique(given)) < 2:
+    n_kinds = len(np.unique(given.astype(str)))
+    too_many = measure is share_between and n_kinds == len(own)
+    if len(own) < 3 or n_kinds < 2 or too_many:
         return {"value": np.nan, "chance": np.nan, "p": np.nan, "n": len(own)}
     rng = np.random.default_rng(0)
     value = measure(given, own)
