@@ -20,6 +20,7 @@ from layerwise.report import reading as reading_module
 from layerwise.report.cost_findings import (
     FAILS,
     READS_BETTER,
+    beyond_words,
     by_heart_finding,
     cost_findings,
     judged,
@@ -216,6 +217,7 @@ def made_up(n=60, seed=0):
     bits = pd.DataFrame({
         "printed": printed, "words shuffled": printed + 0.5 + rng.normal(0, 0.05, n),
         "counted": printed + 1 + rng.normal(0, 0.05, n),
+        "words shuffled, counted": printed + 1.3 + rng.normal(0, 0.05, n),
     }, index=pd.RangeIndex(2, n + 2, name="row"))  # fmt: skip
     table = pd.DataFrame({
         "text": ["x" * k for k in length], "date": length + rng.normal(0, 60, n),
@@ -247,6 +249,18 @@ def test_labels_of_one_source_count_once():
     assert (alone["n"], grouped["n"]) == (80, 8)
     assert grouped["p"] > 0.05
     assert grouped["chance"] > 5 * alone["chance"]
+
+
+def test_an_order_that_counting_knows_as_well_is_none_of_the_models():
+    bits, table, groups = made_up()
+    more = np.where(table["label"] == "long", 0.4, 0.0)
+    bits["words shuffled"] += more
+    _, of_model = by_label(bits, table, groups)
+    assert beyond_words("x", of_model, str)["holds"] == YES
+    bits["words shuffled, counted"] += more
+    _, of_both = by_label(bits, table, groups)
+    assert of_both["worth of word order"]["p"] < 0.01
+    assert beyond_words("x", of_both, str)["holds"] == FAILS
 
 
 def test_a_label_that_is_one_group_cannot_be_told_from_it():
