@@ -101,33 +101,6 @@ def read_text(text: str, decoder: Decoder, before: str = "") -> pd.DataFrame:
     })  # fmt: skip
 
 
-# ---------------------------------------------------------------- titles
-
-
-def title_kinds(titles: Sequence[str], texts: Sequence[str]) -> pd.Series:
-    """Say of each title whether it gives words of its text away; empty where there is none."""
-    kinds = []
-    for title, text in zip(titles, texts, strict=True):
-        if not title:
-            kinds.append("")
-        elif plain(text).startswith(plain(title)):
-            kinds.append("title begins the text")
-        else:
-            again = word_beginnings(title) & word_beginnings(text)
-            kinds.append(f"title's words {'come later' if again else 'never come'}")
-    return pd.Series(kinds, dtype="str")
-
-
-def plain(words: str) -> str:
-    """Return letters and digits alone, in lower case."""
-    return "".join(filter(str.isalnum, words.lower()))
-
-
-def word_beginnings(words: str) -> set[str]:
-    """Return how each word of four letters or more begins."""
-    return {word.lower()[:4] for word in re.findall(r"\w{4,}", words)}
-
-
 # ---------------------------------------------------------------- versions of a text
 
 

@@ -28,14 +28,13 @@ from layerwise.report.cost_findings import (
 )
 from layerwise.report.cost_page import strip_html
 from layerwise.report.cost_tests import by_date, by_label, dealt_test, share_between, without
-from layerwise.report.costs import counted_costs, measure_costs
+from layerwise.report.costs import counted_costs, measure_costs, title_kinds
 from layerwise.report.findings import NO, OPEN, YES
 from layerwise.report.reading import are_verse, choose, line_spans, read_all
 from layerwise.surprisal import (
     kept_readings,
     read_text,
     shuffle_words_of_prose,
-    title_kinds,
     versions,
 )
 from layerwise.texts.dates import read_date
