@@ -7,6 +7,13 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx_exercise.nodes import exercise_subtitle
 
+from _ext.session_plan import MARK, ON_PATH
+
+
+def is_mark(node: nodes.Node) -> bool:
+    """Whether this is what the website draws as the mark of the path for one session."""
+    return ON_PATH in getattr(node, "attributes", {}).get("classes", [])
+
 
 class NotebookReferences:
     """The references of one chapter.
@@ -33,9 +40,13 @@ class NotebookReferences:
         self.heading_numbers = [
             ".".join(map(str, heading.get("secnumber") or ())) for heading in headings
         ]
+        titles = self.env.get_doctree(docname).findall(nodes.title)
+        on_path = {title.astext() for title in titles for _ in title.findall(is_mark)}
         self.headings = {
-            heading.astext(): " ".join(filter(None, [number, heading.astext()]))
-            for heading, number in zip(headings, self.heading_numbers, strict=True)
+            words: " ".join(filter(None, [number, words, MARK if words in on_path else ""]))
+            for words, number in zip(
+                [heading.astext() for heading in headings], self.heading_numbers, strict=True
+            )
         }
 
     def page(self) -> str:
