@@ -7,12 +7,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx_exercise.nodes import exercise_subtitle
 
-from _ext.session_plan import MARK, ON_PATH
-
-
-def is_mark(node: nodes.Node) -> bool:
-    """Whether this is what the website draws as the mark of the path for one session."""
-    return ON_PATH in getattr(node, "attributes", {}).get("classes", [])
+from _ext.session_plan import MARK, is_drawn
 
 
 class NotebookReferences:
@@ -41,7 +36,7 @@ class NotebookReferences:
             ".".join(map(str, heading.get("secnumber") or ())) for heading in headings
         ]
         titles = self.env.get_doctree(docname).findall(nodes.title)
-        on_path = {title.astext() for title in titles for _ in title.findall(is_mark)}
+        on_path = {title.astext() for title in titles if is_drawn(title)}
         self.headings = {
             words: " ".join(filter(None, [number, words, MARK if words in on_path else ""]))
             for words, number in zip(

@@ -80,8 +80,12 @@ def is_marked(element: nodes.Element) -> bool:
     title = next(iter(element.findall(nodes.title)), None)
     if title is None:
         return False
-    drawn = any(ON_PATH in part["classes"] for part in title.findall(nodes.inline))
-    return drawn or title.astext().rstrip(" )").endswith(MARK)
+    return is_drawn(title) or title.astext().rstrip(" )").endswith(MARK)
+
+
+def is_drawn(title: nodes.title) -> bool:
+    """Say whether the website draws the mark behind a heading."""
+    return any(ON_PATH in part["classes"] for part in title.findall(nodes.inline))
 
 
 def is_exercise(element: nodes.Node) -> bool:

@@ -77,6 +77,16 @@ def run_command(action: Callable[[], int]) -> int:
             signal.signal(number, handler)
 
 
+def run_maker(
+    make: Callable[[bool], int], description: str, arguments: list[str] | None
+) -> int:
+    """Run a command that makes data, or with ``--check`` says whether it would be the same."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
+    options = parser.parse_args(arguments)
+    return run_command(lambda: make(options.check))
+
+
 def finish(action: Callable[[], int]) -> int:
     """Run an action and say in one sentence what has stopped it."""
     try:

@@ -1,7 +1,8 @@
 // <learning-explorer>: what each method gets right, fold by fold, and which lines it gets wrong.
 // All of it was trained beforehand. Attributes: assets.
 
-import { fetchText, fromThousandths } from "./assets.mjs";
+import { fetchText } from "./assets.mjs";
+import { marginsOf, rightAlone, rightAsPair } from "./margins.mjs";
 import { Explorer, count, define, h, share, verse, within } from "./shared.mjs";
 
 const SHOWN = ["wrong as a pair", "wrong alone", "every line"];
@@ -9,7 +10,7 @@ const SHOWN = ["wrong as a pair", "wrong alone", "every line"];
 class LearningExplorer extends Explorer {
   async fetchData(manifest) {
     this.data = JSON.parse(await fetchText(manifest, this.base, "learning"));
-    this.methods = this.data.methods.map((method) => ({ name: method.name, true: fromThousandths(method.true), shuffled: fromThousandths(method.shuffled) }));
+    this.methods = this.data.methods.map((method) => ({ name: method.name, ...marginsOf(method) }));
     this.lines = this.data.lines.map(([poem, number, fold, words, shuffled]) => ({ poem: this.data.poems[poem], number, fold, words, shuffled }));
     this.n_folds = 1 + Math.max(...this.lines.map(({ fold }) => fold));
   }
@@ -76,8 +77,6 @@ class LearningExplorer extends Explorer {
 
 const SCORES = ["shown alone", "shown both"];
 const mean = (numbers) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
-const rightAlone = (method, i) => ((method.true[i] > 0) + (method.shuffled[i] <= 0)) / 2;
-const rightAsPair = ({ true: real, shuffled }, i) => (real[i] === shuffled[i] ? 0.5 : Number(real[i] > shuffled[i]));
 
 const LEARNING_STYLE = `
 .controls .field { flex: 1 1 12rem; }

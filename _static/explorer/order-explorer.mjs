@@ -2,8 +2,9 @@
 // both of which have not read the line's poem: computed beforehand for lines of such poems, and in
 // this page for a line that is typed. Attributes: assets.
 
-import { fetchText, fromThousandths } from "./assets.mjs";
+import { fetchText } from "./assets.mjs";
 import { countPairs } from "./counted-pairs.mjs";
+import { marginsOf, rightAlone, rightAsPair } from "./margins.mjs";
 import { randomNumbers } from "./ngrams.mjs";
 import { OwnOrder, shuffle } from "./own-order.mjs";
 import { Explorer, count, define, h, share, verse, within } from "./shared.mjs";
@@ -18,10 +19,8 @@ class OrderExplorer extends Explorer {
   async fetchData(manifest) {
     this.data = JSON.parse(await fetchText(manifest, this.base, "learning"));
     const { lines, methods, in_page } = this.data;
-    this.margins = Object.fromEntries(Object.entries(METHOD_OF).map(([player, name]) => {
-      const method = methods.find((each) => each.name === name);
-      return [player, { real: fromThousandths(method.true), shuffled: fromThousandths(method.shuffled) }];
-    }));
+    this.margins = Object.fromEntries(Object.entries(METHOD_OF).map(([player, name]) =>
+      [player, marginsOf(methods.find((each) => each.name === name))]));
     const places = lines.map((_, i) => i);
     this.heldOut = places.filter((i) => lines[i][2] === in_page.fold);
     this.trained = places.filter((i) => lines[i][2] !== in_page.fold);
@@ -59,7 +58,8 @@ class OrderExplorer extends Explorer {
   buildHeldOut() {
     const { controls } = this.data.in_page;
     const mean = (kind) => controls.reduce((sum, right) => sum + right[kind], 0) / controls.length;
-    const of = (player, places) => [true, false].map((pair) => shareRight(this.margins[player], places, pair));
+    const of = (player, places) => [rightAsPair, rightAlone].map((right) =>
+      places.reduce((sum, i) => sum + right(this.margins[player], i), 0) / places.length);
     const all = [...this.heldOut, ...this.trained];
     const rows = [
       [MODEL, ...of(MODEL, this.heldOut)],
@@ -108,7 +108,7 @@ class OrderExplorer extends Explorer {
     this.line = this.order[(number - 1) % this.order.length];
     const [poem, , , real, shuffled] = this.data.lines[this.line];
     const margins = Object.fromEntries(Object.entries(this.margins).map(([player, of]) =>
-      [player, [of.real[this.line], of.shuffled[this.line]]]));
+      [player, [of.true[this.line], of.shuffled[this.line]]]));
     this.show({ kind: "book", real, shuffled, margins, place: random() < 0.5 ? 0 : 1, from: this.data.poems[poem] });
   }
 
@@ -197,12 +197,6 @@ class OrderExplorer extends Explorer {
 
 function head(...names) {
   return h("thead", {}, h("tr", {}, ...names.map((name) => (name ? h("th", { scope: "col" }, name) : h("td")))));
-}
-
-// Of the orders of some lines, called right alone; or of the lines, chosen of two, ties as a half.
-function shareRight({ real, shuffled }, places, asPair) {
-  const right = (i) => (asPair ? (Math.sign(real[i] - shuffled[i]) + 1) / 2 : ((real[i] > 0) + (shuffled[i] <= 0)) / 2);
-  return places.reduce((sum, i) => sum + right(i), 0) / places.length;
 }
 
 const ORDER_STYLE = `

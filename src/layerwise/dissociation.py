@@ -36,6 +36,11 @@ def restored(patched: Tensor, clean: Tensor, corrupt: Tensor) -> Tensor:
     return (patched - corrupt) / (clean - corrupt)
 
 
+def last_logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
+    """Return the logits for what comes after the last token, (n_texts, n_pieces)."""
+    return model(ids, logits_to_keep=1).logits[:, -1]
+
+
 def read_before(model: PreTrainedModel, ids: Tensor) -> Any:
     """Return the cache of all tokens but the last; ids (n_texts, n_tokens)."""
     return model(ids[:, :-1], use_cache=True, logits_to_keep=1).past_key_values
@@ -96,8 +101,7 @@ def effects_of_heads(model: PreTrainedModel, ids: Tensor, first: int, second: in
     with ExitStack() as stack:
         kept = [stack.enter_context(record(heads(model, layer)))
                 for layer in range(1, n_layers + 1)]  # fmt: skip
-        logits = model(ids, logits_to_keep=1).logits[:, -1]
-    of_clean, of_corrupt = lead(logits, first, second).chunk(2)
+        of_clean, of_corrupt = lead(last_logits(model, ids), first, second).chunk(2)
     corrupt = ids[len(ids) // 2 :]
     cache = read_before(model, corrupt)
 

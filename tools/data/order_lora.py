@@ -9,7 +9,6 @@ matrices for each query and value, and its head, in 16 bits. A control learns la
 random, several times. All take two minutes of one core, the check half a minute.
 """
 
-import argparse
 import hashlib
 import inspect
 import json
@@ -26,7 +25,7 @@ from layerwise.checkpoints import find_checkpoint
 from layerwise.fine_tuning import Classifier, add_lora, fine_tune
 from layerwise.models import Encoder, load_encoder
 from tools.data.order_runs import RUNS, SIZE, fit, labelled, load_lines, margins_of
-from tools.desk import ROOT, run_command, say
+from tools.desk import ROOT, run_maker, say
 
 RUN, FOLD = RUNS["LoRA"], 0
 N_DEALS = 5  # of the control
@@ -116,10 +115,7 @@ def make(check: bool) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description="Train the classifier that the page carries.")
-    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
-    options = parser.parse_args(arguments)
-    return run_command(lambda: make(options.check))
+    return run_maker(make, "Train the classifier that the page carries.", arguments)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ it, when and how. The package's own table of speeches groups by a surname, which
 Adamses, or by an office, which makes two of a president who came back; the list has the person.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pandas as pd
 
 from layerwise.texts import glove, speeches
 from layerwise.texts.pinned import package_folder
-from tools.desk import ROOT, BuildError, run_command, say, sha256_of_file
+from tools.desk import ROOT, BuildError, run_maker, say, sha256_of_file
 
 FOLDER = Path("data/datasets")
 VECTORS = ["data/glove_6B_50d_emb.npy", "data/glove_6B_index.parquet"]
@@ -70,10 +69,7 @@ def make(check: bool) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description="List the data in packages of pip.")
-    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
-    options = parser.parse_args(arguments)
-    return run_command(lambda: make(options.check))
+    return run_maker(make, "List the data in packages of pip.", arguments)
 
 
 if __name__ == "__main__":

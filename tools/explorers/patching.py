@@ -12,6 +12,7 @@ from layerwise.decoders import Decoder
 from layerwise.dissociation import (
     Head,
     effects_of_heads,
+    last_logits,
     lead,
     means_of,
     read_before,
@@ -29,6 +30,7 @@ from layerwise.interventions import (
     replace,
     stream,
 )
+from tools.explorers.lens import whole_numbers
 
 # The sentences of the chapter, which a test compares with these. The first shape is the one
 # that heads are found on.
@@ -144,14 +146,9 @@ def pairs_of(pairs: str) -> list[list[str]]:
     return [pair.split() for pair in pairs.split(", ")]
 
 
-def last_logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
-    """Return the logits for what comes after the last token, (n_texts, n_pieces)."""
-    return model(ids, logits_to_keep=1).logits[:, -1]
-
-
 def hundredths(numbers: Tensor) -> list[int]:
     """Return numbers as whole hundredths, row after row."""
-    return (100 * numbers).flatten().round().int().tolist()
+    return whole_numbers(100 * numbers)
 
 
 # ---------------------------------------------------------------- cuts

@@ -46,10 +46,10 @@ def versions_picture(costs: Costs) -> Picture:
     ]:
         rows = costs.versions.loc[[f"{name}{suffix}" for name in names]]
         places = np.arange(len(rows)) + shift
-        mean = rows["mean"].to_numpy(float)
-        ends = np.abs(rows[["low", "high"]].to_numpy(float).T - mean)
-        axes.errorbar(mean, places, xerr=ends, color=color, marker=marker, linestyle="none",
-                      markeredgecolor=INK, label=label)  # fmt: skip
+        axes.errorbar(
+            rows["mean"].to_numpy(float), places, xerr=with_ends(rows, "mean"), color=color,
+            marker=marker, linestyle="none", markeredgecolor=INK, label=label,
+        )  # fmt: skip
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(range(len(names)), [wording(costs, name) for name in names])
     axes.set(xlabel="bits a character more than as printed", ylim=(len(names) - 0.5, -0.5))
@@ -124,9 +124,9 @@ def titles_picture(costs: Costs) -> Picture:
     )  # fmt: skip
 
 
-def with_ends(rows: pd.DataFrame) -> np.ndarray:
+def with_ends(rows: pd.DataFrame, mean: str = "bits_a_character") -> np.ndarray:
     """Return how far intervals reach to both sides of means."""
-    return np.abs(rows[["low", "high"]].to_numpy(float).T - rows["bits_a_character"].to_numpy())
+    return np.abs(rows[["low", "high"]].to_numpy(float).T - rows[mean].to_numpy(float))
 
 
 @style()
