@@ -77,14 +77,11 @@ def run_command(action: Callable[[], int]) -> int:
             signal.signal(number, handler)
 
 
-def run_maker(
-    make: Callable[[bool], int], description: str, arguments: list[str] | None
-) -> int:
-    """Run a command that makes data, or with ``--check`` says whether it would be the same."""
+def asked_to_check(description: str, arguments: list[str] | None) -> bool:
+    """Say whether a command that makes data is only to say whether it would be the same."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
-    options = parser.parse_args(arguments)
-    return run_command(lambda: make(options.check))
+    return parser.parse_args(arguments).check
 
 
 def finish(action: Callable[[], int]) -> int:

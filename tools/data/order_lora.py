@@ -25,7 +25,7 @@ from layerwise.checkpoints import find_checkpoint
 from layerwise.fine_tuning import Classifier, add_lora, fine_tune
 from layerwise.models import Encoder, load_encoder
 from tools.data.order_runs import RUNS, SIZE, fit, labelled, load_lines, margins_of
-from tools.desk import ROOT, run_maker, say
+from tools.desk import ROOT, asked_to_check, run_command, say
 
 RUN, FOLD = RUNS["LoRA"], 0
 N_DEALS = 5  # of the control
@@ -115,7 +115,8 @@ def make(check: bool) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    return run_maker(make, "Train the classifier that the page carries.", arguments)
+    check = asked_to_check("Train the classifier that the page carries.", arguments)
+    return run_command(lambda: make(check))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pandas as pd
 
 from layerwise.texts import glove, speeches
 from layerwise.texts.pinned import package_folder
-from tools.desk import ROOT, BuildError, run_maker, say, sha256_of_file
+from tools.desk import ROOT, BuildError, asked_to_check, run_command, say, sha256_of_file
 
 FOLDER = Path("data/datasets")
 VECTORS = ["data/glove_6B_50d_emb.npy", "data/glove_6B_index.parquet"]
@@ -69,7 +69,8 @@ def make(check: bool) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    return run_maker(make, "List the data in packages of pip.", arguments)
+    check = asked_to_check("List the data in packages of pip.", arguments)
+    return run_command(lambda: make(check))
 
 
 if __name__ == "__main__":

