@@ -33,7 +33,8 @@ def lead(logits: Tensor, first, second) -> Tensor:
 
 def restored(patched: Tensor, clean: Tensor, corrupt: Tensor) -> Tensor:
     """Return which share of the clean run's lead is there again."""
-    return (patched - corrupt) / (clean - corrupt)
+    regained, lost = patched - corrupt, clean - corrupt
+    return regained / lost
 
 
 def last_logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
@@ -156,9 +157,9 @@ def stand_ins(found: Sequence[Head], n_heads: int, seed: int) -> dict[Head, Head
     rng = np.random.default_rng(seed)
     drawn: dict[Head, Head] = {}
     for layer in sorted({layer for layer, _ in found}):
-        taken = sorted(number for each, number in found if each == layer)
-        rest = [number for number in range(1, n_heads + 1) if number not in taken]
-        chosen = rng.choice(rest, min(len(taken), len(rest)), replace=False)
+        own = sorted(number for each, number in found if each == layer)
+        free = sorted(set(range(1, n_heads + 1)) - set(own))
+        chosen = rng.choice(free, min(len(own), len(free)), replace=False)
         drawn |= {(layer, number): (layer, int(other))
-                  for number, other in zip(taken, chosen, strict=False)}  # fmt: skip
+                  for number, other in zip(own, chosen, strict=False)}  # fmt: skip
     return drawn
