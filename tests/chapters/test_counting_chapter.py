@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from by_counting import by_runs
 from executed_context import text_shown
 from nltk.util import ngrams
 from scipy.stats import linregress
@@ -155,44 +156,6 @@ def test_weights_of_a_mixture_by_tables(measured, plain):
     assert measured["a_token"].loc[3, "bigram, interpolated"] == pytest.approx(theirs)
 
 
-def by_runs(counted, n, n_kinds):
-    """Return a function that gives bits: modified Kneser-Ney, a Counter for each length."""
-    levels = [Counter(run for text in counted for run in ngrams(["\n"] * (n - 1) + text, n))]
-    while len(levels) < n:
-        levels.insert(0, Counter(run[1:] for run in levels[0]))  # each kind of run once
-    taken_from, totals, given = [], [], []
-    for runs in levels:
-        times = Counter(runs.values())
-        d = {1: 0.5, 2: 1.0, 3: 1.5}
-        if all(times[k] for k in (1, 2, 3, 4)):
-            y = times[1] / (times[1] + 2 * times[2])
-            for k in d:
-                found = k - (k + 1) * y * times[k + 1] / times[k]
-                d[k] = found if found > 0 else d[k]
-        total, back = defaultdict(int), defaultdict(float)
-        for run, count in runs.items():
-            total[run[:-1]] += count
-            back[run[:-1]] += min(count, d[min(count, 3)])
-        taken_from.append(d)
-        totals.append(total)
-        given.append(back)
-
-    def bits(text):
-        costs = []
-        for run in ngrams(["\n"] * (n - 1) + text, n):
-            p = 1 / n_kinds
-            for length, (runs, d) in enumerate(zip(levels, taken_from, strict=True), start=1):
-                part = run[n - length :]
-                total = totals[length - 1].get(part[:-1])
-                if total:
-                    left = max(0, runs[part] - d[min(runs[part], 3)]) if runs[part] else 0
-                    p = (left + given[length - 1][part[:-1]] * p) / total
-            costs.append(-np.log2(p))
-        return sum(costs)
-
-    return bits
-
-
 def written(poem):
     """Return a poem as one string, its words parted by spaces."""
     return " ".join(poem).replace(" \n", "\n").replace("\n ", "\n")
@@ -267,7 +230,8 @@ def test_the_slope_of_frequencies_and_of_typing(measured, plain):
     running = [token for poem in plain for token in poem if token != "\n"]
     signs = list(" ".join(running))
     np.random.default_rng(77).shuffle(signs)
-    for words, name, near in [(running, "poems", 1e-9), ("".join(signs).split(), "typing", 0.09)]:
+    typed = "".join(signs).split()
+    for words, name, near in [(running, "poems", 1e-9), (typed, "typing", 0.09)]:
         often = np.sort(np.unique(words, return_counts=True)[1])[::-1]
         for n_ranks in (30, 100, 300):
             logs = np.log(np.arange(1, n_ranks + 1)), np.log(often[:n_ranks])
@@ -283,8 +247,10 @@ def test_the_places_in_a_line(measured, plain):
         *_, spelled = hide_by(counted)
         for poem, numbers in zip(tested, numbered(tested, place), strict=True):
             bits = -np.log2(models[-1][numbers[:-1], numbers[1:]])
-            around = zip(["\n", *poem], poem, [*poem[1:], "\n"], numbers[1:], bits, strict=False)
-            for before, word, after, is_known, cost in around:
+            before_and_after = zip(["\n", *poem[:-1]], [*poem[1:], "\n"], strict=True)
+            for (before, after), word, is_known, cost in zip(
+                before_and_after, poem, numbers[1:], bits, strict=True
+            ):
                 edges = [before == "\n", after == "\n"]
                 if word != "\n" and sum(edges) == 1:
                     more = 0 if is_known else spelled(word)
