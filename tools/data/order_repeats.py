@@ -114,7 +114,8 @@ def neighbours_kept(before: Encoder, after: Encoder) -> float:
     texts = load_poems()["text"]
     lists = [nearest(embed_layers(texts, each, progress=False)[-1])[:, :5]
              for each in (before, after)]  # fmt: skip
-    return np.mean([len({*old} & {*new}) / 5 for old, new in zip(*lists, strict=True)])
+    kept = [len({*old} & {*new}) / 5 for old, new in zip(*lists, strict=True)]
+    return float(np.mean(kept))
 
 
 def train_themes(run: Run, seed: int, fold: int, encoder: Encoder) -> pd.DataFrame:
