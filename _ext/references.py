@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx_exercise.nodes import exercise_subtitle
 
 
 class NotebookReferences:
@@ -108,14 +109,18 @@ class NotebookReferences:
         """Return a link to a section, or an exercise, by its label."""
         labels = self.env.domaindata["std"]["labels"]
         docname, anchor, title = labels.get(label, ("", "", ""))
-        if not title:  # what has a number and no title
+        if not title:  # what has only a number
             docname, anchor = self.env.domaindata["std"]["anonlabels"][label][:2]
+        heading = self.headings.get(title, title)
+        exercises = self.env.sphinx_exercise_registry  # type: ignore[attr-defined]  # its own
+        if label in exercises:  # in a notebook, a heading with the exercise's title
             title = self.exercise(label)
+            titles = exercises[label]["node"].findall(exercise_subtitle)
+            heading = " ".join([title, *(f"({node.astext()})" for node in titles)])
         if docname != self.docname:
             return f"[{text or title}]({self.address(docname, anchor)})"
         # As JupyterLab makes the addresses of headings
-        heading = self.headings.get(title, title).replace(" ", "-")
-        return f"[{text or title}](#{quote(heading)})"
+        return f"[{text or title}](#{quote(heading.replace(' ', '-'))})"
 
     def citation(self, keys: str, textual: bool) -> str:
         """Return who said it and when, with a link to the bibliography."""

@@ -49,6 +49,8 @@ BY_HAND: dict[str, list[tuple[str, str]]] = {
 
 # Faults that change nothing that anyone could notice, each with the reason.
 EQUIVALENT = {
+    "exercises/wires.py predicts: 7 → 8": "the numbers of tokens that an answer is tried on",
+    "splits.py joined_groups: False → True": "parts that hang together weakly are the same",
     "exercises/transformer.py norm: 1e-3 → 0.002": "how near is near enough",
     "exercises/transformer.py gelu: 41 → 42": "how many numbers an answer is tried on",
     "similarity.py module: 8 → 9": "rounding is a unit or two, what is real thousands",

@@ -379,13 +379,18 @@ def test_pmi_and_ranks_and_sums_of_two():
     rarer, first, second = [1, 2, 3, 40], [0.9, 0.5, 0.6, 0.1], [0.4, 0.3, 0.2, 0.1]
     assert of_words.judge("ex-rare", [-0.8, -1.0], rarer, first, second).right
     assert "two are wanted" in of_words.judge("ex-rare", -0.8, rarer, first, second).says
-    unit = np.eye(4) + 0.1
+    unit = np.array([[1, 0, 0.2], [0, 1, 0.1], [0.3, 0.2, 1], [0.5, 0.6, 0.7], [-1, 0.4, 0]])
     questions = np.array([[0, 1, 2, 3], [1, 2, 0, 3]])
 
     def answer(function):
         return of_words.judge("ex-analogy", function, unit, questions)
 
-    assert answer(lambda unit, a, b, c: 3).right
+    def best(unit, a, b, c, by_a=0):
+        cosines = unit @ (unit[b] + unit[c] + by_a * unit[a])
+        cosines[[a, b, c]] = -1
+        return int(cosines.argmax())
+
+    assert answer(best).right
     assert "exclude all three" in answer(lambda unit, a, b, c: int(b)).says
     assert "number of a row" in answer(lambda unit, a, b, c: "queen").says
 
@@ -413,7 +418,10 @@ def test_answers_on_a_task_are_right_or_named(encoder):
         task.judge("ex-whose", {"a", "b", "c"}, groups, [0, 2, 3, 4]),
         task.judge("ex-orders", lambda value, n: [value({i}) for i in range(n)]),
         task.judge("ex-calibration", lambda sure, right: np.abs(sure - right).mean()),
+        task.judge("ex-calibration", lambda sure, right: abs(sure.mean() - right.mean())),
     ]
+    assert not task.judge("ex-how-many", thin + 2 * n_dims + 3, classifier).right
+    assert "one bin" in needs["named"][-1].says
     assert all(verdict.right for verdict in needs["right"])
     assert not any(verdict.right for verdict in needs["named"])
     assert all(verdict.named for verdict in needs["named"])
@@ -470,6 +478,38 @@ def test_what_a_title_saves_has_another_title_as_its_control():
     assert "take the mean" in judged(0.9).says
 
 
+def test_the_effect_of_a_word_is_that_of_one_place():
+    table = torch.randn(6, 5, generator=torch.manual_seed(0))
+
+    def run(lines):
+        of = sorted(set("the bird and wind came down".split()))
+        return None, torch.stack([
+            sum((i + 1) * table[of.index(word)] for i, word in enumerate(line.split()))
+            for line in lines
+        ])  # fmt: skip
+
+    def answer(without, change=lambda cosines: 1 - cosines):
+        def effect(line):
+            words, (_, whole) = line.split(), run([line])
+            shorter = [" ".join(without(words, i)) for i in range(len(words))]
+            return None, change(torch.cosine_similarity(whole, run(shorter)[1]))
+
+        return transformer.judge("ex-leave-out", effect, run)
+
+    assert answer(lambda words, i: words[:i] + words[i + 1 :]).right
+    everywhere = answer(lambda words, i: [word for word in words if word != words[i]])
+    assert "the one place" in everywhere.says
+    itself = answer(lambda words, i: words[:i] + words[i + 1 :], lambda cosines: cosines)
+    assert "cosine itself" in itself.says
+
+
+def test_a_character_that_is_not_seen_was_read_too():
+    bits, text = np.array([3.0, 4.0, 1.0]), "A bird\ncame"
+    assert writing.judge("ex-own-text-by-heart", 8 / 11, bits, text).right
+    said = writing.judge("ex-own-text-by-heart", 8 / 9, bits, text).says
+    assert "spaces and line ends" in said
+
+
 def test_a_neighbour_of_the_same_text_counted_as_wrong_is_named():
     """Passages 0 and 1 are one text's; only 3 has a fair neighbour first, of another label."""
     order = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 1, 2]])
@@ -515,6 +555,7 @@ def test_cut_the_wire_names_what_went_wrong(decoder):
             says
         )
     assert wires.judge("ex-predicts", lambda ids, answer: ids.index(answer) - 1).right
+    assert "text ends" in wires.judge("ex-predicts", lambda ids, answer: len(ids) - 1).says
     assert wires.judge("ex-share", lambda p, clean, corrupt: (p - corrupt) / (clean - corrupt)
                        ).right  # fmt: skip
     assert "average last" in wires.judge(

@@ -21,8 +21,10 @@ from layerwise.evaluation import (
     paired_test,
     shuffled_agreement,
 )
+from layerwise.explorers.drift import in_utf16
 from layerwise.report.agreement import label_agreement
-from layerwise.report.limits import limits_of_groups, limits_of_language
+from layerwise.report.limits import limits_of_groups, limits_of_labels, limits_of_language
+from layerwise.report.measure import finds_itself
 from layerwise.report.neighbours import nearest_of_other_groups
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import number, p_value, row_ranges
@@ -313,6 +315,25 @@ def test_limits_know_a_language_that_the_tokenizer_does_not(encoder):
         table = pd.concat([table, count_tokens(table["text"], encoder)], axis=1)
         said = limits_of_language(table, encoder)
         assert bool(said) == is_foreign, (texts[0], said)
+
+
+def test_a_label_of_five_texts_is_enough_and_one_of_four_is_not():
+    labels = pd.DataFrame({"label": list("aaaaaa" "bbbbb" "cccc")})
+    (said,) = limits_of_labels(labels)
+    assert "'c' (4)" in said
+    assert "'b'" not in said
+
+
+def test_places_are_counted_as_a_browser_counts_them():
+    text = "a😀b"
+    assert in_utf16(text, [(0, 1), (1, 2), (2, 3)]) == [0, 1, 1, 3, 3, 4]
+
+
+def test_a_text_finds_itself_by_its_static_vector():
+    """Of three texts, the second has moved to where the first was."""
+    static = np.array([[2.0, 0.0], [0.0, 1.0], [-3.0, 0.5]])
+    moved = np.array([[1.0, 0.1], [5.0, 0.0], [-1.0, 0.0]])
+    assert finds_itself(np.stack([static, moved, static])) == [pytest.approx(2 / 3), 1.0]
 
 
 # ---------------------------------------------------------------- the command

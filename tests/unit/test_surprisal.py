@@ -117,6 +117,10 @@ def test_every_poem_has_its_title_and_anothers(tiny):
     others = rows.loc["another's title", "before"].str.strip()
     assert sorted(others) == sorted(titles)  # each once
     assert (others != titles).all()
+    text = poems.set_index("number")["text"]
+    for name, broken in {"ends exchanged": False, "rhymes broken": True}.items():
+        for number, changed in rows.loc[name, "text"].items():
+            assert changed == swap_ends(text[number], broken=broken)
     assert "asked in a chat" not in rows.index  # this tokenizer has no form for it
 
 
