@@ -76,11 +76,25 @@ def merge_index_names(head: ElementTree.Element) -> None:
 
 
 def columns(body: ElementTree.Element) -> list[list[ElementTree.Element]]:
-    """Return the cells of each column; a table in which cells span rows or columns has none."""
-    rows = [list(row) for row in body]
-    spans = any(
-        "rowspan" in cell.attrib or "colspan" in cell.attrib for row in rows for cell in row
-    )
+    """Return the cells of each column, one that spans rows in each of them.
+
+    A table in which cells span columns, or with rows of other lengths, has none.
+    """
+    rows: list[list[ElementTree.Element]] = []
+    spanning: dict[int, tuple[int, ElementTree.Element]] = {}  # column -> rows from here, cell
+    for row in body:
+        cells, own = [], iter(row)
+        for place in range(len(row) + len(spanning)):
+            if place in spanning:
+                n_rows, cell = spanning.pop(place)
+            else:
+                cell = next(own)
+                n_rows = int(cell.get("rowspan", 1))
+            cells.append(cell)
+            if n_rows > 1:
+                spanning[place] = (n_rows - 1, cell)
+        rows.append(cells)
+    spans = any("colspan" in cell.attrib for row in rows for cell in row)
     if spans or len({len(row) for row in rows}) != 1:
         return []
     return [list(column) for column in zip(*rows, strict=True)]
@@ -112,6 +126,12 @@ def mark_shapes(body: str) -> str:
     )
 
 
+def keep_names_whole(body: str) -> str:
+    """Keep the words of inline code whole at their hyphens, where a phone has room for them."""
+    short = r'<span class="pre">(?=[^<]*-)([^<]{2,28})</span>'
+    return re.sub(short, r'<span class="pre whole">\1</span>', body)
+
+
 def add_print_notes(body: str) -> str:
     """Say on paper that there is something to try on the website."""
     note = (
@@ -123,7 +143,8 @@ def add_print_notes(body: str) -> str:
 def improve_outputs(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
     """Mend a page's tables, matrices and explorers."""
     if doctree is not None:
-        context["body"] = add_print_notes(mark_shapes(improve_tables(context["body"])))
+        body = keep_names_whole(improve_tables(context["body"]))
+        context["body"] = add_print_notes(mark_shapes(body))
 
 
 def setup(app: Sphinx) -> dict:

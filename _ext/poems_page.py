@@ -1,7 +1,8 @@
 """Sphinx extension: the page of all poems, made from the data by the directive ``{poems}``.
 
-Each poem has the address ``poem-17``, each of its lines ``poem-17-line-3``. Below each stand
-the poems before and after it, by theme and by year of print.
+On top all are listed. Each poem has the address ``poem-17``, each of its lines
+``poem-17-line-3``. Below each stand the poems before and after it, by theme and by year of
+print; where these are the same ones, once.
 """
 
 import html
@@ -25,13 +26,14 @@ class Poems(SphinxDirective):
         poems["shown"] = poems["title"].map(as_in_print)
         by_theme = poems.sort_values(["theme", "number"], kind="stable")
         by_year = poems.sort_values(["year", "number"], kind="stable")
-        turns = {**neighbours(by_theme, "theme")}
-        for name, links in neighbours(by_year, "year").items():
-            turns[name] = turns.get(name, "") + links
+        turns: dict[str, dict[str, list[str]]] = {}  # poem -> links -> what they are by
+        for order, column in [(by_theme, "theme"), (by_year, "year")]:
+            for name, (label, links) in neighbours(order, column).items():
+                turns.setdefault(name, {}).setdefault(links, []).append(label)
         return [
             introduction(poems),
-            *[section(theme, group, turns) for theme, group in by_theme.groupby("theme")],
             years(by_year),
+            *[section(theme, group, turns) for theme, group in by_theme.groupby("theme")],
         ]
 
 
@@ -51,28 +53,33 @@ def introduction(poems: pd.DataFrame) -> nodes.paragraph:
     )
 
 
-def neighbours(poems: pd.DataFrame, column: str) -> dict[str, str]:
-    """Return for each poem, by its name, links to the one before and after it in this order."""
+def neighbours(poems: pd.DataFrame, column: str) -> dict[str, tuple[str, str]]:
+    """Return for each poem its place in this order, and links to those before and after it."""
     before = {b.name: a for a, b in pairwise(poems.itertuples(index=False))}
     after = {a.name: b for a, b in pairwise(poems.itertuples(index=False))}
     return {
-        poem.name: turn(getattr(poem, column), before.get(poem.name), after.get(poem.name))
+        poem.name: (
+            str(getattr(poem, column)),
+            turn(before.get(poem.name), after.get(poem.name)),
+        )
         for poem in poems.itertuples(index=False)
     }
 
 
-def turn(label: object, before, after) -> str:
-    """Write one line of links."""
-    links = [f"<span>{html.escape(str(label))}</span>"]
+def turn(before, after) -> str:
+    """Write the links to two neighbours."""
+    links = []
     for rel, sign, poem in [("prev", "←", before), ("next", "→", after)]:
         if poem is not None:
             text = html.escape(poem.shown)
             parts = f"{sign} {text}" if rel == "prev" else f"{text} {sign}"
             links.append(f'<a rel="{rel}" href="#{poem.name}">{parts}</a>')
-    return f"<p>{' '.join(links)}</p>\n"
+    return " ".join(links)
 
 
-def section(theme: str, poems: pd.DataFrame, turns: dict[str, str]) -> nodes.section:
+def section(
+    theme: str, poems: pd.DataFrame, turns: dict[str, dict[str, list[str]]]
+) -> nodes.section:
     """Return the section of one theme."""
     part = nodes.section(ids=[nodes.make_id(theme)], names=[theme.lower()])
     part += nodes.title("", theme)
@@ -84,7 +91,9 @@ def section(theme: str, poems: pd.DataFrame, turns: dict[str, str]) -> nodes.sec
         one += nodes.raw("", verse, format="html")
         near = html.escape(f"Before and after poem {poem.number}")
         links = f'<nav class="poem-turn" aria-label="{near}">\n'
-        one += nodes.raw("", links + turns[poem.name] + "</nav>", format="html")
+        for both, labels in turns[poem.name].items():
+            links += f"<p><span>{html.escape(', '.join(labels))}</span> {both}</p>\n"
+        one += nodes.raw("", links + "</nav>", format="html")
         part += one
     return part
 

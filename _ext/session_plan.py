@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
@@ -19,6 +20,7 @@ from _ext.pages import names_in_order
 from _ext.tables import table, text
 
 MARK = "●"
+ON_PATH = "on-path"
 MINUTES_OF_STARS = {"★": 4, "★★": 7, "★★★": 30}
 RUN_MINUTES_PER_CHAPTER = 1  # opening it, and waiting for its cells
 
@@ -54,9 +56,32 @@ def title_of(element: nodes.Element) -> str:
     return title.astext() if title is not None else ""
 
 
+class MarksAreNoWords(SphinxTransform):
+    """Take the mark out of the words of a heading: a link to it repeats only these.
+
+    What stands in its place is empty and has a class; the style sheet draws the mark.
+    """
+
+    default_priority = 700  # before headings are collected for links and contents
+
+    def apply(self, **kwargs: object) -> None:
+        """Change the headings of one document."""
+        for title in self.document.findall(nodes.title):
+            last = title.children[-1] if title.children else None
+            if isinstance(title.parent, nodes.section) and isinstance(last, nodes.Text):
+                words = last.rstrip()
+                if words.endswith(MARK):
+                    words = words.removesuffix(MARK).rstrip()
+                    title.replace(last, [nodes.Text(words), nodes.inline(classes=[ON_PATH])])
+
+
 def is_marked(element: nodes.Element) -> bool:
     """Say whether a section or an exercise is on the path."""
-    return title_of(element).rstrip(" )").endswith(MARK)
+    title = next(iter(element.findall(nodes.title)), None)
+    if title is None:
+        return False
+    drawn = any(ON_PATH in part["classes"] for part in title.findall(nodes.inline))
+    return drawn or title.astext().rstrip(" )").endswith(MARK)
 
 
 def is_exercise(element: nodes.Node) -> bool:
@@ -166,5 +191,6 @@ def setup(app: Sphinx) -> dict:
     """Connect to Sphinx."""
     app.add_node(session_plan)
     app.add_directive("session-plan", SessionPlan)
+    app.add_transform(MarksAreNoWords)
     app.connect("doctree-resolved", write_plan)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

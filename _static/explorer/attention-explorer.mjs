@@ -307,6 +307,7 @@ class AttentionExplorer extends Explorer {
 }
 
 const ATTENTION_STYLE = `
+.controls .wide { flex-basis: 100%; } /* two rows in any font */
 .slider { flex: 0 1 11rem; }
 .swatch { display: inline-block; width: 0.75em; height: 0.75em; border-radius: 50%; margin-inline-end: 0.4em; border: 1px solid var(--ex-muted); }
 .stage { display: grid; gap: 0.5rem; }

@@ -63,6 +63,19 @@ function linear(x, name, weights) {
   return y;
 }
 
+// LoRA: add scale · x Aᵀ Bᵀ, of two thin matrices A (rank, n_in) and B (n_out, rank), to what the
+// linear layer of that name has made of x. Without LoRA nothing is done.
+// x (n_tokens, n_in), y (n_tokens, n_out) -> y
+function add_lora(y, x, name, lora) {
+  if (!lora) return y;
+  const down = lora.get(name + ".lora_down");
+  const up = lora.get(name + ".lora_up");
+  const n_tokens = (x.length * lora.rank) / down.length;
+  const thin = matmul_transposed(x, down, n_tokens, lora.rank, down.length / lora.rank); // (n_tokens, rank)
+  const added = matmul_transposed(thin, up, n_tokens, up.length / lora.rank, lora.rank);
+  return y.map((number, i) => number + lora.scale * added[i]);
+}
+
 // Give every token's vector mean 0 and variance 1, then scale and shift it.
 // x (n_tokens, n_dims) -> (n_tokens, n_dims)
 function layer_norm(x, name, weights, eps) {
@@ -86,7 +99,8 @@ function layer_norm(x, name, weights, eps) {
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
   const series =
-    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t +
+      0.254829592) * t;
   return Math.sign(x) * (1 - series * Math.exp(-x * x));
 }
 
@@ -113,7 +127,8 @@ export function embed_tokens(batch, weights, config) {
   for (let t = 0; t < n_tokens; t++) {
     const word = weights.row("embeddings.word_embeddings.weight", batch.input_ids[t]);
     const position = weights.row("embeddings.position_embeddings.weight", t);
-    const type = weights.row("embeddings.token_type_embeddings.weight", batch.token_type_ids[t]);
+    const type_id = batch.token_type_ids[t];
+    const type = weights.row("embeddings.token_type_embeddings.weight", type_id);
     for (let d = 0; d < n_dims; d++) sum[t * n_dims + d] = word[d] + position[d] + type[d];
   }
   return layer_norm(sum, "embeddings.LayerNorm", weights, layer_norm_eps);
@@ -160,14 +175,16 @@ function take_head(x, head, n_tokens, d_k, transposed = false) {
 }
 
 // Attend with every head by itself, and put their outputs side by side.
-// hidden_states (n_tokens, n_dims) -> context (n_tokens, n_dims), attentions (n_heads, n_tokens, n_tokens)
-function multi_head_self_attention(hidden_states, name, attention_mask, weights, config) {
+// hidden_states (n_tokens, n_dims) -> context (n_tokens, n_dims),
+// attentions (n_heads, n_tokens, n_tokens)
+function multi_head_self_attention(hidden_states, name, attention_mask, weights, config, lora) {
   const { n_heads, n_dims } = config;
   const n_tokens = attention_mask.length;
   const d_k = n_dims / n_heads;
-  const query = steps.linear(hidden_states, name + ".query", weights); // (n_tokens, n_dims)
-  const key = steps.linear(hidden_states, name + ".key", weights); // (n_tokens, n_dims)
-  const value = steps.linear(hidden_states, name + ".value", weights); // (n_tokens, n_dims)
+  const project = (part) => steps.linear(hidden_states, name + part, weights); // (n_tokens, n_dims)
+  const query = add_lora(project(".query"), hidden_states, name + ".query", lora);
+  const key = project(".key");
+  const value = add_lora(project(".value"), hidden_states, name + ".value", lora);
   const merged = new Float32Array(n_tokens * n_dims);
   const attentions = new Float32Array(n_heads * n_tokens * n_tokens);
   for (let head = 0; head < n_heads; head++) {
@@ -187,37 +204,41 @@ function multi_head_self_attention(hidden_states, name, attention_mask, weights,
 // Expand each token's vector four times, bend it with GELU, contract it again.
 // x (n_tokens, n_dims) -> (n_tokens, n_dims)
 function feed_forward(x, name, weights) {
-  const expanded = steps.gelu(steps.linear(x, name + ".intermediate.dense", weights)); // (n_tokens, 4 n_dims)
+  const wider = steps.linear(x, name + ".intermediate.dense", weights); // (n_tokens, 4 n_dims)
+  const expanded = steps.gelu(wider);
   return steps.linear(expanded, name + ".output.dense", weights);
 }
 
 // One layer: attention and feed-forward, each added to its input and normalized.
-// hidden_states (n_tokens, n_dims) -> the same shape, and attentions (n_heads, n_tokens, n_tokens)
-function encoder_layer(hidden_states, name, attention_mask, weights, config) {
+// hidden_states (n_tokens, n_dims) -> the same shape,
+// and attentions (n_heads, n_tokens, n_tokens)
+function encoder_layer(hidden_states, name, attention_mask, weights, config, lora) {
   const eps = config.layer_norm_eps;
   const { context, attentions } = multi_head_self_attention(
-    hidden_states, name + ".attention.self", attention_mask, weights, config,
+    hidden_states, name + ".attention.self", attention_mask, weights, config, lora,
   );
   const projected = steps.linear(context, name + ".attention.output.dense", weights);
   const attended = layer_norm(
     add(hidden_states, projected), name + ".attention.output.LayerNorm", weights, eps,
   );
   const transformed = feed_forward(attended, name, weights);
-  const output = layer_norm(add(attended, transformed), name + ".output.LayerNorm", weights, eps);
+  const sum = add(attended, transformed);
+  const output = layer_norm(sum, name + ".output.LayerNorm", weights, eps);
   return { hidden_states: output, attentions };
 }
 
 // Run the whole encoder on one text, keeping every layer.
 // batch: { input_ids, token_type_ids, attention_mask }, each a list of n_tokens numbers
 // afterLayer(n_done): called after each layer; if it throws, the rest is not run
+// lora: what was trained for a task, from fine-tuned.mjs; without it the model is as it came
 // -> hidden_states: n_layers + 1 arrays (n_tokens, n_dims)
 //    attentions: n_layers arrays (n_heads, n_tokens, n_tokens)
-export async function encode(batch, weights, config, afterLayer = () => {}) {
+export async function encode(batch, weights, config, afterLayer = () => {}, lora = null) {
   const hidden_states = [embed_tokens(batch, weights, config)];
   const attentions = [];
   for (let i = 0; i < config.n_layers; i++) {
     const layer = encoder_layer(
-      hidden_states[i], `encoder.layer.${i}`, batch.attention_mask, weights, config,
+      hidden_states[i], `encoder.layer.${i}`, batch.attention_mask, weights, config, lora,
     );
     hidden_states.push(layer.hidden_states);
     attentions.push(layer.attentions);
@@ -232,6 +253,7 @@ export function mean_pool(hidden_states, attention_mask) {
   const pooled = new Float32Array(n_dims);
   const n_counted = attention_mask.reduce((sum, counts) => sum + counts, 0);
   for (let i = 0; i < hidden_states.length; i++)
-    if (attention_mask[Math.floor(i / n_dims)]) pooled[i % n_dims] += hidden_states[i] / n_counted;
+    if (attention_mask[Math.floor(i / n_dims)])
+      pooled[i % n_dims] += hidden_states[i] / n_counted;
   return pooled;
 }

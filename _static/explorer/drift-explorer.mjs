@@ -111,7 +111,7 @@ class DriftExplorer extends Explorer {
     walkWithArrows(this.nearest, () => {});
     this.side = h("div", {}, this.nearestTitle, this.nearest);
     this.shade = h("p", { class: "label shade" });
-    return h("div", {}, this.shade, h("div", { class: "columns" }, this.poemText, this.otherText, this.side));
+    return h("div", { class: "reader" }, this.shade, h("div", { class: "columns" }, this.poemText, this.otherText, this.side));
   }
 
   buildTable() {
@@ -274,8 +274,9 @@ const DRIFT_STYLE = `
 .pairs { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .explained { min-height: 2.6em; }
 .reading { min-height: 3em; }
-.columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 2rem; height: 17rem; margin-top: 0.5rem; }
-.poem { max-height: 17rem; white-space: pre-line; }
+.columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: minmax(0, 1fr); gap: 2rem; flex: 1; min-height: 0; margin-top: 0.5rem; }
+.reader { flex: 1 1 0; min-height: 17rem; display: flex; flex-direction: column; }
+.poem { max-height: none; white-space: pre-line; }
 .poem .label { white-space: normal; margin-top: 0.5rem; font-family: inherit; font-style: italic; }
 .poem span { background: color-mix(in srgb, var(--ex-most) calc(var(--moved) * var(--ex-most-behind-text)), transparent); box-decoration-break: clone; }
 .nearest { display: grid; gap: 0.15rem; margin-top: 0.25rem; }
@@ -289,8 +290,8 @@ const DRIFT_STYLE = `
   .legend { min-height: 4.5em; }
   .explained { min-height: 5.2em; }
   .shade { min-height: 3.9em; }
-  .columns { grid-template-columns: minmax(0, 1fr); height: auto; grid-template-rows: 16rem 17rem; gap: 1rem; }
-  .poem { max-height: none; height: 100%; }
+  .reader { min-height: 35rem; }
+  .columns { grid-template: minmax(0, 1fr) 17rem / minmax(0, 1fr); gap: 1rem; }
   .reading { min-height: 4.5em; }
 }
 `;

@@ -3,7 +3,7 @@
 
 import { fetchText, unpack } from "./assets.mjs";
 import { OwnLine } from "./own-line.mjs";
-import { Explorer, SPECIAL, h, modelName, verse } from "./shared.mjs";
+import { Explorer, SPECIAL, define, h, modelName, verse } from "./shared.mjs";
 
 class LayersExplorer extends Explorer {
   async fetchData(manifest) {
@@ -22,8 +22,8 @@ class LayersExplorer extends Explorer {
       h("style", {}, LAYERS_STYLE),
       h("section", { class: "explorer", "aria-label": "A line in every layer" },
         this.own.build(),
-        h("div", { class: "field wide" }, h("label", { for: "line" }, "or one of these"), this.lineSelect),
-        h("figure", {}, this.table, this.caption),
+        h("div", { class: "field" }, h("label", { for: "line" }, "or one of these"), this.lineSelect),
+        h("figure", { class: "fills" }, this.table, this.caption),
         h("p", { class: "provenance" }, `${modelName(this.manifest)}. `, this.link)),
     );
     this.showExample(Number(this.getAttribute("line") ?? 1));
@@ -99,16 +99,10 @@ function distances(layer, static_layer, n_tokens) {
 }
 
 const LAYERS_STYLE = `
-:host {
-  display: block; margin-block: 1.5rem;
-  --ex-ink: var(--lw-ink, #211d18); --ex-paper: var(--lw-paper, #fffefb);
-  --ex-muted: var(--lw-muted, #635c52); --ex-line: var(--lw-line, #ddd6ca);
-  --ex-accent: var(--lw-accent, #1b6379);
-}
 .explorer { max-width: 46rem; }
 .own { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: end; }
 .progress { flex-basis: 100%; }
-.scroll { max-height: none; }
+.fills { grid-template-rows: auto 1fr; grid-template-columns: minmax(0, 1fr); }
 figcaption { margin-top: 0.75rem; }
 table { border-collapse: separate; border-spacing: 2px; }
 th, td { border: 0; }
@@ -116,7 +110,7 @@ thead th { position: static; }
 .token { padding: 0 0.15rem 0.2rem; text-align: center; vertical-align: bottom; }
 td {
   min-width: 2.9rem; padding: 0.3rem 0.15rem; text-align: center; border-radius: 2px;
-  background: color-mix(in srgb, var(--ex-accent) calc(46% * var(--share)), transparent);
+  background: color-mix(in srgb, var(--ex-accent) calc(var(--ex-most-behind-text) * var(--share)), transparent);
 }
 @media (prefers-reduced-motion: no-preference) {
   td { animation: arrive 0.25s calc(0.09s * var(--row)) both; }
@@ -125,4 +119,4 @@ td {
 @media print { .own, .field { display: none; } }
 `;
 
-customElements.define("layers-explorer", LayersExplorer);
+define("layers-explorer", LayersExplorer);

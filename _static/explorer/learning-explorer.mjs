@@ -30,7 +30,7 @@ class LearningExplorer extends Explorer {
         h("div", { class: "controls" }, field("Method", this.method), field("Fold that is tested", this.fold), field("Lines", this.which)),
         h("table", { class: "rates" }, h("caption", {}, "Share right, on poems that were not trained on"), head("method", ...SCORES), this.rates),
         this.summary,
-        h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Lines" },
+        h("div", { class: "scroll fills", tabindex: 0, role: "region", "aria-label": "Lines" },
           h("table", { class: "lines" }, head("line", "margin", "its words shuffled", "margin", "poem"), this.listed)),
         h("p", { class: "provenance" }, `Trained beforehand, from ${this.data.encoder.split("/").pop()}. A margin above 0 takes a line for a real one; underlined is what is called wrong alone. `, this.link)),
     );
@@ -86,7 +86,7 @@ caption { text-align: start; color: var(--ex-muted); font-size: 0.875rem; }
 .rates { max-width: 34rem; }
 .rates th { white-space: normal; }
 .rates td { width: 6rem; }
-.scroll { height: 22rem; }
+.fills { min-height: 18rem; }
 .status { min-height: 1.5em; }
 .rates td { background: color-mix(in srgb, var(--ex-most) calc(var(--ex-most-behind-text) * var(--share)), transparent); }
 .chosen th { font-weight: 600; }

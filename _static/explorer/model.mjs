@@ -80,12 +80,21 @@ export class Model {
     this.worker?.postMessage({ ask: "cancel", id: this.loadId });
   }
 
-  // Run one text; onProgress(n_layers_done). Only the newest question matters: one that a newer
-  // one overtakes, or that is stopped, gets null.
+  // Run one text; onProgress(n_layers_done).
   run(batch, onProgress = () => {}) {
+    return this.askNewest({ ask: "run", batch }, onProgress);
+  }
+
+  // The margin of each text under the classifier of word order.
+  margins(batches) {
+    return this.askNewest({ ask: "margins", batches });
+  }
+
+  // Only the newest question matters: one that a newer one overtakes, or that is stopped, gets null.
+  askNewest(message, onProgress) {
     this.stop();
     return new Promise((resolve, reject) => {
-      this.next = { batch, onProgress, resolve, reject };
+      this.next = { message, onProgress, resolve, reject };
       this.runNext();
     });
   }
@@ -99,10 +108,10 @@ export class Model {
 
   async runNext() {
     if (this.running !== null || !this.next) return;
-    const { batch, onProgress, resolve, reject } = this.next;
+    const { message, onProgress, resolve, reject } = this.next;
     this.next = null;
     try {
-      const { id, answered } = this.ask({ ask: "run", batch }, onProgress);
+      const { id, answered } = this.ask(message, onProgress);
       this.running = id;
       resolve(await answered);
     } catch (error) {

@@ -26,7 +26,7 @@ class NgramExplorer extends Explorer {
       h("style", {}, NGRAM_STYLE),
       h("section", { class: "explorer", "aria-label": "Counting explorer" },
         this.buildPoem(), this.buildControls(), this.counted,
-        h("div", { class: "columns" },
+        h("div", { class: "columns fills" },
           h("div", { class: "output" }, h("div", { class: "scroll page", tabindex: 0, role: "region", "aria-label": "What was written" }, this.written), this.summary),
           h("div", { class: "next" }, h("table", {}, this.after,
             h("thead", {}, h("tr", {}, ...["next", "count", "probability"].map((name) =>
@@ -187,7 +187,8 @@ textarea {
 .controls .field { flex: 1 1 9rem; }
 .counted { min-height: 1.5em; }
 .columns { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 2rem; }
-.page { height: 17rem; max-height: none; padding: 2px; }
+.output { display: flex; flex-direction: column; }
+.page { flex: 1 1 14rem; padding: 2px; }
 .written { font-family: var(--lw-serif, Georgia, "Iowan Old Style", "Palatino Linotype", serif); line-height: 1.7; }
 .written button {
   font: inherit; color: inherit; background: none; border: 0; border-radius: 2px; padding: 0; min-height: 1.6rem; cursor: pointer;
@@ -209,7 +210,7 @@ caption { text-align: start; color: var(--ex-muted); font-size: 0.875rem; height
 .bar { padding-inline: 0; }
 .bar i { display: block; height: 0.7rem; background: var(--ex-most); border-radius: 1px; }
 @container (max-width: 42rem) {
-  .columns { grid-template-columns: minmax(0, 1fr); gap: 1rem; }
+  .columns { grid-template: minmax(0, 1fr) auto / minmax(0, 1fr); gap: 1rem; }
   .poem .field:not(.wide) { flex: 1 0 100%; }
   .counted { min-height: 3em; }
 }

@@ -11,6 +11,11 @@ const NOTICED = 200; // milliseconds; what takes longer shows how far it is
 // An explorer that uses it has: markPending(pending); show({ text, tokens, attentions, own });
 // showNothing(reason), when the line cannot be run.
 export class OwnLine {
+  label = "Run it on your own line";
+  placeholder = "The brain is wider than the sky";
+  verb = "run"; // what the button does
+  parts = PARTS; // that the browser may have kept
+
   constructor(explorer) {
     this.explorer = explorer;
     this.manifest = explorer.manifest;
@@ -21,7 +26,7 @@ export class OwnLine {
 
   async prepare() {
     if (this.whyNot()) return;
-    this.kept = await isKept(this.manifest, this.base, PARTS);
+    this.kept = await isKept(this.manifest, this.base, this.parts);
     this.n_bytes = PARTS.reduce((sum, part) => sum + this.manifest[part].bytes, 0);
   }
 
@@ -37,7 +42,7 @@ export class OwnLine {
     if (this.whyNot())
       return h("p", { class: "note" }, `${this.whyNot()} The lines above were computed beforehand.`);
     this.input = h("input", { type: "text", id: "own", maxlength: 6000, autocomplete: "off", dir: "auto",
-      placeholder: "The brain is wider than the sky", oninput: () => this.typed(), onfocus: () => this.labelButton() });
+      placeholder: this.placeholder, oninput: () => this.typed(), onfocus: () => this.labelButton() });
     this.button = h("button", { class: "action" });
     this.cancelButton = h("button", { class: "plain", type: "button", hidden: true,
       onclick: () => this.cancel() }, "Cancel");
@@ -48,14 +53,15 @@ export class OwnLine {
       event.preventDefault();
       this.runOwn();
     } },
-      h("div", { class: "field wide" }, h("label", { for: "own" }, "Run it on your own line"), this.input),
+      h("div", { class: "field wide" }, h("label", { for: "own" }, this.label), this.input),
       this.button, this.cancelButton, h("div", { class: "progress" }, this.progress, this.status));
   }
 
   labelButton() {
     const size = megabytes(this.n_bytes);
-    const { ready } = this.model;
-    this.button.textContent = ready ? "Run" : this.kept === "kept" ? "Load the model and run" : `Load the model (${size}) and run`;
+    const { verb, model: { ready } } = this;
+    this.button.textContent = ready ? verb[0].toUpperCase() + verb.slice(1) :
+      this.kept === "kept" ? `Load the model and ${verb}` : `Load the model (${size}) and ${verb}`;
     if (this.status.textContent || ready) return;
     this.say({
       kept: "Your browser kept the model from an earlier visit: nothing is fetched.",
@@ -76,12 +82,12 @@ export class OwnLine {
     if (this.model.ready) this.timer = setTimeout(() => this.runOwn(), PAUSE_IN_TYPING);
   }
 
-  async runOwn() {
+  async runOwn(text = null) {
     clearTimeout(this.timer);
     const asked = ++this.asked;
     try {
       await this.loadModel();
-      if (asked === this.asked) await this.runLine(this.input.value, asked);
+      if (asked === this.asked) await this.runLine(text ?? this.input.value, asked);
       if (asked === this.asked) this.ended();
     } catch (error) {
       const cancelled = error.kind === "AbortError";
@@ -176,7 +182,7 @@ export class OwnLine {
   }
 }
 
-function whyNotRun(n_tokens, n_positions) {
+export function whyNotRun(n_tokens, n_positions) {
   if (n_tokens === 2) return "The line is empty: there is nothing to run.";
   if (n_tokens > n_positions)
     return `This line has ${n_tokens} tokens with [CLS] and [SEP]; the model reads at most ${n_positions}. ` +

@@ -22,7 +22,7 @@ class SensesExplorer extends Explorer {
       h("style", {}, SENSES_STYLE),
       h("section", { class: "explorer", "aria-label": "Senses explorer" },
         this.buildControls(), this.passage, this.found,
-        h("div", { class: "scroll near", tabindex: 0, role: "region", "aria-label": "The nearest places" }, this.nearest),
+        h("div", { class: "scroll near fills", tabindex: 0, role: "region", "aria-label": "The nearest places" }, this.nearest),
         h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Same sense by layer" }, this.table),
         h("p", { class: "provenance" }, `Computed beforehand by ${modelName(this.manifest)} in full precision, from text without capitals. `, this.link)),
     );
@@ -144,7 +144,7 @@ const SENSES_STYLE = `
 .passage { height: 8rem; max-height: none; font-size: 1.0625rem; }
 mark { background: color-mix(in srgb, var(--ex-most) var(--ex-most-behind-text), transparent); color: inherit; border-radius: 2px; padding-inline: 0.1em; }
 .by { font-family: var(--lw-sans, system-ui, sans-serif); display: block; }
-.near { height: 26rem; max-height: none; padding: 2px; }
+.near { min-height: 22rem; padding: 2px; }
 .nearest { display: grid; gap: 0.5rem; }
 .nearest button {
   font-size: 0.9375rem; line-height: 1.45; color: inherit; background: none; width: 100%; cursor: pointer;
@@ -156,7 +156,7 @@ mark { background: color-mix(in srgb, var(--ex-most) var(--ex-most-behind-text),
 b { font-weight: 600; color: var(--ex-ink); }
 @container (max-width: 42rem) {
   .passage { height: 13rem; }
-  .near { height: 30rem; }
+  .near { min-height: 24rem; }
   .status { min-height: 3em; }
 }
 `;

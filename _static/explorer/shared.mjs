@@ -150,8 +150,24 @@ const STYLE = `
 * { box-sizing: border-box; }
 .explorer {
   background: var(--ex-paper); border-block: 1px solid var(--ex-line); padding-block: 1rem;
-  display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr);
+  display: flex; flex-direction: column; gap: 1rem; justify-content: space-between; min-height: var(--ex-wide);
 }
+.explorer > * { min-width: 0; }
+/* as high as is left of the height that explorer.css keeps; its min-height is each explorer's */
+.fills { flex: 1 1 0; display: grid; grid-template-rows: minmax(0, 1fr); }
+.fills.scroll { display: block; max-height: none; }
+.fills .scroll { max-height: none; }
+/* a shadow where it goes on, above or below: paper that moves with the text hides it at the ends */
+.fills.scroll, .fills .scroll {
+  --shadow: color-mix(in srgb, var(--ex-ink) 22%, transparent);
+  background:
+    linear-gradient(var(--ex-paper) 50%, transparent) top / 100% 1.5rem local,
+    linear-gradient(transparent, var(--ex-paper) 50%) bottom / 100% 1.5rem local,
+    linear-gradient(var(--shadow), transparent) top / 100% 0.6rem scroll,
+    linear-gradient(transparent, var(--shadow)) bottom / 100% 0.6rem scroll;
+  background-repeat: no-repeat;
+}
+@container (max-width: 42rem) { .explorer { min-height: var(--ex-narrow); } }
 p, ol, ul, dl, dd, figure { margin: 0; padding: 0; }
 ol, ul { list-style: none; }
 h3 { margin: 0; font: inherit; font-weight: 600; }

@@ -29,7 +29,7 @@ class SurprisalExplorer extends Explorer {
           h("div", { class: "field wide" }, h("label", { for: "poem" }, "Poem"), this.select),
           h("label", { class: "check" }, this.titled, "its title stands before it")),
         this.summary,
-        h("div", { class: "columns" },
+        h("div", { class: "columns fills" },
           h("div", { class: "scroll page", tabindex: 0, role: "region", "aria-label": "The poem, token by token" }, this.strip),
           h("div", { class: "next" }, this.token, this.facts, h("p", { class: "label" }, "Held to be most probable here"), this.others)),
         h("p", { class: "provenance" }, `Read once by ${this.data.model}; the stronger the colour, the more bits. `, this.link)),
@@ -88,8 +88,8 @@ const drawn = (piece) => piece.replaceAll("\n", "↵").replaceAll(" ", "\u00a0")
 const name = (piece) => (piece.trim() === "" ? (piece.includes("\n") ? "line end" : "space") : piece.trim());
 
 const SURPRISAL_STYLE = `
-.columns { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 2rem; }
-.page { height: 29rem; max-height: none; padding: 2px; }
+.columns { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 2rem; min-height: 24rem; }
+.page { padding: 2px; }
 .strip { font-family: var(--lw-serif, Georgia, "Iowan Old Style", "Palatino Linotype", serif); line-height: 1.7; }
 .strip button {
   font: inherit; color: inherit; border: 0; border-radius: 0; padding: 0; min-height: 1.6rem; cursor: pointer;
@@ -102,7 +102,7 @@ const SURPRISAL_STYLE = `
 .next .label { margin-top: 0.75rem; }
 .others { list-style: decimal inside; }
 @container (max-width: 42rem) {
-  .columns { grid-template-columns: minmax(0, 1fr); gap: 1rem; }
+  .columns { grid-template: minmax(0, 1fr) auto / minmax(0, 1fr); gap: 1rem; min-height: 38rem; }
 }
 `;
 

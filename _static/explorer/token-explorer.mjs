@@ -27,7 +27,7 @@ class TokenExplorer extends Explorer {
         h("p", { class: "call scroll", tabindex: 0, role: "region", "aria-label": "The same in Python" }, this.call),
         h("div", { class: "strip scroll", tabindex: 0, role: "region", "aria-label": "The line in pieces" }, this.piecesList),
         this.summary,
-        h("div", { class: "columns" }, this.table, this.notes),
+        h("div", { class: "columns fills" }, this.table, this.notes),
         h("p", { class: "provenance" },
           `Cut in this page with the vocabulary of ${modelName(this.manifest)}, ` +
           `${count(this.tokenizer.pieces.length, "piece")}; the ids are those of the transformers tokenizer. `, this.link)),
@@ -193,17 +193,15 @@ const TOKEN_STYLE = `
 .pieces .special { background: none; }
 .pieces .inside { margin-inline-start: -0.3rem; }
 .pieces .padding { border-bottom: 3px dotted var(--ex-line); background: none; color: var(--ex-muted); }
-.columns { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 2rem; }
-.columns .scroll { height: 17rem; }
+.columns { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 2rem; min-height: 14rem; }
 .columns table { width: 100%; }
 tr.padding { color: var(--ex-muted); }
-.notes { display: grid; gap: 0.6rem; align-content: start; font-size: 0.9375rem; height: 17rem; overflow: auto; }
+.notes { display: grid; gap: 0.6rem; align-content: start; font-size: 0.9375rem; overflow: auto; }
 .notes li { border-inline-start: 2px solid var(--ex-line); padding-inline-start: 0.75rem; overflow-wrap: anywhere; }
 .summary { min-height: 1.5em; }
 @container (max-width: 42rem) {
-  .columns { grid-template-columns: minmax(0, 1fr); gap: 1rem; }
+  .columns { grid-template: minmax(0, 6fr) minmax(0, 5fr) / minmax(0, 1fr); gap: 1rem; min-height: 28rem; }
   .field.whole { flex: 1 0 100%; }
-  .notes { height: 14rem; }
   .provenance { min-height: 4.5em; }
   .call { height: 5.8rem; }
   thead th { white-space: normal; }

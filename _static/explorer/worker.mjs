@@ -1,10 +1,12 @@
 // The model runs here, beside the page, so that the page never freezes.
-// Asked:    { id, ask: "load", manifest, base } | { id, ask: "run", batch } | { ask: "cancel", id }
+// Asked:    { id, ask: "load", manifest, base } | { id, ask: "run", batch } |
+//           { id, ask: "margins", batches }, by the classifier of word order | { ask: "cancel", id }
 // Answered: { id, progress } any number of times, then { id, answer } or { id, error }
 // Progress counts bytes while loading, and layers while running.
 
 import { fetchPart, fromBase64 } from "./assets.mjs";
 import { encode, useSteps } from "./bert.mjs";
+import { marginOf, readLora } from "./fine-tuned.mjs";
 import { startKernel } from "./kernel.mjs";
 import { Weights } from "./weights.mjs";
 
@@ -13,6 +15,8 @@ const LONGEST_SILENCE = 40; // milliseconds without listening whether to stop
 const underWay = new Map(); // the AbortController of each question
 let weights = null;
 let config = null;
+let fetchLora = null; // the classifier's weights, fetched when first asked for
+let lora = null;
 
 // Returns the vocabulary, and whether the kernel runs.
 async function load({ manifest, base }, onProgress, signal) {
@@ -25,6 +29,7 @@ async function load({ manifest, base }, onProgress, signal) {
   }
   weights = new Weights(parts.weights.buffer, manifest);
   config = manifest.config;
+  fetchLora = (signal) => fetchPart(manifest, base, "order", { signal });
   const kernel = await startKernel(fromBase64(manifest.kernel));
   useSteps(kernel);
   if (kernel) kernel.keep(weights);
@@ -32,16 +37,31 @@ async function load({ manifest, base }, onProgress, signal) {
   return { vocabulary: new TextDecoder().decode(parts.vocab), fast: kernel !== null };
 }
 
-async function run({ batch }, onProgress, signal) {
+function run({ batch }, onProgress, signal) {
+  return encode(batch, weights, config, listener(onProgress, signal));
+}
+
+async function margins({ batches }, onProgress, signal) {
+  lora ??= readLora(await fetchLora(signal));
+  const found = [];
+  for (const batch of batches)
+    found.push(await marginOf(batch, weights, config, lora, listener(onProgress, signal)));
+  return found;
+}
+
+// What is done after each layer: say how far it is, and listen whether to stop.
+function listener(onProgress, signal) {
   let listened = performance.now();
-  return encode(batch, weights, config, async (n_done) => {
+  return async (n_done) => {
     onProgress(n_done);
     if (performance.now() - listened < LONGEST_SILENCE) return;
     await new Promise((resolve) => setTimeout(resolve)); // a cancel can come in here
     signal.throwIfAborted();
     listened = performance.now();
-  });
+  };
 }
+
+const answers = { load, run, margins };
 
 self.onmessage = async ({ data }) => {
   const { id, ask } = data;
@@ -50,7 +70,7 @@ self.onmessage = async ({ data }) => {
   underWay.set(id, controller);
   const onProgress = (progress) => self.postMessage({ id, progress });
   try {
-    const answer = await (ask === "load" ? load : run)(data, onProgress, controller.signal);
+    const answer = await answers[ask](data, onProgress, controller.signal);
     const arrays = ask === "run" ? [...answer.hidden_states, ...answer.attentions] : [];
     self.postMessage({ id, answer }, arrays.map((array) => array.buffer)); // handed over, not copied
   } catch (error) {

@@ -137,4 +137,10 @@ def check_differs(claim: str, broken, theirs, tolerance: float = TOLERANCE) -> N
 
 
 def _size(difference: float) -> str:
-    return f", by up to {difference:.2g}" if math.isfinite(difference) else ""
+    return f", by up to {_two_digits(difference)}" if math.isfinite(difference) else ""
+
+
+def _two_digits(value: float) -> str:
+    """Write 204 as 200 and 51.3 as 51, where ``.2g`` would write 2e+02."""
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if 100 <= rounded < 1e9 else f"{rounded:g}"

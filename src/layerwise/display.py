@@ -3,7 +3,7 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from IPython.display import Markdown
 
@@ -45,3 +45,13 @@ def show_source(*functions: Callable) -> Markdown:
 def number(value: float, digits: int = 2) -> str:
     """Write a number as the book does: a minus is no hyphen, and no zero has one."""
     return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+NUMERALS = {5: "five", 6: "six", 10: "ten", 20: "twenty"}
+
+
+def how_many(flags: Sequence[bool]) -> str:
+    """Write how many of some are true: ``all ten``, ``none of ten``, ``9 of ten``."""
+    n_true, n = sum(map(bool, flags)), len(flags)
+    of = NUMERALS.get(n, str(n))
+    return f"all {of}" if n_true == n else f"{n_true or 'none'} of {of}"

@@ -19,9 +19,11 @@ import torch
 from layerwise.checkpoints import DEFAULTS
 from layerwise.decoders import Decoder
 from layerwise.texts.lines import another_order
+from layerwise.texts.passages import Span, paragraph_spans, sentence_spans
 from layerwise.texts.poems import split_stanzas
 
 N_ALTERNATIVES = 3
+N_CANDIDATES = 20  # lines, of which one is the poem's own second
 
 
 def beginning(decoder: Decoder) -> int:
@@ -99,6 +101,33 @@ def read_text(text: str, decoder: Decoder, before: str = "") -> pd.DataFrame:
     })  # fmt: skip
 
 
+# ---------------------------------------------------------------- titles
+
+
+def title_kinds(titles: Sequence[str], texts: Sequence[str]) -> pd.Series:
+    """Say of each title whether it gives words of its text away; empty where there is none."""
+    kinds = []
+    for title, text in zip(titles, texts, strict=True):
+        if not title:
+            kinds.append("")
+        elif plain(text).startswith(plain(title)):
+            kinds.append("title begins the text")
+        else:
+            again = word_beginnings(title) & word_beginnings(text)
+            kinds.append(f"title's words {'come later' if again else 'never come'}")
+    return pd.Series(kinds, dtype="str")
+
+
+def plain(words: str) -> str:
+    """Return letters and digits alone, in lower case."""
+    return "".join(filter(str.isalnum, words.lower()))
+
+
+def word_beginnings(words: str) -> set[str]:
+    """Return how each word of four letters or more begins."""
+    return {word.lower()[:4] for word in re.findall(r"\w{4,}", words)}
+
+
 # ---------------------------------------------------------------- versions of a text
 
 
@@ -121,6 +150,24 @@ def shuffle_lines(text: str, rng: np.random.Generator) -> str:
 def shuffle_stanzas(text: str, rng: np.random.Generator) -> str:
     """Shuffle the stanzas."""
     return join_stanzas(another_order(split_stanzas(text), rng))
+
+
+def shuffle_spans(text: str, spans: Sequence[Span], rng: np.random.Generator) -> str:
+    """Shuffle stretches of a text, such as its sentences; what is between them stays."""
+    stretches = another_order([text[start:end] for start, end in spans], rng)
+    ends = [0, *(end for _, end in spans)]
+    between = [text[end:start] for end, (start, _) in zip(ends[:-1], spans, strict=True)]
+    pairs = zip(between, stretches, strict=True)
+    return "".join(gap + stretch for gap, stretch in pairs) + text[ends[-1] :]
+
+
+def shuffle_words_of_prose(text: str, rng: np.random.Generator) -> str:
+    """Shuffle the words within each sentence."""
+    parts, end_of_last = [], 0
+    for start, end in sentence_spans(text):
+        parts += [text[end_of_last:start], shuffle_words(text[start:end], rng)]
+        end_of_last = end
+    return "".join(parts) + text[end_of_last:]
 
 
 def join_stanzas(stanzas: Sequence[Sequence[str]]) -> str:
@@ -155,46 +202,69 @@ def exchange(one: list[str], i: int, other: list[str], j: int) -> None:
         )
 
 
-def versions(poems: pd.DataFrame, decoder: Decoder, seed: int = 0) -> pd.DataFrame:
-    """Return each poem under each condition, with what stands before it.
+def versions(
+    poems: pd.DataFrame, decoder: Decoder, seed: int = 0, is_verse: bool = True
+) -> pd.DataFrame:
+    """Return each text under each condition, with what stands before it.
+
+    Parameters
+    ----------
+    poems : DataFrame
+        With columns ``number``, ``title``, empty where there is none, and ``text``.
+    decoder : Decoder
+    seed : int
+        Decides on the orders, and on whose title is another's.
+    is_verse : bool
+        Whether the parts of a text are stanzas and lines; else paragraphs and sentences, which
+        are shuffled under the same names.
 
     Returns
     -------
     DataFrame
-        Columns ``condition``, ``number``, ``before`` and ``text``.
+        Columns ``condition``, ``number``, ``before`` and ``text``. A condition that leaves a
+        text as it is has no row of it.
     """
     rng = np.random.default_rng(seed)
     titles = poems["title"].tolist()
-    circle = rng.permutation(len(titles))
-    next_to = dict(zip(circle.tolist(), np.roll(circle, -1).tolist(), strict=True))
+    circle = rng.permutation(len(titles)).tolist()
+    next_to = dict(zip(circle, np.roll(circle, -1).tolist(), strict=True))
     chat = ""
     if decoder.tokenizer.chat_template:
         asked = [{"role": "user", "content": "Write a poem."}]
         chat = str(decoder.tokenizer.apply_chat_template(
             asked, tokenize=False, add_generation_prompt=True
         ))  # fmt: skip
-    headed: dict[str, Callable[[int], str]] = {
-        "printed": lambda i: "",
-        "own title": lambda i: f"{titles[i]}\n\n",
-        "another's title": lambda i: f"{titles[next_to[i]]}\n\n",
-    }
-    if chat:
-        headed["asked in a chat"] = lambda i: chat
-    changed: dict[str, Callable[[str], str]] = {
-        "words shuffled": lambda text: shuffle_words(text, rng),
-        "lines shuffled": lambda text: shuffle_lines(text, rng),
-        "stanzas shuffled": lambda text: shuffle_stanzas(text, rng),
-        "ends exchanged": lambda text: swap_ends(text, broken=False),
-        "rhymes broken": lambda text: swap_ends(text, broken=True),
-    }
     rows = []
     for i, (number, text) in enumerate(zip(poems["number"], poems["text"], strict=True)):
-        rows += [(name, number, before(i), text) for name, before in headed.items()]
-        for name, change in changed.items():
-            other = change(text)
-            if other != text:
-                rows.append((name, number, "", other))
+        rows.append(("printed", number, "", text))
+        if titles[i]:
+            rows.append(("own title", number, f"{titles[i]}\n\n", text))
+        if titles[i] and len(set(titles) - {""}) > 1:
+            other = next_to[i]
+            while titles[other] in ("", titles[i]):  # it is to be another
+                other = next_to[other]
+            rows.append(("another's title", number, f"{titles[other]}\n\n", text))
+        if chat:
+            rows.append(("asked in a chat", number, chat, text))
+        for name, change in (CHANGES if is_verse else CHANGES_OF_PROSE).items():
+            changed = change(text, rng)
+            if changed != text:
+                rows.append((name, number, "", changed))
     return pd.DataFrame(rows, columns=["condition", "number", "before", "text"])
+
+
+CHANGES: dict[str, Callable[[str, np.random.Generator], str]] = {
+    "words shuffled": shuffle_words,
+    "lines shuffled": shuffle_lines,
+    "stanzas shuffled": shuffle_stanzas,
+    "ends exchanged": lambda text, rng: swap_ends(text, broken=False),
+    "rhymes broken": lambda text, rng: swap_ends(text, broken=True),
+}
+CHANGES_OF_PROSE: dict[str, Callable[[str, np.random.Generator], str]] = {
+    "words shuffled": shuffle_words_of_prose,
+    "lines shuffled": lambda text, rng: shuffle_spans(text, sentence_spans(text), rng),
+    "stanzas shuffled": lambda text, rng: shuffle_spans(text, paragraph_spans(text), rng),
+}
 
 
 def read_versions(rows: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
@@ -212,7 +282,12 @@ def read_versions(rows: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
     return pd.concat(read, ignore_index=True)
 
 
-N_READ_NOW = 12
+N_READ_NOW = 12  # poems, where nothing was read before
+
+
+def shortest_of(poems: pd.DataFrame) -> pd.Index:
+    """Return the index of the poems that are read with another decoder than the book's."""
+    return poems["text"].str.len().nsmallest(N_READ_NOW).index
 
 
 def kept_readings() -> pd.DataFrame:
@@ -229,6 +304,74 @@ def load_readings(poems: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
     """
     if decoder.model.name_or_path == DEFAULTS["decoder"]:
         return kept_readings()
-    shortest = poems["text"].str.len().nsmallest(N_READ_NOW).index
-    rows = versions(poems, decoder)
-    return read_versions(rows[rows["number"].isin(poems["number"][shortest])], decoder)
+    rows, shortest = versions(poems, decoder), poems["number"][shortest_of(poems)]
+    return read_versions(rows[rows["number"].isin(shortest)], decoder)
+
+
+# ---------------------------------------------------------------- the next line among others
+
+
+def cost_after(begun: str, lines: Sequence[str], decoder: Decoder) -> list[float]:
+    """Return what each of several lines costs after another one, in bits a character."""
+    read = [token_ids(line, decoder, f"{begun}\n") for line in lines]
+    longest = max(len(ids) for ids, _ in read)
+    # what is added behind a line is seen by nothing that counts
+    given = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids, _ in read])
+    costs = []
+    with torch.inference_mode():
+        logits = decoder.model(given.to(decoder.device)).logits  # (n_lines, n_tokens, n_pieces)
+    for line, (ids, starts), scores in zip(lines, read, logits, strict=True):
+        n_before = len(ids) - len(starts)
+        nats = torch.nn.functional.cross_entropy(
+            scores[n_before - 1 : len(ids) - 1],
+            torch.tensor(ids[n_before:], device=scores.device), reduction="sum",
+        )  # fmt: skip
+        costs.append(nats.item() / math.log(2) / len(line))
+    return costs
+
+
+def replace_longest(line: str, other: str) -> str:
+    """Put the longest word of another line in the place of a line's own longest."""
+    own, foreign = (max(re.findall(r"[\w'’]+", each), key=len) for each in (line, other))
+    return line.replace(own, foreign, 1)
+
+
+def second_lines(poems: pd.DataFrame, decoder: Decoder, seed: int = 0) -> pd.DataFrame:
+    """Read each poem's second line, and those of 19 others, after three first lines.
+
+    Returns
+    -------
+    DataFrame
+        A row for each poem and each line: ``number``, of the poem; ``line_of``, the poem that
+        the line is the second of; and bits a character after the poem's ``own`` first line,
+        after that with ``a word replaced``, and after ``another's``.
+    """
+    rng = np.random.default_rng(seed)
+    begun = {number: text.split("\n")[:2]
+             for number, text in zip(poems["number"], poems["text"], strict=True)}  # fmt: skip
+    circle = rng.permutation(list(begun))
+    rows = []
+    for number, other in zip(circle.tolist(), np.roll(circle, -1).tolist(), strict=True):
+        rest = [each for each in begun if each not in (number, other)]
+        n_drawn = min(N_CANDIDATES - 1, len(rest))
+        line_of = [number, *rng.choice(rest, n_drawn, replace=False).tolist()]
+        first, foreign = begun[number][0], begun[other][0]
+        before = {"own": first, "a word replaced": replace_longest(first, foreign),
+                  "another's": foreign}  # fmt: skip
+        lines = [begun[each][1] for each in line_of]
+        rows.append(pd.DataFrame({
+            "number": number, "line_of": line_of,
+            **{name: cost_after(line, lines, decoder) for name, line in before.items()},
+        }))  # fmt: skip
+    return pd.concat(rows).sort_values("number", kind="stable", ignore_index=True)
+
+
+def load_second_lines(poems: pd.DataFrame, decoder: Decoder) -> pd.DataFrame:
+    """Return :func:`second_lines`, kept with the package for the book's decoder.
+
+    With another decoder, of the poems that :func:`load_readings` reads.
+    """
+    if decoder.model.name_or_path == DEFAULTS["decoder"]:
+        with files("layerwise.datasets").joinpath("second_lines.csv").open() as file:
+            return pd.read_csv(file)
+    return second_lines(poems.loc[shortest_of(poems)], decoder)

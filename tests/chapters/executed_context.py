@@ -16,6 +16,7 @@ MARKS = {
     "counting": "came 771 times",
     "vectors": "3328 words",
     "task": "748 lines",
+    "writing": "134,515,008 parameters, 30 layers",
     "wires": "a decoder of 30 layers with 9 heads each",
 }
 HALF = 0.006  # of the last decimal that is shown, and a little for rounding
@@ -39,9 +40,9 @@ def text_shown(chapter: str = "context") -> str:
     return text
 
 
-def row(shown, start, n_numbers=6):
+def row(shown, start, n_numbers=6, then=""):
     """Find the first line of a table that begins so, and return its numbers."""
-    pattern = rf"^{re.escape(start)}((?:\s+-?\d+\.\d\d){{{n_numbers}}})\s*$"
+    pattern = rf"^{re.escape(start)}((?:\s+-?\d+\.\d\d){{{n_numbers}}}){then}\s*$"
     found = re.search(pattern, shown, re.MULTILINE)
     assert found, f"no row {start!r} with {n_numbers} numbers"
     return [float(number) for number in found[1].split()]

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from layerwise.texts.lines import load_runs
 from layerwise.texts.poems import load_poems
-from tools.data import order_repeats, order_runs
+from tools.data import order_lora, order_repeats, order_runs
 
 ROOT = Path(__file__).parents[2]
 CHAPTER = ROOT / "chapters" / "task.md"
@@ -305,3 +305,26 @@ def test_a_run_that_is_made_again_is_the_one_in_the_table(encoder):
     largest = (made[["true", "shuffled"]] - table[["true", "shuffled"]]).abs().max(axis=None)
     assert largest < 0.15  # other processors round otherwise, and training makes more of it
     assert table.std(axis=None) > 0.15
+
+
+def test_the_classifier_of_the_page_is_the_run_of_the_table(encoder):
+    file = ROOT / order_lora.FILE
+    made = json.loads((ROOT / order_lora.DIGEST).read_text("utf-8"))
+    assert made["sha256"][file.name] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert file.stat().st_size < 200_000
+    classifier, lines = order_lora.read_learned(encoder), order_runs.load_lines()
+    largest = {}
+    for fold in (order_lora.FOLD, 1):
+        tested = lines[lines["fold"] == fold]
+        margins = order_runs.margins_of(classifier, tested)
+        table = SCORES[SCORES["fold"] == fold].pivot(
+            index="pair", columns="order", values="LoRA"
+        )
+        largest[fold] = np.abs(margins.T - table[["true", "shuffled"]].to_numpy()).max()
+        if fold == order_lora.FOLD:
+            assert made["right"] == order_lora.shares_right(margins)
+    assert largest[order_lora.FOLD] < 0.02  # 16 bits
+    assert largest[1] > 1  # which it was trained on, and which another was not
+    deals = pd.DataFrame(made["right, labels dealt at random"])
+    assert len(deals) == order_lora.N_DEALS
+    assert (deals.mean() - 0.5).abs().max() < 0.1

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from executed_context import HALF, row, text_shown
+from transformers.models.llama import modeling_llama
 
 from layerwise.surprisal import load_readings
 from layerwise.texts.poems import load_poems
@@ -18,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 from tiny_checkpoints import save_tiny_decoder
 
+DATA = Path(__file__).parents[2] / "data" / "datasets"
 CHAPTER = Path(__file__).parents[2] / "chapters" / "writing.md"
 CELLS = [cell.source for cell in jupytext.read(CHAPTER).cells if cell.cell_type == "code"]
 SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 8,
@@ -146,6 +149,140 @@ def test_poems_recited(readings, poems, decoder):
         recites = logits.argmax().item() == ids[n_begun]
         rank = printed.loc[number, "rank"].to_numpy()[n_begun]
         assert recites == (rank == 0)
+
+
+# What the executed chapter shows, by transformers alone
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return text_shown("writing")
+
+
+@pytest.fixture(scope="module")
+def short(poems, decoder):
+    texts = sorted(poems["text"], key=len)[:4]
+    return [torch.tensor([[0, *decoder.tokenizer(text).input_ids]]) for text in texts]
+
+
+def nats(model, ids, **more):
+    with torch.inference_mode():
+        return model(input_ids=ids, labels=ids, **more).loss.item()
+
+
+def ahead(ids):
+    """Return a mask that lets each token see one more than it may."""
+    n = ids.shape[1]
+    return {"attention_mask": torch.zeros(1, 1, n, n).masked_fill(
+        ~torch.ones(n, n).tril(1).bool(), -torch.inf)}  # fmt: skip
+
+
+def test_the_twins_by_breaking_transformers_own_parts(shown, short, decoder, monkeypatch):
+    model = decoder.model
+    attentions = [layer.self_attn for layer in model.model.layers]
+    found = {"as it is": [nats(model, ids) for ids in short],
+             "sees one token ahead": [nats(model, ids, **ahead(ids)) for ids in short],
+             "positions from one": [
+                 nats(model, ids, position_ids=torch.arange(1, ids.shape[1] + 1)[None])
+                 for ids in short]}  # fmt: skip
+    with monkeypatch.context() as broken:
+        broken.setattr(modeling_llama, "apply_rotary_pos_emb", lambda q, k, *_, **__: (q, k))
+        found["no positions at all"] = [nats(model, ids) for ids in short]
+    with monkeypatch.context() as broken:
+        broken.setattr(modeling_llama, "repeat_kv", lambda x, n: torch.cat([x] * n, 1))
+        found["keys dealt in turn"] = [nats(model, ids) for ids in short]
+    with monkeypatch.context() as broken:
+        for each in attentions:
+            broken.setattr(each, "scaling", 1.0)
+        found["not divided by the root"] = [nats(model, ids) for ids in short]
+    with monkeypatch.context() as broken:
+        for each in model.model.layers:
+            gate, up = each.mlp.gate_proj, each.mlp.up_proj
+            broken.setitem(each.mlp._modules, "gate_proj", up)
+            broken.setitem(each.mlp._modules, "up_proj", gate)
+        found["gate and up exchanged"] = [nats(model, ids) for ids in short]
+    with monkeypatch.context() as broken:
+        norms = [part for part in model.modules() if hasattr(part, "variance_epsilon")]
+        for norm in norms:
+            broken.setattr(norm, "variance_epsilon", 10 * norm.variance_epsilon)
+        found["another epsilon"] = [nats(model, ids) for ids in short]
+    assert nats(model, short[0]) == pytest.approx(found["as it is"][0])  # all is mended
+    for name, costs in found.items():
+        np.testing.assert_allclose(row(shown, name, 5)[:4], costs, atol=HALF)
+
+
+def test_greedy_text_by_generate(shown, poems, decoder):
+    tokenizer, model, _ = decoder
+    long = [text for text in poems["text"] if len(text) > 300][:4]
+    begun = torch.tensor([[0, *tokenizer(text).input_ids][:7] for text in long])
+    whole = model.generate(begun, attention_mask=torch.ones_like(begun), max_new_tokens=128,
+                           min_new_tokens=128, do_sample=False, num_beams=1)  # fmt: skip
+    labels = whole.clone()
+    labels[:, :7] = -100
+    again = [[tuple(text[i : i + 4]) for i in range(7, len(text) - 3)]
+             for text in whole.tolist()]  # fmt: skip
+    wanted = np.mean([1 - len(set(runs)) / len(runs) for runs in again])
+    with torch.inference_mode():
+        bits = model(input_ids=whole, labels=labels).loss.item() / np.log(2)
+    cost, _, repeats, _ = row(shown, "0, 128 tokens", 4)
+    assert cost == pytest.approx(bits, abs=HALF)
+    assert repeats == pytest.approx(wanted, abs=HALF)
+
+
+def test_the_table_of_costs_says_what_the_kept_readings_say(shown, per_character):
+    printed = per_character["printed"]
+    for name in ("words shuffled", "lines shuffled", "stanzas shuffled"):
+        both = per_character[[name, "printed"]].dropna()
+        more = both[name] - both["printed"]
+        cost, shown_more, low, high = row(shown, name, 4, then=r"\s+\d+\s+\d+")
+        assert cost == pytest.approx(both[name].mean(), abs=HALF)
+        assert shown_more == pytest.approx(more.mean(), abs=HALF)
+        error = more.std() / np.sqrt(len(more))
+        assert low == pytest.approx(more.mean() - 1.96 * error, abs=0.01)
+        assert high == pytest.approx(more.mean() + 1.96 * error, abs=0.01)
+    for name in ("own title", "another's title", "asked in a chat"):
+        saved = printed - per_character[name]
+        assert row(shown, f"saved by {name}", 5)[0] == pytest.approx(saved.mean(), abs=HALF)
+
+
+def bits_a_character(text, before, decoder):
+    """Return what a text costs after another, from the loss that transformers computes."""
+    tokenizer, model, _ = decoder
+    pieces = tokenizer(before + text, return_offsets_mapping=True)
+    ids = torch.tensor([[0, *pieces["input_ids"]]])
+    labels = ids.clone()
+    n_before = 1 + sum(start < len(before) for start, _ in pieces["offset_mapping"])
+    labels[:, :n_before] = -100
+    with torch.inference_mode():
+        loss = model(input_ids=ids, labels=labels).loss.item()
+    return loss * (ids.shape[1] - n_before) / np.log(2) / len(text)
+
+
+def test_costs_of_some_poems_and_of_a_title(per_character, poems, decoder):
+    for number in (10, 49, 52):
+        text, title = poems.loc[number, ["text", "title"]]
+        found = [bits_a_character(text, before, decoder) for before in ("", f"{title}\n\n")]
+        kept = per_character.loc[number, ["printed", "own title"]]
+        np.testing.assert_allclose(found, kept.to_numpy(float), atol=1e-3)
+
+
+def test_second_lines_and_how_many_are_told(shown, poems, decoder):
+    kept = pd.read_csv(DATA / "second_lines.csv")
+    begun = {number: text.split("\n")[:2] for number, text in poems["text"].items()}
+    assert (kept.groupby("number").size() == 20).all()
+    assert (kept.groupby("number")["line_of"].nunique() == 20).all()
+    for name in ("own", "a word replaced", "another's"):
+        elsewhere = kept[kept["number"] != kept["line_of"]]
+        usual = elsewhere.pivot(index="number", columns="line_of", values="own").mean()
+        table = kept.pivot(index="number", columns="line_of", values=name) - usual
+        cheapest = table.idxmin(axis=1)
+        told = (cheapest == cheapest.index).mean()
+        assert row(shown, f"after {name}", 3)[0] == pytest.approx(told, abs=HALF)
+    for number in (7, 45):
+        for _, each in kept[kept["number"] == number][:3].iterrows():
+            line = begun[each["line_of"]][1]
+            found = bits_a_character(line, begun[number][0] + "\n", decoder)
+            assert found == pytest.approx(each["own"], abs=1e-3)
 
 
 # On another model

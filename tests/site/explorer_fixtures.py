@@ -1,6 +1,7 @@
 """What the tests of the explorers share: the assets, a small server, a browser."""
 
 import functools
+import json
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from explorer_pages import ELEMENTS, open_page, place
 
 from layerwise.texts.speeches import load_speeches
 from tools.explorers.make import build
+from tools.explorers.scripts import SOURCE, write_script_for_files
 
 ROOT = Path(__file__).resolve().parents[2]
 # Full texts of a few poems (1890, 1891, 1896; public domain), in place of the data set.
@@ -47,6 +49,20 @@ POEMS = pd.DataFrame([
         "To comprehend a nectar\nRequires sorest need.",
     ),
 ], columns=["title", "first_line", "theme", "year", "text"])  # fmt: skip
+# A few of the sentences; heads are found on the first shape of each.
+SENTENCES = {
+    "capital": {"The capital of {} is": "France Italy, Spain Germany"},
+    "is/are": {
+        "The {} near the window": "key keys, dog dogs",
+        "The {} near the windows": "book books, star stars",
+        "The {} that he saw": "house houses, song songs",
+    },
+    "he/she": {
+        "The {} said that": "king queen, man woman",
+        "When the {} came,": "uncle aunt, husband wife",
+        "They asked {} if": "John Mary, James Anna",
+    },
+}
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +147,9 @@ class Site:
 def explorer_assets(tmp_path_factory):
     """Build the assets once, from the installed model and a few poems."""
     folder = tmp_path_factory.mktemp("explorer")
-    build(folder / "assets", poems=POEMS, speeches=load_speeches()[::4])
+    build(
+        folder / "assets", poems=POEMS, speeches=load_speeches()[::4], questions=SENTENCES
+    )
     return folder / "assets"
 
 
@@ -145,6 +163,42 @@ def explorer_site(explorer_assets, tmp_path_factory):
     site.page("empty.html", "")
     yield site
     site.close()
+
+
+@pytest.fixture(scope="session")
+def altered(explorer_site, explorer_assets):
+    """Serve the assets again, with a change to one of the JSON files; return the address."""
+
+    def alter(name, file, change):
+        folder = explorer_site.root / name
+        folder.mkdir(exist_ok=True)
+        for path in explorer_assets.iterdir():
+            shutil.copy(path, folder / path.name)
+        content = json.loads((folder / file).read_text("utf-8"))
+        change(content)
+        (folder / file).write_text(json.dumps(content), "utf-8")
+        return f"/{name}/"
+
+    return alter
+
+
+@pytest.fixture(scope="session")
+def from_file(tmp_path_factory, explorer_assets):
+    """A folder such as the unpacked archive of the site; returns the address of its page."""
+    folder = tmp_path_factory.mktemp("from_file")
+    ours = shutil.ignore_patterns("assets")
+    explorer = folder / "explorer"
+    shutil.copytree(SOURCE, explorer, ignore=ours)
+    shutil.copytree(explorer_assets, explorer / "assets")
+    write_script_for_files(explorer)
+    elements = "".join(place(name, module="explorer") for name in ELEMENTS)
+    (folder / "index.html").write_text(
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Explorers</title>"
+        "<link rel='stylesheet' href='explorer/explorer.css'>"
+        f"<script defer src='explorer/start.js'></script></head><body>{elements}</body></html>",
+        "utf-8",
+    )
+    return (folder / "index.html").as_uri()
 
 
 @pytest.fixture(scope="session")

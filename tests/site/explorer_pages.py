@@ -2,7 +2,10 @@
 
 import pytest
 
-NAMES = "token attention drift ngram surprisal senses learning order".split()
+NAMES = [
+    *"token attention drift ngram surprisal senses learning order".split(),
+    *"lens patching layers".split(),
+]
 ELEMENTS = [f"{name}-explorer" for name in NAMES]
 FALLBACK = "This figure shows the line as it was when the page was built."
 CUT = "A line of poetry, cut up: "

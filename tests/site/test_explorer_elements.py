@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from layerwise.explorers.drift import COMPARISONS
 from layerwise.models import load_encoder
 from layerwise.rotation import rotation_baseline
 from layerwise.similarity import drift_table
+from tests.unit.tiny_checkpoints import save_tiny_decoder
 from tools.explorers.make import build
 
 pytest_plugins = ("explorer_fixtures",)
@@ -303,16 +305,23 @@ def test_a_model_too_large_for_a_page_leaves_the_lines(
     tmp_path, context, explorer_site, explorer_poems, monkeypatch
 ):
     monkeypatch.setattr("tools.explorers.make.MAX_WEIGHTS_BYTES", 1000)
-    manifest = build(tmp_path, poems=explorer_poems)
+    (tmp_path / "decoder").mkdir()
+    decoder = str(save_tiny_decoder(tmp_path / "decoder", "llama"))
+    manifest = build(tmp_path / "made", poems=explorer_poems, decoder=decoder)
     assert manifest["weights"] is None
-    assert not (tmp_path / "weights.bin").exists()
-    (explorer_site.root / "small").mkdir(exist_ok=True)
-    for file in tmp_path.iterdir():
-        (explorer_site.root / "small" / file.name).write_bytes(file.read_bytes())
+    assert not (tmp_path / "made" / "weights.bin").exists()
+    shutil.copytree(tmp_path / "made", explorer_site.root / "small")
     address = explorer_site.page("small.html", place("attention-explorer", "assets='/small/'"))
     page = open_page(context, address, "attention-explorer")
     assert "too large for a page" in page.locator("attention-explorer .note").text_content()
     assert page.locator("attention-explorer canvas").is_visible()
+    # and no head of this decoder can be asked: its nouns are not equally long
+    address = explorer_site.page("tiny.html", place("patching-explorer", "assets='/small/'"))
+    page = open_page(context, address, "patching-explorer", "unavailable")
+    assert "need as many tokens each" in page.locator(".note").text_content()
+    assert page.get_by_text(FALLBACK).is_visible()
+    address = explorer_site.page("lens.html", place("lens-explorer", "assets='/small/'"))
+    open_page(context, address, "lens-explorer")
 
 
 def test_data_of_another_build_is_refused(context, explorer_site, explorer_assets):
@@ -517,7 +526,11 @@ def test_axe_finds_nothing(element, theme, context, pages):
 
 @pytest.mark.parametrize("element", ELEMENTS)
 @pytest.mark.parametrize("width", [360, 768, 1280])
-def test_nothing_moves_and_nothing_sticks_out(element, width, explorer_browser, pages):
+@pytest.mark.parametrize("spacing", [0, 0.02], ids=["", "wider letters"])
+def test_nothing_moves_and_nothing_sticks_out(
+    element, width, spacing, explorer_browser, pages
+):
+    """Letters set wider stand for the fonts of other machines."""
     context = explorer_browser.new_context(
         viewport={"width": width, "height": 800}, has_touch=True, device_scale_factor=2
     )
@@ -527,6 +540,7 @@ def test_nothing_moves_and_nothing_sticks_out(element, width, explorer_browser, 
         ".forEach((entry) => window.moved += entry.value))"
         ".observe({ type: 'layout-shift', buffered: true });"
     )
+    page.route("**/explorer.css", lambda route: with_rule(route, spacing))
     page.goto(pages[element])
     before = page.locator("#below").bounding_box()["y"]
     page.wait_for_selector(f"{element}[state='ready']")
@@ -535,6 +549,14 @@ def test_nothing_moves_and_nothing_sticks_out(element, width, explorer_browser, 
     assert page.evaluate("window.moved") < 0.01
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
+
+
+def with_rule(route, spacing):
+    """Answer with the style sheet, and a rule that sets all letters wider."""
+    answer = route.fetch()
+    route.fulfill(
+        response=answer, body=answer.text() + f"body {{ letter-spacing: {spacing}em }}"
+    )
 
 
 @pytest.mark.parametrize("element", ELEMENTS)

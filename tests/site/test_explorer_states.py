@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 import numpy as np
 import pytest
 from explorer_pages import (
-    ELEMENTS,
     open_page,
     place,
     run_own,
@@ -19,29 +18,10 @@ from explorer_pages import (
     text_of,
 )
 
-from tools.explorers.scripts import SOURCE, write_script_for_files
-
 pytest_plugins = ("explorer_fixtures",)
 
 OWN = "document.querySelector('attention-explorer').own"
 POEM = "The brain is wider than the sky, for, put them side by side, "
-
-
-@pytest.fixture(scope="module")
-def altered(explorer_site, explorer_assets):
-    """Serve the assets again, with a change to one of the JSON files; return the address."""
-
-    def alter(name, file, change):
-        folder = explorer_site.root / name
-        folder.mkdir(exist_ok=True)
-        for path in explorer_assets.iterdir():
-            shutil.copy(path, folder / path.name)
-        content = json.loads((folder / file).read_text("utf-8"))
-        change(content)
-        (folder / file).write_text(json.dumps(content), "utf-8")
-        return f"/{name}/"
-
-    return alter
 
 
 @pytest.fixture
@@ -343,25 +323,6 @@ def test_a_browser_that_cannot_keep_says_so(context, pages):
 
 
 # ---------------------------------------------------------------- from a file
-
-
-@pytest.fixture(scope="module")
-def from_file(tmp_path_factory, explorer_assets):
-    """A folder such as the unpacked archive of the site; returns the address of its page."""
-    folder = tmp_path_factory.mktemp("from_file")
-    ours = shutil.ignore_patterns("assets")
-    explorer = folder / "explorer"
-    shutil.copytree(SOURCE, explorer, ignore=ours)
-    shutil.copytree(explorer_assets, explorer / "assets")
-    write_script_for_files(explorer)
-    elements = "".join(place(name, module="explorer") for name in ELEMENTS)
-    (folder / "index.html").write_text(
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Explorers</title>"
-        "<link rel='stylesheet' href='explorer/explorer.css'>"
-        f"<script defer src='explorer/start.js'></script></head><body>{elements}</body></html>",
-        "utf-8",
-    )
-    return (folder / "index.html").as_uri()
 
 
 def test_from_a_file_what_was_computed_is_there(context, from_file, explorer_assets):

@@ -12,7 +12,7 @@ import pytest
 from pypdf import PdfReader
 
 from _ext.citation import citation
-from _ext.outputs import improve_tables, mark_shapes
+from _ext.outputs import improve_tables, keep_names_whole, mark_shapes
 from _ext.valid_html import improve_html
 from tools.desk import BuildError
 from tools.site.browser import CHROMIUM
@@ -73,6 +73,26 @@ def test_the_name_of_an_index_gets_no_row_of_its_own():
     assert table.count("<tr>") == 3
     assert ">layer</th>" in table
     assert "comparison" not in table
+
+
+def test_a_heading_that_spans_rows_belongs_to_each():
+    index = pd.MultiIndex.from_tuples(
+        [(24, -2), (24, 1), (6, -4), (12, -4)], names=["layer", "dose"]
+    )
+    table = mended(pd.DataFrame({"odds": [-4.5, 0.25, 12345.5, 1.0]}, index=index))
+    rows = [re.findall(r'class="number">([^<]*)<', row) for row in table.split("<tr>")[2:]]
+    assert rows == [
+        ["24", "−2", "−4.50"], ["1", "0.25"], ["6", "−4", "12,345.50"], ["12", "−4", "1.00"]
+    ]  # fmt: skip
+    assert table.count('rowspan="2"') == 1
+
+
+def test_short_names_in_a_line_are_whole_at_their_hyphens_and_long_ones_are_not():
+    name = '<code><span class="pre">{}</span></code>'
+    whole = keep_names_whole(name.format("bert-base-uncased"))
+    assert whole == '<code><span class="pre whole">bert-base-uncased</span></code>'
+    for other in ("sentence-transformers/all-MiniLM-L6-v2", "hidden_states"):
+        assert keep_names_whole(name.format(other)) == name.format(other)
 
 
 def test_names_of_columns_in_two_rows_keep_both():

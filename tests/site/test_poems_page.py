@@ -48,7 +48,9 @@ def test_neighbours_lead_through_all_poems(page, column):
     for number, body in re.findall(
         r'<section [^>]*id="poem-(\d+)".*?<nav class="poem-turn"(.*?)</nav>', page, re.DOTALL
     ):
-        line = re.findall(r"<p>(.*?)</p>", body)[["theme", "year"].index(column)]
+        rows = re.findall(r"<p>(.*?)</p>", body)
+        assert len({row.split("</span>")[1] for row in rows}) == len(rows)  # equal ones are one
+        line = rows[{"theme": 0, "year": -1}[column]]
         turns[int(number)] = {
             rel: int(target)
             for rel, target in re.findall(r'rel="(\w+)" href="#poem-(\d+)"', line)
@@ -61,6 +63,17 @@ def test_neighbours_lead_through_all_poems(page, column):
     assert sorted(passed) == sorted(POEMS["number"])
     values = POEMS.set_index("number")[column][passed].tolist()
     assert values == sorted(values)
+
+
+def test_a_wide_screen_has_two_poems_beside_each_other(chromium, site):
+    for width, n_columns in [(360, 1), (1280, 2)]:
+        with opened(chromium, f"{site}poems.html", width, "light") as page:
+            left = page.locator(".one-poem").evaluate_all(
+                "poems => poems.map(poem => poem.getBoundingClientRect().left)"
+            )
+            assert len(set(left)) == n_columns
+            years = page.locator("#by-year").bounding_box()
+            assert years["y"] < page.locator(".one-poem").first.bounding_box()["y"]
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -124,6 +124,8 @@ def test_a_twin_must_differ_by_more_than_a_hundred_times_the_tolerance(capsys):
         "≠ a twin: differs, as it should, by up to 0.001",
         "≠ a twin: differs, as it should, by up to 51",
     ]
+    check_differs("a twin", -204.0, 1234.0)
+    assert capsys.readouterr().out.endswith("by up to 1,400\n")
     with pytest.raises(AssertionError, match="differs by 50 only"):
         check_differs("a twin", 50.0, 0, tolerance=0.5)
 

@@ -4,11 +4,12 @@ import ast
 import inspect
 from functools import cache
 
+import numpy as np
 import pytest
 
 from layerwise import pooling
 from layerwise.by_hand import attention, bert
-from layerwise.display import number, show_source, source_without_docstring
+from layerwise.display import how_many, number, show_source, source_without_docstring
 
 
 def documented(x):
@@ -98,3 +99,12 @@ def test_what_is_not_defined_with_def_is_refused(thing):
 )  # fmt: skip
 def test_a_number_is_written_with_a_minus_sign_and_no_negative_zero(value, digits, expected):
     assert number(value, digits) == expected
+
+
+@pytest.mark.parametrize(
+    ("n_true", "n", "expected"),
+    [(10, 10, "all ten"), (0, 10, "none of ten"), (9, 10, "9 of ten"), (6, 6, "all six"),
+     (1, 13, "1 of 13")],
+)  # fmt: skip
+def test_how_many_are_true_is_said_in_words_at_both_ends(n_true, n, expected):
+    assert how_many(np.arange(n) < n_true) == expected

@@ -17,6 +17,7 @@ from PIL import Image
 from layerwise.figures.attention import attention_grid, attention_heatmap, dots_by_layer
 from layerwise.figures.interventions import patching_grid
 from layerwise.figures.layers import (
+    LOOKS,
     compare_by_layer,
     layer_picture,
     token_strip,
@@ -576,6 +577,12 @@ def test_dots_and_grids_of_another_shape_are_refused():
 
 # --- Comparisons and violins -------------------------------------------------------------
 
+LOOK_IN_EVERY_FIGURE = {
+    "same poem": ("#1f7fc0", "o"), "other poem": ("#c2602a", "s"),
+    "random pair": ("#24896c", "D"), "same poem, centred": ("#b05c9a", "^"),
+    "other poem, centred": ("#857428", "v"),
+}  # fmt: skip
+
 
 def test_a_comparison_draws_the_median_of_each_at_each_layer():
     data = table()
@@ -583,7 +590,9 @@ def test_a_comparison_draws_the_median_of_each_at_each_layer():
     axes = figure.axes[0]
     lines, bands = axes.get_lines(), axes.collections
     assert [line.get_label() for line in lines] == COMPARISONS
-    for line, band, color in zip(lines, bands, COMPARISON_COLORS, strict=False):
+    for line, band in zip(lines, bands, strict=True):
+        color, marker = LOOK_IN_EVERY_FIGURE[line.get_label()]
+        assert line.get_marker() == marker
         rows = data[data["comparison"] == line.get_label()].groupby("layer")["cosine"]
         np.testing.assert_allclose(line.get_ydata(), rows.median())
         np.testing.assert_array_equal(line.get_xdata(), rows.median().index)
@@ -600,6 +609,26 @@ def test_a_comparison_draws_the_median_of_each_at_each_layer():
     assert [text.get_text() for text in legend.get_texts()] == COMPARISONS
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("layer", "cosine")
     assert list(axes.get_xticks()) == [1, 2, 3]
+
+
+def test_a_comparison_looks_the_same_beside_others_and_with_other_texts():
+    data = table()
+    data["comparison"] = data["comparison"].str.replace("poem", "text")
+    of_two = data[data["comparison"].isin(["other text", "same text, centred"])]
+    drawn = {}
+    for part in (data, of_two):
+        for line in compare_by_layer(part, "cosine").axes[0].get_lines():
+            look = (line.get_color(), line.get_marker())
+            assert drawn.setdefault(line.get_label(), look) == look
+    assert drawn == {
+        name.replace("poem", "text"): look for name, look in LOOK_IN_EVERY_FIGURE.items()
+    }
+    plt.close("all")
+
+
+def test_no_two_comparisons_of_the_book_look_the_same():
+    assert len({(color, marker) for color, marker, _ in LOOKS.values()}) == len(LOOKS)
+    assert len({str(dash) for *_, dash in LOOKS.values()}) == len(LOOKS)
 
 
 def test_as_many_comparisons_as_can_be_told_apart_are_drawn_and_no_more():

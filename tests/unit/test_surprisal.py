@@ -10,9 +10,13 @@ from tiny_checkpoints import save_tiny_decoder
 
 from layerwise.decoders import load_decoder
 from layerwise.surprisal import (
+    cost_after,
     load_readings,
+    load_second_lines,
     read_text,
     read_versions,
+    replace_longest,
+    second_lines,
     shuffle_lines,
     shuffle_stanzas,
     shuffle_words,
@@ -151,3 +155,41 @@ def test_another_decoder_reads_the_shortest_poems_now(tiny):
     assert lengths[read].max() <= lengths.drop(read).min()
     assert isinstance(readings, pd.DataFrame)
     assert readings["bits"].mean() > 5  # random weights
+
+
+# The next line among others
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_line_costs_the_same_beside_longer_ones(tmp_path, kind):
+    reader = load_decoder(save_tiny_decoder(tmp_path / kind, kind), "cpu")
+    lines = ["the thin inn", "no", "and then the thing in the inn — 1862"]
+    alone = [read_text(line, reader, "The rat\n")["bits"].sum() / len(line) for line in lines]
+    np.testing.assert_allclose(cost_after("The rat", lines, reader), alone, atol=1e-4)
+    assert np.ptp(alone) > 0.1
+
+
+def test_a_line_gets_the_longest_word_of_another():
+    assert replace_longest("I died for beauty, but", "Hope is the thing") == (
+        "I died for thing, but"
+    )
+    assert replace_longest("He's here, there", "And o'erwhelm'd—so") == "He's here, o'erwhelm'd"
+
+
+def test_second_lines_stand_among_others_once_each(tiny):
+    poems = load_poems()
+    few = poems.loc[poems["text"].str.len().nsmallest(24).index]
+    read = second_lines(few, tiny)
+    pd.testing.assert_frame_equal(read, second_lines(few, tiny))
+    assert not (second_lines(few, tiny, seed=1)["line_of"] == read["line_of"]).all()
+    begun = few.set_index("number")["text"].str.split("\n")
+    for number, rows in read.groupby("number"):
+        assert len(rows) == rows["line_of"].nunique() == 20
+        assert rows["line_of"].iloc[0] == number
+        for _, each in rows[:2].iterrows():
+            first, second = begun[number][0], begun[each["line_of"]][1]
+            assert cost_after(first, [second], tiny)[0] == pytest.approx(each["own"], abs=1e-4)
+    assert (read["own"] != read["a word replaced"]).mean() > 0.9
+    assert (read["own"] != read["another's"]).mean() > 0.9
+    own = load_second_lines(poems, tiny)
+    assert own.groupby("number").size().tolist() == [11] * 12  # of twelve poems, one is asked

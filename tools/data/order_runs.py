@@ -95,11 +95,10 @@ def labelled(lines: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     return texts, np.repeat([1, 0], len(lines))
 
 
-def train(
+def fit(
     run: Run, fold: int, lines: pd.DataFrame, encoder: Encoder
-) -> dict[str, pd.DataFrame]:
-    """Train on the lines outside a fold and test on those in it; return rows of the tables."""
-    tested = lines[lines["fold"] == fold]
+) -> tuple[Classifier, pd.DataFrame]:
+    """Train on the lines outside a fold; return the classifier, and its losses by epoch."""
     trained = lines[lines["fold"] != fold]
     if run.n_lines:
         drawn = np.random.default_rng(run.seed).permutation(len(trained))[: run.n_lines]
@@ -107,12 +106,27 @@ def train(
     texts, labels = labelled(trained)
     classifier = run.make(encoder)
     steps = -(-len(texts) // SIZE)
+    held_out = labelled(lines[lines["fold"] == fold]) if len(run.folds) == 1 else None
     epochs = fine_tune(
         classifier, texts, labels, max(run.n_epochs, -(-FEWEST_STEPS // steps)),
-        run.learning_rate, SIZE, run.seed, labelled(tested) if len(run.folds) == 1 else None,
+        run.learning_rate, SIZE, run.seed, held_out,
     )  # fmt: skip
-    logits = predict(classifier, labelled(tested)[0])
-    margins = (logits[:, 1] - logits[:, 0]).reshape(2, -1)  # true lines, shuffled ones
+    return classifier, epochs
+
+
+def margins_of(classifier: Classifier, lines: pd.DataFrame) -> np.ndarray:
+    """Return the margins of true lines, then of shuffled ones, of shape (2, n_lines)."""
+    logits = predict(classifier, labelled(lines)[0])
+    return (logits[:, 1] - logits[:, 0]).reshape(2, -1)
+
+
+def train(
+    run: Run, fold: int, lines: pd.DataFrame, encoder: Encoder
+) -> dict[str, pd.DataFrame]:
+    """Train on the lines outside a fold and test on those in it; return rows of the tables."""
+    tested = lines[lines["fold"] == fold]
+    classifier, epochs = fit(run, fold, lines, encoder)
+    margins = margins_of(classifier, tested)
     scores = pd.DataFrame({"true": margins[0], "shuffled": margins[1]}, index=tested.index)
     made = {"scores": scores, "epochs": epochs}
     if run == RUNS["all weights"]:

@@ -16,6 +16,7 @@ from layerwise.by_hand.ngrams import (
 )
 from layerwise.texts.lines import load_runs
 from layerwise.texts.poems import load_poems
+from tools.data import order_lora
 from tools.desk import ROOT
 
 # What is shown of the columns of the table, in this order: few labels, then all, then controls.
@@ -34,8 +35,11 @@ def make_learning() -> dict:
     scores["counted pairs"] = count_pairs(scores)
     true, shuffled = scores.loc["true"], scores.loc["shuffled"]
     made_with = json.loads((ROOT / "data" / "digests_of_order_runs.json").read_text("utf-8"))
+    in_page = json.loads((ROOT / order_lora.DIGEST).read_text("utf-8"))
+    controls = in_page["right, labels dealt at random"]
     return {
         "encoder": made_with["made with"]["encoder"],
+        "in_page": {"fold": in_page["fold"], "controls": controls},
         "poems": load_poems()["first_line"].tolist(),
         "lines": [
             list(row)

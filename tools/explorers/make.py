@@ -1,6 +1,6 @@
 """Make what the in-page explorers read: weights, vocabulary, example lines, drift of the poems.
 
-    python -m tools.explorers.make --out DIR [--model CHECKPOINT]
+    python -m tools.explorers.make --out DIR [--model CHECKPOINT] [--decoder CHECKPOINT]
 
 Writes to DIR
 
@@ -15,7 +15,11 @@ Writes to DIR
 - ``poems.json``: the poems, to count;
 - ``strips.json``: what each token of the poems costs the book's decoder, which read them once;
 - ``senses.json``: places of words of two senses, with the nearest others in every layer;
-- ``learning.json``: what each method trained beforehand made of each line.
+- ``learning.json``: what each method trained beforehand made of each line;
+- ``lens.json``, ``patching.json``: what lenses read, what patches and cuts do, in the decoder
+  (left out, and said so, where it is not here or not one that these were made for);
+- ``order_lora.safetensors``: what LoRA learned of the order of words, to be added to the
+  weights (left out, and said so, if they are not those it was trained on).
 
 Nothing here is committed: the build makes it again from the installed model.
 """
@@ -29,13 +33,17 @@ from pathlib import Path
 import pandas as pd
 
 from layerwise.checkpoints import find_checkpoint
+from layerwise.decoders import load_decoder
 from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
 from layerwise.texts.speeches import load_speeches
-from tools.desk import BuildError, run_command, say
+from tools.data import order_lora
+from tools.desk import ROOT, BuildError, run_command, say
 from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, make_example
 from tools.explorers.learning import make_learning
+from tools.explorers.lens import make_lens
+from tools.explorers.patching import QUESTIONS, make_patching
 from tools.explorers.scripts import compile_kernel
 from tools.explorers.senses import make_senses
 from tools.explorers.strips import make_strips
@@ -50,6 +58,7 @@ from tools.explorers.weights import (
 )
 
 FORMAT = 2
+PARTS = "weights vocab examples drift poems strips senses learning lens patching order".split()
 MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
 
 
@@ -96,13 +105,47 @@ def add_weights(manifest: dict, lines: list[str], encoder, out: Path) -> None:
     manifest["error"] = measure_error(lines, encoder, quantized)
 
 
+def add_interventions(
+    manifest: dict, decoder: str | None, questions: dict[str, dict[str, str]], out: Path
+) -> None:
+    """Write what was read and changed inside the decoder, or why it was not."""
+    manifest |= {"lens": None, "patching": None}
+    try:
+        loaded = load_decoder(decoder, "cpu")
+    except OSError as error:
+        manifest["interventions_left_out"] = str(error)
+        return
+    try:
+        manifest["lens"] = write(out, "lens.json", make_lens(loaded))
+        manifest["patching"] = write(out, "patching.json", make_patching(loaded, questions))
+    except ValueError as error:  # words of several tokens, no such heads
+        manifest["interventions_left_out"] = str(error)
+
+
+def add_order(manifest: dict, out: Path) -> None:
+    """Write what LoRA learned for the pages' own model, or why it is of no use to them."""
+    data = (ROOT / order_lora.FILE).read_bytes()
+    digest = json.loads((ROOT / order_lora.DIGEST).read_text("utf-8"))
+    if manifest["checkpoint"] == digest["made with"]["encoder"]:
+        manifest["order"] = write(out, order_lora.FILE.name, data)
+        return
+    (out / order_lora.FILE.name).unlink(missing_ok=True)
+    manifest["order"] = None
+    manifest["order_left_out"] = (
+        f"the classifier was trained with {digest['made with']['encoder']}, and these pages "
+        f"have {manifest['checkpoint']}"
+    )
+
+
 def build(
     out: Path,
     model: str | None = None,
     poems: pd.DataFrame | None = None,
     speeches: pd.DataFrame | None = None,
+    decoder: str | None = None,
+    questions: dict[str, dict[str, str]] = QUESTIONS,
 ) -> dict:
-    """Make all assets in a folder and return the manifest; texts: default, the book's."""
+    """Make all assets in a folder, return the manifest; what is read: default, the book's."""
     checkpoint, encoder = find_checkpoint(model), load_encoder(model, "cpu")
     out.mkdir(parents=True, exist_ok=True)
     config, tokenizer = encoder.model.config, encoder.tokenizer
@@ -138,7 +181,9 @@ def build(
         "senses": write(out, "senses.json", make_senses(speeches, encoder)),
         "learning": write(out, "learning.json", make_learning()),
     }
+    add_interventions(manifest, decoder, questions, out)
     add_weights(manifest, measured, encoder, out)
+    add_order(manifest, out)
     write(out, "manifest.json", manifest)
     return manifest
 
@@ -148,11 +193,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
     parser.add_argument("--model", help="a checkpoint the book knows; default: the book's own")
+    parser.add_argument("--decoder", help="the model that writes; default: the book's own")
     options = parser.parse_args(arguments)
-    return run_command(lambda: make(options.out, options.model))
+    return run_command(lambda: make(options.out, options.model, options.decoder))
 
 
-def make(out: Path, model: str | None) -> int:
+def make(out: Path, model: str | None, decoder: str | None) -> int:
     """Make the assets, say what was made; return the exit status.
 
     Raises
@@ -161,13 +207,15 @@ def make(out: Path, model: str | None) -> int:
         If the model is unknown, or not here.
     """
     try:
-        manifest = build(out, model)
+        manifest = build(out, model, decoder=decoder)
     except ValueError as error:
         raise BuildError(str(error)) from error
-    for part in "weights vocab examples drift poems strips senses learning".split():
+    for part in PARTS:
         made = manifest[part]
         size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
         say(f"{part}: {size}")
+    if reason := manifest.get("interventions_left_out"):
+        say(reason)
     say(manifest.get("weights_left_out") or f"error of rounding: {manifest['error']}")
     return 0
 

@@ -50,8 +50,12 @@ def assets_key(basis: Basis) -> str:
     """Name assets after all they are made from: these programs, and what they use."""
     programs = [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
     kernel = (SOURCE / "kernel.wat").read_text("utf-8")
-    key = sha256_of_text("".join([*programs, kernel]))
-    return fingerprint_of_code(programs, key, ("encoder",), None, basis).digest
+    digests = [
+        path.read_text("utf-8")
+        for path in sorted((ROOT / "data").glob("digests_of_order_*.json"))
+    ]
+    key = sha256_of_text("".join([*programs, kernel, *digests]))
+    return fingerprint_of_code(programs, key, ("encoder", "decoder"), None, basis).digest
 
 
 def make_assets(basis: Basis, place: Path) -> None:
@@ -60,8 +64,11 @@ def make_assets(basis: Basis, place: Path) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     shutil.rmtree(place.parent, ignore_errors=True)
     command = [sys.executable, "-m", "tools.explorers.make", "--out", str(draft)]
+    options = {"--model": "encoder", "--decoder": "decoder"}
+    for option, role in options.items():
+        command += [option, basis.models[role].asked_for]
     run = subprocess.run(
-        [*command, "--model", basis.models["encoder"].asked_for],
+        command,
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},  # sums in one order, on every machine
         capture_output=True,

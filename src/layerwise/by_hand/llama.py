@@ -1,9 +1,10 @@
 """A model that writes, rebuilt from its own weights: a Llama in one sitting.
 
 Every function takes the weights from a ``transformers`` model and does the arithmetic itself.
-:func:`read` returns the model's logits, but for rounding. What changed since BERT: tokens see
-only what came before them, positions are angles, norms divide without centring and stand
-before what they feed, heads share keys and values, and the feed-forward network has a gate.
+:func:`read` returns the model's logits: the same operations in the same order, so that even the
+last digits are the same. What changed since BERT: tokens see only what came before them,
+positions are angles, norms divide without centring and stand before what they feed, heads share
+keys and values, and the feed-forward network has a gate.
 
 Chapter: ``chapters/writing.md``, "The whole model".
 Source: Touvron et al. (2023), "LLaMA", section 2.2; Ainslie et al. (2023), "GQA".
@@ -47,7 +48,7 @@ def rms_norm(x: Tensor, norm: LlamaRMSNorm) -> Tensor:
         Its weight has shape (n_dims,); it has no bias.
     """
     mean_square = x.square().mean(dim=-1, keepdim=True)  # (..., 1)
-    return x / torch.sqrt(mean_square + norm.variance_epsilon) * norm.weight
+    return x * torch.rsqrt(mean_square + norm.variance_epsilon) * norm.weight  # 1 / √
 
 
 def project(x: Tensor, layer: nn.Linear) -> Tensor:
@@ -141,7 +142,7 @@ def silu(x: Tensor) -> Tensor:
 
     Source: Hendrycks & Gimpel (2016), "Gaussian Error Linear Units", section 2.
     """
-    return x * torch.sigmoid(x)
+    return nn.functional.silu(x)  # x / (1 + e⁻ˣ)
 
 
 def feed_forward(x: Tensor, mlp: LlamaMLP) -> Tensor:

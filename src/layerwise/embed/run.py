@@ -92,9 +92,8 @@ def open_texts(options: argparse.Namespace) -> tuple[Table, Columns, list[Findin
     table = open_table(options.texts, options.encoding)
     first = list(itertools.islice(table.rows, ROWS_SAMPLED))
     rows = gather(table.columns, first)
-    columns, findings = choose_columns(
-        rows, options.texts, options.text, options.label, options.title
-    )
+    named = Columns(options.text or "", options.label, options.title)
+    columns, findings = choose_columns(rows, options.texts, named)
     if not all(map(is_missing, column_of(rows, columns.text))):
         check_is_text(rows, columns.text)
     table = table._replace(rows=itertools.chain(first, table.rows))

@@ -22,7 +22,9 @@ from layerwise.figures.page import (
 def patching_grid(
     restored, tokens: Sequence[str], layers: Sequence[int], table: pd.DataFrame
 ) -> Figure:
-    """Draw what a patch at each token and layer restores, beside a table of cuts and tasks.
+    """Draw what a patch at each token and layer restores, above a table of cuts and tasks.
+
+    One above the other: beside each other neither could be read on a phone.
 
     Parameters
     ----------
@@ -45,25 +47,28 @@ def patching_grid(
             f"{len(layers)} layers and {len(tokens)} tokens need shares of shape "
             f"{(len(layers), len(tokens))}, got {grid.shape}"
         )
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.8), width_ratios=[5, 4])
-    left.imshow(grid, cmap=SHADES, vmin=0, vmax=1, aspect="auto", origin="lower",
+    ratios = [2.6, 0.6 + 0.3 * len(table)]  # inches
+    figure, (upper, lower) = plt.subplots(
+        2, 1, figsize=(4.8, 1.0 + sum(ratios)), height_ratios=ratios
+    )
+    upper.imshow(grid, cmap=SHADES, vmin=0, vmax=1, aspect="auto", origin="lower",
                 interpolation="none")  # fmt: skip
-    left.spines[:].set(visible=True, linewidth=0.5)
+    upper.spines[:].set(visible=True, linewidth=0.5)
     every = max(1, len(layers) // 8)
-    left.set_yticks(range(0, len(layers), every), [str(n) for n in layers[::every]])
-    left.set(ylabel="layer", title="restored by a patch")
-    label_tokens(left.xaxis, tokens, range(len(tokens)), room=3.0)
+    upper.set_yticks(range(0, len(layers), every), [str(n) for n in layers[::every]])
+    upper.set(ylabel="layer", title="restored by a patch")
+    label_tokens(upper.xaxis, tokens, range(len(tokens)), room=4.0)
 
     values = to_array(table)
-    right.imshow(BEHIND_TEXT * shares(values), cmap=SHADES, vmin=0, vmax=1, aspect="auto",
+    lower.imshow(BEHIND_TEXT * shares(values), cmap=SHADES, vmin=0, vmax=1, aspect="auto",
                  interpolation="none")  # fmt: skip
     for row, column in np.ndindex(values.shape):
-        right.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center",
+        lower.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center",
                    color=INK)  # fmt: skip
-    right.set_xticks(range(len(table.columns)), list(table.columns))
-    right.set_yticks(range(len(table)), list(table.index))
-    right.spines[:].set(visible=True, linewidth=0.5)
-    right.set(title="right after a cut")
-    for axes in (left, right):
+    lower.set_xticks(range(len(table.columns)), list(table.columns))
+    lower.set_yticks(range(len(table)), list(table.index))
+    lower.spines[:].set(visible=True, linewidth=0.5)
+    lower.set(title="share right")
+    for axes in (upper, lower):
         axes.tick_params(length=0)
     return figure

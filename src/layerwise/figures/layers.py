@@ -1,6 +1,7 @@
 """Figures of layers: the deeper, the darker; and of tokens: the more, the darker."""
 
 import html
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,22 @@ from layerwise.figures.page import (
     shares,
     style,
 )
+
+# The same comparison looks the same in every figure of every chapter: colour, marker, dash.
+# Centred and shifted are kin: both take one vector from all.
+LOOKS = {
+    "same": (0, "o", "-"),
+    "other": (1, "s", "--"),
+    "random pair": (2, "D", "-."),
+    "same, centred": (3, "^", ":"),
+    "other, centred": (4, "v", (0, (5, 1, 1, 1, 1, 1))),
+    "same, rotated": (5, "P", (0, (8, 2))),
+    "other, rotated": (6, "*", (0, (1, 3))),
+    "same, shifted": (3, "<", (0, (3, 1))),
+    "other, shifted": (4, ">", (0, (2, 4))),
+    "same, centred, rotated": (5, "X", (0, (8, 2, 1, 2))),
+    "other, centred, rotated": (6, "p", (0, (4, 4))),
+}
 
 # Also where the site's style sheet is not: in Jupyter
 STRIP = {
@@ -67,7 +84,8 @@ def violins_by_layer(table: pd.DataFrame, label: str, x: str = "layer") -> Figur
 def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
     """Draw, for each comparison of a drift table, its median by layer and its middle half.
 
-    Lines differ in dash and marker, so that they can be told apart without colour.
+    Lines differ in dash and marker, so that they can be told apart without colour; each
+    comparison of :data:`LOOKS` has its own in every figure, others take what is free.
 
     Parameters
     ----------
@@ -89,11 +107,9 @@ def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
         )
     figure, axes = new_figure(height=3.2 + 0.27 * ((len(comparisons) + 1) // 2))
     quartiles = table.groupby(["comparison", "layer"])["cosine"].quantile([0.25, 0.5, 0.75])
-    dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3))]
-    for comparison, color, marker, dash in zip(
-        comparisons, COMPARISON_COLORS, "osD^vP*", dashes, strict=False
-    ):
+    for comparison, (number, marker, dash) in looks_of(comparisons).items():
         by_layer = quartiles[comparison].unstack()
+        color = COMPARISON_COLORS[number]
         axes.plot(
             by_layer.index, by_layer[0.5], color=color, marker=marker, linestyle=dash,
             markeredgecolor=INK, label=comparison,
@@ -106,6 +122,17 @@ def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
     axes.grid(axis="y")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
+
+
+def looks_of(comparisons: Sequence[str]) -> dict[str, tuple]:
+    """Return for each comparison the number of its colour, its marker and its dash.
+
+    A poem and a text are the same thing here.
+    """
+    looks = {name: LOOKS.get(re.sub(" (poem|text)", "", name)) for name in comparisons}
+    taken = {look[0] for look in looks.values() if look}
+    free = iter([look for look in LOOKS.values() if look[0] not in taken])
+    return {name: look or next(free) for name, look in looks.items()}
 
 
 @style()

@@ -81,8 +81,10 @@ def draw_strip(
 
 
 @style()
-def gains_of_heading(own, another, is_first_line: Sequence[bool]) -> Figure:
-    """Draw for each poem what its own title saves against what another's does.
+def gains_of_heading(
+    own, another, is_first_line: Sequence[bool], noun: str = "poem"
+) -> Figure:
+    """Draw for each poem, or text, what its own title saves against what another's does.
 
     Parameters
     ----------
@@ -90,6 +92,8 @@ def gains_of_heading(own, another, is_first_line: Sequence[bool]) -> Figure:
         Bits a character that a poem costs less after the heading.
     is_first_line : sequence of bool
         Whether the title begins the poem: these are filled.
+    noun : str
+        What the axes call a poem.
     """
     own, another = to_array(own), to_array(another)
     filled = np.asarray(is_first_line)
@@ -100,7 +104,7 @@ def gains_of_heading(own, another, is_first_line: Sequence[bool]) -> Figure:
                      s=34, label=f"title {label}", zorder=2)  # fmt: skip
     ends = [min(own.min(), another.min()), max(own.max(), another.max())]
     axes.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--")
-    axes.set(xlabel="saved by another poem's title", ylabel="saved by its own title")
+    axes.set(xlabel=f"saved by another {noun}'s title", ylabel="saved by its own title")
     figure.legend(loc="outside upper left")
     axes.grid()
     axes.set_axisbelow(True)

@@ -19,6 +19,7 @@ model that is not on it yet.
   layerwise report poems.csv --text text --label theme
   layerwise report letters.csv --text text --label writer --group letter
   layerwise report novel.txt --passages paragraph
+  layerwise report speeches.csv --text text --label speaker --date year --surprisal
   layerwise report speeches/ --encoder sentence-transformers/all-MiniLM-L6-v2 ../my-model
 """
 
@@ -43,6 +44,19 @@ def build_parser() -> argparse.ArgumentParser:
     reading.add_argument(
         "--overlap", type=int, metavar="N", help="how many units passages have in common (0)"
     )
+    writes = parser.add_argument_group("reading by a model that writes")
+    writes.add_argument(
+        "--surprisal", action="store_true", help="also say what the texts cost such a model, "
+        "by line, position, label and date, beside controls, and whether it recites them",
+    )
+    writes.add_argument(
+        "--decoder", metavar="NAME|FOLDER", help="the model; else the book's own"
+    )
+    writes.add_argument("--date", metavar="COLUMN", help="years or dates of the texts")
+    writes.add_argument(
+        "--most-tokens", type=int, metavar="N", help="how many tokens of the texts it reads "
+        "(20,000, each several times); of more, a sample",
+    )
     add = parser.add_argument
     add(
         "--encoder", "--model", dest="encoders", nargs="+", action="extend",
@@ -60,12 +74,13 @@ def run(options: argparse.Namespace) -> None:
     """Read the texts, measure each model, and write the folder."""
     if options.passages is None and (options.size or options.overlap):
         raise ValueError("--size and --overlap are of passages: name a unit with --passages")
+    check_surprisal(options)
     out = (options.out or Path(f"{options.texts.resolve().stem}-report")).resolve()
     check_target(out, options.replace)
     say(f"reading {options.texts}")
     texts = load_texts(
         options.texts, options.text, options.label, options.title, options.encoding,
-        options.as_is, options.group,
+        options.as_is, options.group, options.date,
     )  # fmt: skip
     say("loading the model")
     from layerwise.report.write import make_report  # imports torch: what is wrong is said first
@@ -75,14 +90,36 @@ def run(options: argparse.Namespace) -> None:
     print(summary(facts, out))
 
 
+def check_surprisal(options: argparse.Namespace) -> None:
+    """Check that what is said of a model that writes is of use.
+
+    Raises
+    ------
+    ValueError
+        If it is said without ``--surprisal``, or nothing is to be read.
+    """
+    given = {"--decoder": options.decoder, "--date": options.date,
+             "--most-tokens": options.most_tokens}  # fmt: skip
+    named = [name for name, value in given.items() if value is not None]
+    if named and not options.surprisal:
+        raise ValueError(
+            f"{' and '.join(named)}: only with --surprisal, which reads the texts with a model "
+            "that writes"
+        )
+    if options.most_tokens is not None and options.most_tokens < 1:
+        raise ValueError(f"--most-tokens {options.most_tokens}: at least 1 is needed")
+
+
 def summary(facts: dict, out: Path) -> str:
     """Say what came out, what cannot be said, and where the rest is."""
     lines = []
     for claim in facts["claims"]:
         verdicts = [x for name, x in claim.items() if name.endswith("holds")]
-        lines.append(f"{' / '.join(verdicts):>15}  {claim['claim']}")
-    for limits in facts["limits"].values():
-        lines += [f"{'beware':>15}  {limit}" for limit in limits]
+        lines.append(f"{' / '.join(verdicts):>17}  {claim['claim']}")
+    read = facts.get("surprisal", {"claims": [], "limits": []})
+    lines += [f"{claim['holds']:>17}  {claim['claim']}" for claim in read["claims"]]
+    for limits in [*facts["limits"].values(), read["limits"]]:
+        lines += [f"{'beware':>17}  {limit}" for limit in limits]
     return "\n".join([*lines, "", f"open {out / 'index.html'}"])
 
 

@@ -1,5 +1,6 @@
 """The figures of a report, each with its words, as SVG and as PNG."""
 
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -139,10 +140,12 @@ def save(picture: Picture, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for ending in ["svg", "png"]:
         metadata = {"Date": None} if ending == "svg" else None
-        picture.figure.savefig(
-            folder / f"{picture.name}.{ending}", facecolor="white", dpi=DOTS_PER_INCH,
-            metadata=metadata,
-        )  # fmt: skip
+        with warnings.catch_warnings():  # labels in a script that matplotlib's font lacks
+            warnings.filterwarnings("ignore", r"Glyph .* missing from")
+            picture.figure.savefig(
+                folder / f"{picture.name}.{ending}", facecolor="white", dpi=DOTS_PER_INCH,
+                metadata=metadata,
+            )  # fmt: skip
     plt.close(picture.figure)
 
 

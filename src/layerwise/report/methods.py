@@ -28,6 +28,12 @@ SOURCES = {
     "test": "McNemar, Q. (1947). Note on the sampling error of the difference between "
     "correlated proportions or percentages. Psychometrika 12(2).",
 }
+SOURCES_OF_READING = {
+    "surprisal": "Levy, R. (2008). Expectation-based syntactic comprehension. Cognition "
+    "106(3).",
+    "counted": "Chen, S. F., and Goodman, J. (1999). An empirical study of smoothing "
+    "techniques for language modeling. Computer Speech & Language 13(4).",
+}
 
 
 def digest_of_texts(table: pd.DataFrame) -> str:
@@ -159,5 +165,7 @@ def methods_markdown(title: str, paragraphs: Sequence[str]) -> str:
     for paragraph in paragraphs:
         head, _, rest = paragraph.partition(". ")
         text.append(f"**{head}.** {rest}")
-    sources = "\n".join(f"- {source}" for source in SOURCES.values())
+    is_read = any(x.startswith("Surprisal. ") for x in paragraphs)
+    used = [*SOURCES.values(), *(SOURCES_OF_READING.values() if is_read else [])]
+    sources = "\n".join(f"- {source}" for source in used)
     return "\n\n".join([*text, "## Sources", sources]) + "\n"

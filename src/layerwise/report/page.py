@@ -9,6 +9,7 @@ import pandas as pd
 
 from layerwise.display import number
 from layerwise.report.agreement import Agreement
+from layerwise.report.cost_page import CostSection, cost_part
 from layerwise.report.explorer import SCRIPT, explorer_part, explorer_style
 from layerwise.report.figures import Picture, medians_table
 from layerwise.report.html import escape, file_link, list_html, picture_html, table_html
@@ -32,6 +33,7 @@ class Section(NamedTuple):
 def page_html(
     title: str, facts: dict, sections: Sequence[Section], claims: pd.DataFrame,
     table: pd.DataFrame, report: pd.DataFrame, methods: Sequence[str],
+    read: CostSection | None = None,
 ) -> str:  # fmt: skip
     """Write the page.
 
@@ -47,6 +49,8 @@ def page_html(
     table, report : DataFrame
         The texts measured; what was found in the file.
     methods : sequence of str
+    read : CostSection, optional
+        What a model that writes made of the texts.
     """
     style, script = (
         files("layerwise.report").joinpath(name).read_text("utf-8")
@@ -60,6 +64,8 @@ def page_html(
         "drift": ("Drift, and what to read it against", drift_part(main)),
         "labels": ("Labels and neighbours", labels_part(main)),
         "words": ("The tokens that move", words_part(main)),
+        **({"surprisal": ("What surprises a model that writes", cost_part(read))}
+           if read else {}),
         "texts": ("The texts and their nearest texts", texts_part(main.measured, table)),
         "found": ("What was found in the file", found_part(report)),
         "methods": ("Methods", methods_part(methods)),

@@ -13,6 +13,8 @@ import pandas as pd
 from layerwise.models import Encoder, load_encoder
 from layerwise.progress import say
 from layerwise.provenance import describe_model, digest_of_path, versions
+from layerwise.report.cost_page import CostSection
+from layerwise.report.cost_write import cost_facts, load_reader, read_with, write_costs
 from layerwise.report.explorer import write_explorer
 from layerwise.report.figures import draw, medians_table, save
 from layerwise.report.findings import compare_models, shared_neighbours
@@ -39,6 +41,10 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
     """
     asked = options.encoders or [None]
     encoders = dict(zip(asked, load_models(asked, options.device), strict=True))
+    decoder = load_reader(options) if options.surprisal else None
+    if decoder:  # before titles are made different, or passages get names of their own
+        named = options.title and not options.passages
+        texts.table["heading"] = texts.table["title"] if named else ""
     texts = prepare(texts, encoders[asked[0]], options)
     sections: list[Section] = []
     described: dict[str, dict] = {}
@@ -61,7 +67,10 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
         "shared_neighbours": [shared_neighbours(models[0], other) for other in models[1:]],
         "numbers": {x.model: x.numbers for x in models},
     }
-    write_files(draft, facts, sections, texts)
+    read = read_with(decoder, texts.table, options) if decoder else None
+    if read:
+        facts["surprisal"] = cost_facts(read)
+    write_files(draft, facts, sections, texts, read)
     return facts
 
 
@@ -108,23 +117,28 @@ def describe_texts(texts: OwnTexts, options: argparse.Namespace) -> dict:
 
 
 def write_files(
-    draft: Path, facts: dict, sections: list[Section], texts: OwnTexts
-) -> None:
+    draft: Path, facts: dict, sections: list[Section], texts: OwnTexts,
+    read: CostSection | None,
+) -> None:  # fmt: skip
     """Write tables, numbers, methods, the page and the figures."""
     table, report = texts
     claims = compare_models([section.measured for section in sections])
     paragraphs = methods_paragraphs(facts, [section.measured for section in sections])
+    if read:
+        paragraphs.insert(-1, read.methods)
+        write_costs(read, draft)
     write_table(claims, draft / "tables" / "findings.csv")
     found = report.assign(rows=report["rows"].map(lambda rows: row_ranges(rows, len(rows))))
     write_table(found, draft / "tables" / "found.csv")
-    write_table(table.drop(columns="n_usable"), draft / "tables" / "texts.csv")
+    unwritten = ["n_usable", *(["heading"] if read else [])]
+    write_table(table.drop(columns=unwritten), draft / "tables" / "texts.csv")
     for section in sections:
         write_tables(section.measured, draft / section.folder / "tables")
     facts["claims"] = claims.to_dict("records")
     write_json(facts, draft / NUMBERS)
     methods = methods_markdown(facts["title"], paragraphs)
     (draft / "methods.md").write_text(methods, encoding="utf-8", newline="\n")
-    page = page_html(facts["title"], facts, sections, claims, table, report, paragraphs)
+    page = page_html(facts["title"], facts, sections, claims, table, report, paragraphs, read)
     (draft / "index.html").write_text(page, encoding="utf-8", newline="\n")
     write_explorer(sections[0].measured.explorer, sections[0].measured.model, draft)
     for section in sections:

@@ -19,6 +19,7 @@ from layerwise.texts.columns import (
     listed,
     longest_column,
 )
+from layerwise.texts.dates import read_date
 from layerwise.texts.files import open_table
 from layerwise.texts.names import first_words
 from layerwise.texts.rows import Finding, Rows, gather
@@ -31,7 +32,8 @@ class OwnTexts(NamedTuple):
     ----------
     table : DataFrame
         One row a text, with columns ``row`` (its number in the file, as a spreadsheet counts),
-        ``title``, ``text`` and ``label``; and ``group``, if its column was named.
+        ``title``, ``text`` and ``label``; and ``group`` and ``date``, a year, if their columns
+        were named.
     report : DataFrame
         One row a finding, with columns ``found``, ``done``, ``n_rows`` and ``rows``.
     """
@@ -47,6 +49,7 @@ class Columns(NamedTuple):
     label: str | None
     title: str | None
     group: str | None = None
+    date: str | None = None
 
 
 def load_texts(
@@ -57,6 +60,7 @@ def load_texts(
     encoding: str | None = None,
     as_is: bool = False,
     group: str | None = None,
+    date: str | None = None,
 ) -> OwnTexts:
     """Load your own texts from a table or a folder, and report all that was found.
 
@@ -78,6 +82,8 @@ def load_texts(
     group : str, optional
         The name of a column that says which texts belong together, such as those of one
         document or one author.
+    date : str, optional
+        The name of a column of years or dates.
 
     Returns
     -------
@@ -93,7 +99,9 @@ def load_texts(
     """
     source = open_table(Path(path), encoding)
     rows = gather(source.columns, source.rows)
-    columns, findings = choose_columns(rows, Path(path), text, label, title, group)
+    columns, findings = choose_columns(
+        rows, Path(path), Columns(text or "", label, title, group, date)
+    )
     check_is_text(rows, columns.text)
     table, in_rows = as_texts(rows, columns, as_is)
     if table.empty:
@@ -105,10 +113,7 @@ def load_texts(
     return OwnTexts(table, as_table(findings))
 
 
-def choose_columns(
-    rows: Rows, path: Path, text: str | None, label: str | None, title: str | None,
-    group: str | None = None,
-) -> tuple[Columns, list[Finding]]:
+def choose_columns(rows: Rows, path: Path, named: Columns) -> tuple[Columns, list[Finding]]:
     """Check the columns that are named, and choose those that are not.
 
     Raises
@@ -117,18 +122,20 @@ def choose_columns(
         If one is not there, or no column holds text.
     """
     findings = []
+    text, label, title = named.text, named.label, named.title
     if path.is_dir():
         text, title = text or "text", title or "title"
         label = label or ("folder" if any(column_of(rows, "folder")) else None)
-    check_columns(rows, {"text": text, "label": label, "title": title, "group": group})
-    if text is None:
+    named = Columns(text, label, title, named.group, named.date)
+    check_columns(rows, {name: column or None for name, column in named._asdict().items()})
+    if not text:
         text = longest_column(rows)
         if len(rows.columns) > 1:
             findings.append(Finding(
                 "no column of texts was named",
                 f"{text!r} was read, whose texts are the longest of {listed(rows.columns)}", [],
             ))  # fmt: skip
-    return Columns(text, label, title, group), findings
+    return named._replace(text=text), findings
 
 
 def as_texts(
@@ -162,6 +169,13 @@ def as_texts(
         alone = table.loc[table["group"].isna(), "row"].tolist()
         if alone:
             findings.append(Finding("no group", "kept; a group of its own", alone))
+    if columns.date:
+        dates = [read_date(cell) for cell in column_of(rows, columns.date)]
+        table["date"] = pd.Series([dates[i] for i in texts], dtype="float64")
+        undated = table.loc[table["date"].isna(), "row"].tolist()
+        if undated:
+            done = "kept; not part of what is said of dates"
+            findings.append(Finding("no date that could be read", done, undated))
     return table, findings
 
 

@@ -170,7 +170,8 @@ from tools.desk import run_command
 from tools.explorers import publish
 
 publish.sys = SimpleNamespace(executable=sys.argv[1])
-basis = SimpleNamespace(models={"encoder": SimpleNamespace(asked_for="some/first")})
+model = SimpleNamespace(asked_for="some/first")
+basis = SimpleNamespace(models={"encoder": model, "decoder": model})
 place = Path(sys.argv[1]).parent / "explorer" / "assets"
 sys.exit(run_command(lambda: publish.make_assets(basis, place)))
 """

@@ -1,0 +1,169 @@
+"""What cannot be said of what texts cost, and the paragraph on how it was measured."""
+
+import numpy as np
+
+from layerwise.by_heart import WIDELY_KNOWN
+from layerwise.display import number
+from layerwise.evaluation import N_DRAWS
+from layerwise.report.cost_findings import FEWEST_RECITED, is_below, written
+from layerwise.report.cost_tests import N_DEALT
+from layerwise.report.costs import COUNTED, FEWEST_TO_COUNT, N_FOLDS, ORDER, Costs
+from layerwise.report.limits import MANY_PIECES
+from layerwise.report.measure import FEW_TEXTS
+from layerwise.report.reading import BEGINNING
+from layerwise.report.words import count
+
+FEW_COUNTED = 20_000  # characters
+
+
+def cost_limits(costs: Costs, pieces: float, usual: float, asked: dict) -> list[str]:
+    """List what cannot be said.
+
+    Parameters
+    ----------
+    costs : Costs
+    pieces, usual : float
+        Tokens a word of these texts, and of the book's poems.
+    asked : dict
+        ``title``, ``label``, ``date``, ``passages``: the options.
+    """
+    facts, tests = costs.reading.chosen.facts, costs.tests
+    unit = facts["unit"]
+    limits = [*limits_of_sample(facts), *limits_of_language(costs, pieces, usual)]
+    n_groups = int(costs.groups.nunique())
+    if n_groups < FEW_TEXTS:
+        limits.append(
+            f"There are {count(n_groups, 'text')} or groups of them: with fewer than "
+            f"{FEW_TEXTS} no claim is said to hold."
+        )
+    if costs.reading.chosen.table["group"].nunique() == 1:
+        limits.append(
+            "All that was read is one text, or of one group: an interval over its parts says "
+            "nothing of other texts, and counting in “the others” is counting in the same one."
+        )
+    if costs.bits[COUNTED].isna().all():
+        limits.append(
+            f"With fewer than {FEWEST_TO_COUNT} texts there are no others to count in, so it "
+            "is not known what the model's reading adds to counting."
+        )
+    elif facts["n_characters"] < FEW_COUNTED:
+        limits.append(
+            f"The other texts have {facts['n_characters']:,} characters at most: so little "
+            "is counted badly, and anything looks good beside it."
+        )
+    if not costs.versions.loc["words shuffled", "n"]:
+        limits.append("There is nothing to shuffle: without spaces between words, the control "
+                      "of another order cannot be had.")  # fmt: skip
+    elif not costs.versions.loc["lines shuffled", "n"]:
+        limits.append(f"Each text is one {unit}: what its course is worth cannot be asked.")
+    if not facts["n_headings"]:
+        why = ("passages have no titles of their own" if asked["title"] and asked["passages"]
+               else "without a column of titles (--title)")  # fmt: skip
+        limits.append(f"{why[0].upper()}{why[1:]}, so what a heading saves cannot be said.")
+    elif facts["n_different_headings"] < 2:
+        limits.append("All titles are the same, so there is no other's to compare with.")
+    if "labels" not in tests:
+        limits.append("Without labels that differ (--label), nothing is said by speaker, "
+                      "or whatever a label would be.")  # fmt: skip
+    elif np.isnan(tests["labels"]["cost"]["p"]):
+        limits.append(
+            "Each label is that of one text or group alone, so a difference between labels "
+            "cannot be told from one between texts: name a coarser column with --label, or a "
+            "finer one with --group."
+        )
+    if "dates" not in tests:
+        limits.append("Without dates that differ (--date), nothing is said by date.")
+    limits.append(limit_of_memory(costs))
+    return limits
+
+
+def limits_of_sample(facts: dict) -> list[str]:
+    """Say what was not read, and what was read in windows."""
+    limits = []
+    if facts["n_texts"] < facts["n_usable"] or facts["n_beginnings"]:
+        limits.append(
+            f"A sample was read: {facts['n_texts']:,} of {facts['n_usable']:,} texts, drawn "
+            f"with the seed 0, and of {facts['n_beginnings']:,} that are longer only the first "
+            f"{BEGINNING} tokens or fewer. To read more, raise --most-tokens."
+        )
+    if facts["n_in_windows"]:
+        limits.append(
+            f"{count(facts['n_in_windows'], 'text')} longer than {facts['window']:,} tokens "
+            "were cut into windows between paragraphs or sentences; each is read as if nothing "
+            "came before it, and a title stands before each. Position is that in a window."
+        )
+    return limits
+
+
+def limits_of_language(costs: Costs, pieces: float, usual: float) -> list[str]:
+    """Say whether the texts are in a language that the model does not read."""
+    limits = []
+    if is_below(costs.versions.loc["saved beside counting"]):
+        limits.append(
+            "The texts cost the model more than counting in the other texts does: it does not "
+            "read their language, or does not read at all. No claim is said to hold."
+        )
+    if pieces > MANY_PIECES * usual:
+        limits.append(
+            f"The tokenizer cuts a word of these texts into {number(pieces, 1)} pieces; of "
+            f"English verse it makes {number(usual, 1)}. So they are probably in a language or "
+            "a spelling that this model has read little of, and their cost says more of that "
+            "than of them. Function words are told from others by an English list. Another "
+            "model can be named with --decoder."
+        )
+    return limits
+
+
+def limit_of_memory(costs: Costs) -> str:
+    """Say what a text that is not recited, or is, does not show."""
+    known = costs.reading.known
+    most = max(known.values(), default=0)
+    if most < FEWEST_RECITED:
+        return (
+            "This model does not recite texts that are on the web everywhere, either: that it "
+            "recites none of these shows nothing of whether it has read them."
+        )
+    silent = sum(n < FEWEST_RECITED for n in known.values())
+    return (
+        "A text that is not recited may have been read: of the widely known texts, "
+        f"{silent} of {len(known)} are not recited for {FEWEST_RECITED} tokens, either."
+    )
+
+
+# ---------------------------------------------------------------- methods
+
+
+def cost_methods(costs: Costs, name: str, model: dict) -> str:
+    """Write the paragraph on methods."""
+    facts, saved = costs.reading.chosen.facts, costs.versions.loc["saved beside counting"]
+    unit = facts["unit"]
+    revision = f", revision {model['revision']}" if model["revision"] else ""
+    weights = "; ".join(f"{x} {digest}" for x, digest in model["sha256"].items()
+                        if x.endswith((".safetensors", ".gguf")))  # fmt: skip
+    sample = (
+        f", drawn with the seed 0 from {facts['n_usable']:,}"
+        if facts["n_texts"] < facts["n_usable"] else ""
+    )  # fmt: skip
+    counted = (
+        f" A model of runs of {ORDER} characters (modified Kneser-Ney, Chen and Goodman 1999) "
+        f"that counted the other texts, in {N_FOLDS} folds that keep groups whole, costs "
+        f"{number(costs.bits[COUNTED].mean())}; the decoder saves {written(saved)}."
+        if saved["n"] else ""
+    )  # fmt: skip
+    return (
+        f"Surprisal. {count(facts['n_texts'], 'text')}{sample}, {facts['n_tokens']:,} tokens "
+        f"in all, were read with the decoder {name} ({model['type']}{revision}; SHA-256: "
+        f"{weights}), in {model['dtype']} on {model['device']}, at most {facts['window']:,} "
+        f"tokens at once. The surprisal of a token (Levy 2008) is −log₂ of its probability "
+        f"after what stands before it in its text; a text costs the sum over its tokens, divided by its "
+        f"characters: {number(costs.bits['printed'].mean())} bits a character as printed, on "
+        f"average over texts.{counted} The same texts were read after their own title, after "
+        f"another text's, with the words of each {unit} shuffled, with {unit}s shuffled, and "
+        f"with {'stanzas' if unit == 'line' else 'paragraphs'} shuffled, and compared text by "
+        f"text. Intervals are 95% percentile bootstrap intervals over texts or groups "
+        f"({N_DRAWS:,} draws). Labels and dates were dealt anew {N_DEALT:,} times to test what "
+        f"goes with them, also with the logarithm of length taken out. A text is recited for "
+        f"as many tokens after its first {unit} as the model holds to be the most probable "
+        f"ones, in a row; the same was counted with {unit}s shuffled, and for "
+        f"{len(WIDELY_KNOWN)} widely known texts."
+    )
