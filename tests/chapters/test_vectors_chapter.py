@@ -209,7 +209,7 @@ def test_senses_in_every_layer(shown, encoder):
     """One passage at a time, and five neighbours by a sort."""
     speeches, rng = load_speeches(), np.random.default_rng(0)
     drawn = {w: draw_balanced(find_occurrences(speeches, w), 100, rng) for w in AMBIGUOUS}
-    for word in ("march", "house"):
+    for word in ("march", "house", "union"):
         found, states = drawn[word].to_dict("records"), []
         for place in found:
             line = (place["before"] + place["found"] + place["after"]).lower()
