@@ -20,6 +20,7 @@ from layerwise.report import reading as reading_module
 from layerwise.report.cost_findings import (
     FAILS,
     READS_BETTER,
+    beyond_words,
     by_heart_finding,
     cost_findings,
     judged,
@@ -27,14 +28,13 @@ from layerwise.report.cost_findings import (
 )
 from layerwise.report.cost_page import strip_html
 from layerwise.report.cost_tests import by_date, by_label, dealt_test, share_between, without
-from layerwise.report.costs import counted_costs, measure_costs
+from layerwise.report.costs import counted_costs, measure_costs, title_kinds
 from layerwise.report.findings import NO, OPEN, YES
 from layerwise.report.reading import are_verse, choose, line_spans, read_all
 from layerwise.surprisal import (
     kept_readings,
     read_text,
     shuffle_words_of_prose,
-    title_kinds,
     versions,
 )
 from layerwise.texts.dates import read_date
@@ -169,6 +169,7 @@ def test_of_the_poems_the_right_findings_fail_their_controls(of_poems):
         "Its title helps to guess a text, beyond the words that it gives away",
         "As one reads on, a text is easier to guess, because of its course",
         "The last word of a line costs more than others",
+        "Labels differ in more than their words: in what the order of words is worth",
     }
     assert holds["The model has some of these texts by heart"] == NO
 
@@ -216,6 +217,7 @@ def made_up(n=60, seed=0):
     bits = pd.DataFrame({
         "printed": printed, "words shuffled": printed + 0.5 + rng.normal(0, 0.05, n),
         "counted": printed + 1 + rng.normal(0, 0.05, n),
+        "words shuffled, counted": printed + 1.3 + rng.normal(0, 0.05, n),
     }, index=pd.RangeIndex(2, n + 2, name="row"))  # fmt: skip
     table = pd.DataFrame({
         "text": ["x" * k for k in length], "date": length + rng.normal(0, 60, n),
@@ -247,6 +249,18 @@ def test_labels_of_one_source_count_once():
     assert (alone["n"], grouped["n"]) == (80, 8)
     assert grouped["p"] > 0.05
     assert grouped["chance"] > 5 * alone["chance"]
+
+
+def test_an_order_that_counting_knows_as_well_is_none_of_the_models():
+    bits, table, groups = made_up()
+    more = np.where(table["label"] == "long", 0.4, 0.0)
+    bits["words shuffled"] += more
+    _, of_model = by_label(bits, table, groups)
+    assert beyond_words("x", of_model, str)["holds"] == YES
+    bits["words shuffled, counted"] += more
+    _, of_both = by_label(bits, table, groups)
+    assert of_both["worth of word order"]["p"] < 0.01
+    assert beyond_words("x", of_both, str)["holds"] == FAILS
 
 
 def test_a_label_that_is_one_group_cannot_be_told_from_it():

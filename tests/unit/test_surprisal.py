@@ -9,14 +9,16 @@ import torch
 from tiny_checkpoints import save_tiny_decoder
 
 from layerwise.decoders import load_decoder
-from layerwise.surprisal import (
+from layerwise.second_lines import (
     cost_after,
-    load_readings,
     load_second_lines,
-    read_text,
-    read_versions,
     replace_longest,
     second_lines,
+)
+from layerwise.surprisal import (
+    load_readings,
+    read_text,
+    read_versions,
     shuffle_lines,
     shuffle_stanzas,
     shuffle_words,

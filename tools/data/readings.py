@@ -10,7 +10,8 @@ from pathlib import Path
 
 from layerwise.checkpoints import DEFAULTS
 from layerwise.decoders import load_decoder
-from layerwise.surprisal import read_versions, second_lines, versions
+from layerwise.second_lines import second_lines
+from layerwise.surprisal import read_versions, versions
 from layerwise.texts.poems import load_poems
 from tools.desk import ROOT, run_command, say
 from tools.explorers.strips import CONDITIONS

@@ -137,6 +137,7 @@ def cost_methods(costs: Costs, name: str, model: dict) -> str:
     """Write the paragraph on methods."""
     facts, saved = costs.reading.chosen.facts, costs.versions.loc["saved beside counting"]
     unit = facts["unit"]
+    larger = "stanzas" if unit == "line" else "paragraphs"
     revision = f", revision {model['revision']}" if model["revision"] else ""
     weights = "; ".join(f"{x} {digest}" for x, digest in model["sha256"].items()
                         if x.endswith((".safetensors", ".gguf")))  # fmt: skip
@@ -155,11 +156,11 @@ def cost_methods(costs: Costs, name: str, model: dict) -> str:
         f"in all, were read with the decoder {name} ({model['type']}{revision}; SHA-256: "
         f"{weights}), in {model['dtype']} on {model['device']}, at most {facts['window']:,} "
         f"tokens at once. The surprisal of a token (Levy 2008) is −log₂ of its probability "
-        f"after what stands before it in its text; a text costs the sum over its tokens, divided by its "
-        f"characters: {number(costs.bits['printed'].mean())} bits a character as printed, on "
-        f"average over texts.{counted} The same texts were read after their own title, after "
-        f"another text's, with the words of each {unit} shuffled, with {unit}s shuffled, and "
-        f"with {'stanzas' if unit == 'line' else 'paragraphs'} shuffled, and compared text by "
+        f"after what stands before it in its text; a text costs the sum over its tokens, "
+        f"divided by its characters: {number(costs.bits['printed'].mean())} bits a "
+        f"character as printed, on average over texts.{counted} The same texts were "
+        f"read after their own title, after another text's, with the words of each {unit} "
+        f"shuffled, with {unit}s shuffled, and with {larger} shuffled, and compared text by "
         f"text. Intervals are 95% percentile bootstrap intervals over texts or groups "
         f"({N_DRAWS:,} draws). Labels and dates were dealt anew {N_DEALT:,} times to test what "
         f"goes with them, also with the logarithm of length taken out. A text is recited for "

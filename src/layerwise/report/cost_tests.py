@@ -37,11 +37,13 @@ def aspects(bits: pd.DataFrame, table: pd.DataFrame, also_date: bool) -> dict[st
     """
     printed = bits["printed"].to_numpy()
     length = np.log(table["text"].str.len().to_numpy())
+    order = bits["words shuffled"].to_numpy() - printed
     found = {
         "cost": printed,
         "length taken out": without(printed, length),
-        "beyond counting": printed - bits["counted"].to_numpy(),
-        "worth of word order": bits["words shuffled"].to_numpy() - printed,
+        "worth of word order": order,
+        "the same beyond counting": order
+        - (bits["words shuffled, counted"] - bits["counted"]).to_numpy(),
     }
     if also_date and "date" in table:
         found["length and date taken out"] = without(printed, length, table["date"].to_numpy())

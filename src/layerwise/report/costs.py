@@ -11,7 +11,6 @@ from layerwise.by_hand import ngrams
 from layerwise.report.cost_tests import by_date, by_label, summary
 from layerwise.report.neighbours import own_groups
 from layerwise.report.reading import N_PARTS, Reading, spans_of
-from layerwise.surprisal import title_kinds
 
 ORDER = 5  # of the runs of characters that are counted
 N_FOLDS = 10
@@ -41,7 +40,7 @@ class Costs(NamedTuple):
     tests : dict
         For labels and dates: their tests and controls.
     title_kinds : Series
-        By row, from :func:`layerwise.surprisal.title_kinds`.
+        By row, from :func:`title_kinds`.
     """
 
     reading: Reading
@@ -224,6 +223,33 @@ def word_table(reading: Reading) -> pd.DataFrame:
                     word[0].lower() not in ENGLISH_STOP_WORDS,
                 ))  # fmt: skip
     return pd.DataFrame(rows, columns=["row", "bits", "last", "first", "content"])
+
+
+# ---------------------------------------------------------------- titles
+
+
+def title_kinds(titles: pd.Series, texts: pd.Series) -> pd.Series:
+    """Say of each title whether it gives words of its text away; empty where there is none."""
+    kinds = []
+    for title, text in zip(titles, texts, strict=True):
+        if not title:
+            kinds.append("")
+        elif plain(text).startswith(plain(title)):
+            kinds.append("title begins the text")
+        else:
+            again = word_beginnings(title) & word_beginnings(text)
+            kinds.append(f"title's words {'come later' if again else 'never come'}")
+    return pd.Series(kinds, dtype="str")
+
+
+def plain(words: str) -> str:
+    """Return letters and digits alone, in lower case."""
+    return "".join(filter(str.isalnum, words.lower()))
+
+
+def word_beginnings(words: str) -> set[str]:
+    """Return how each word of four letters or more begins."""
+    return {word.lower()[:4] for word in re.findall(r"\w{4,}", words)}
 
 
 # ---------------------------------------------------------------- line by line
