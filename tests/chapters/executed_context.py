@@ -15,6 +15,7 @@ MARKS = {
     "context": "(7, 59, 384)",
     "counting": "came 771 times",
     "vectors": "3328 words",
+    "task": "748 lines",
     "writing": "134,515,008 parameters, 30 layers",
     "wires": "a decoder of 30 layers with 9 heads each",
 }

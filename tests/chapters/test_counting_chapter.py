@@ -1,8 +1,10 @@
 """The chapter on counting: its numbers by other code, and all its checks on other texts."""
 
+import bz2
+import lzma
 import re
 import textwrap
-from collections import Counter
+from collections import Counter, defaultdict
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from by_counting import by_runs
 from executed_context import text_shown
 from nltk.util import ngrams
+from scipy.stats import linregress
 
 from layerwise.texts.poems import load_poems
 from layerwise.texts.speeches import load_speeches
@@ -34,8 +38,8 @@ def run(cells, names, texts=None):
 
 @pytest.fixture(scope="module")
 def measured():
-    """Return the names of the chapter when the kinds of smoothing have been compared."""
-    end = next(i for i, code in enumerate(CELLS) if "a_token.loc" in code)
+    """Return the names of the chapter when the places in a line have been compared."""
+    end = next(i for i, code in enumerate(CELLS) if code.startswith("measures = "))
     return run(CELLS[: end + 1], {"__name__": "__main__"})
 
 
@@ -121,6 +125,139 @@ def test_bits_a_token(measured, plain):
         counted = [poem for i, poem in enumerate(plain) if i not in fold]
         theirs = bits_by_tables(counted, [plain[i] for i in fold])
         np.testing.assert_allclose(row, theirs, rtol=1e-10)
+
+
+def test_weights_of_a_mixture_by_tables(measured, plain):
+    fold = measured["folds"][3]
+    counted = [poem for i, poem in enumerate(plain) if i not in fold]
+    often = Counter(token for poem in counted for token in poem)
+    place = {t: i for i, t in enumerate(sorted(t for t, n in often.items() if n > 1), start=1)}
+    v = len(place) + 1
+
+    def shares(poems):  # (v,) and (v, v); a row of zeros after what was never seen
+        table = np.zeros((v, v))
+        for poem in numbered(poems, place):
+            np.add.at(table, (poem[:-1], poem[1:]), 1)
+        total = table.sum(1, keepdims=True)
+        return table.sum(0) / table.sum(), table / np.maximum(total, 1), total[:, 0] > 0
+
+    def bits(weights, parts, poems):
+        one, two, known = parts
+        poems = numbered(poems, place)
+        pairs = np.concatenate([np.stack([p[:-1], p[1:]]) for p in poems], axis=1)
+        shorter = weights[0] * one[pairs[1]] + (1 - weights[0]) / v
+        mixed = weights[1] * two[tuple(pairs)] + (1 - weights[1]) * shorter
+        return -np.log2(np.where(known[pairs[0]], mixed, shorter))
+
+    rest, tenth = [p for i, p in enumerate(counted) if i % 10], counted[::10]
+    grid = [(a, b) for a in (0.8, 0.9, 0.99) for b in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)]
+    chosen = min(grid, key=lambda weights: bits(weights, shares(rest), tenth).sum())
+    theirs = bits(chosen, shares(counted), [plain[i] for i in fold]).mean()
+    assert measured["a_token"].loc[3, "bigram, interpolated"] == pytest.approx(theirs)
+
+
+def written(poem):
+    """Return a poem as one string, its words parted by spaces."""
+    return " ".join(poem).replace(" \n", "\n").replace("\n ", "\n")
+
+
+def split_by(fold, plain):
+    counted = [poem for i, poem in enumerate(plain) if i not in fold]
+    return counted, [plain[i] for i in fold]
+
+
+def hide_by(counted):
+    """Return a function that hides words that came once, how many are left, and who spells."""
+    often = Counter(token for poem in counted for token in poem)
+    letters = [[*word, "\n"] for word, n in sorted(often.items()) if n == 1]
+    speller = by_runs(letters, 4, len({letter for word in letters for letter in word}) + 1)
+
+    def hide(poem):
+        return [token if often[token] > 1 else "<unk>" for token in poem]
+
+    n_known = sum(n > 1 for n in often.values())
+    return hide, n_known + 1, lambda word: speller([*word, "\n"])
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_bits_a_character(measured, plain, number):
+    row = measured["held_out"].loc[number]
+    counted, tested = split_by(measured["folds"][number], plain)
+    texts = [[list(written(poem)) for poem in side] for side in (counted, tested)]
+    n_characters = sum(map(len, texts[1]))
+    n_kinds = len({sign for text in texts[0] for sign in text}) + 1
+    for n in range(1, 7):
+        theirs = sum(map(by_runs(texts[0], n, n_kinds), texts[1])) / n_characters
+        assert row[f"characters, n = {n}"] == pytest.approx(theirs, rel=1e-9)
+    hide, v, spelled = hide_by(counted)
+    seen, new = ([hide(poem) for poem in side] for side in (counted, tested))
+    spelling = sum(spelled(word) for poem, hidden in zip(tested, new, strict=True)
+                   for word, token in zip(poem, hidden, strict=True) if token == "<unk>")
+    for n in (1, 2, 3):
+        theirs = (sum(map(by_runs(seen, n, v), new)) + spelling) / n_characters
+        assert row[f"words, n = {n}"] == pytest.approx(theirs, rel=1e-9)
+    add_one = bits_by_tables(counted, tested)[1] * sum(map(len, new))
+    theirs = (add_one + spelling) / n_characters
+    assert row["words, add one, n = 2"] == pytest.approx(theirs)
+    for name, pack in [("packed by bz2", bz2.compress), ("packed by xz", lzma.compress)]:
+        both, first = (len(pack("".join(map(written, poems)).encode()))
+                       for poems in (counted + tested, counted))
+        assert row[name] == pytest.approx(8 * (both - first) / n_characters)
+
+
+def test_what_samples_copy(measured, plain):
+    """Written by other code and other chance, so that the shares are only near."""
+    shown, rng = measured["memorised"], np.random.default_rng(31)
+    all_lines = [line for poem in plain for line in written(poem).split("\n")]
+    sixes = {run for poem in plain for run in ngrams(poem, 6)}
+    for n in (2, 3, 4, 5):
+        after = defaultdict(list)  # a follower as often as it came
+        for poem in plain:
+            for run in ngrams(["\n"] * (n - 1) + poem + ["\n"] * (n - 2), n):
+                after[run[:-1]].append(run[-1])
+        tokens = ["\n"] * (n - 1)
+        for _ in range(2000):
+            tokens.append(str(rng.choice(after[tuple(tokens[len(tokens) - n + 1 :])])))
+        parts = [part for part in re.split(r"\n\n+", written(tokens).strip("\n")) if part]
+        runs = [run for part in parts for run in ngrams(re.findall(r"\S+|\n", part + "\n"), 6)]
+        lines = [line for part in parts for line in part.split("\n")][:-1]
+        row = shown.loc[n]
+        shares = np.mean([run in sixes for run in runs]), np.mean(np.isin(lines, all_lines))
+        assert shares == pytest.approx((row["runs of six"], row["lines"]), abs=0.1)
+
+
+def test_the_slope_of_frequencies_and_of_typing(measured, plain):
+    running = [token for poem in plain for token in poem if token != "\n"]
+    signs = list(" ".join(running))
+    np.random.default_rng(77).shuffle(signs)
+    typed = "".join(signs).split()
+    for words, name, near in [(running, "poems", 1e-9), (typed, "typing", 0.09)]:
+        often = np.sort(np.unique(words, return_counts=True)[1])[::-1]
+        for n_ranks in (30, 100, 300):
+            logs = np.log(np.arange(1, n_ranks + 1)), np.log(often[:n_ranks])
+            told = measured["by_ranks"].loc[n_ranks, name]
+            assert linregress(*logs).slope == pytest.approx(told, abs=near)
+
+
+def test_the_places_in_a_line(measured, plain):
+    costs = {place: [] for place in ("first", "last")}
+    for fold in measured["folds"]:
+        counted, tested = split_by(fold, plain)
+        models, place = models_by_tables(counted)
+        *_, spelled = hide_by(counted)
+        for poem, numbers in zip(tested, numbered(tested, place), strict=True):
+            bits = -np.log2(models[-1][numbers[:-1], numbers[1:]])
+            before_and_after = zip(["\n", *poem[:-1]], [*poem[1:], "\n"], strict=True)
+            for (before, after), word, is_known, cost in zip(
+                before_and_after, poem, numbers[1:], bits, strict=True
+            ):
+                edges = [before == "\n", after == "\n"]
+                if word != "\n" and sum(edges) == 1:
+                    more = 0 if is_known else spelled(word)
+                    costs["first" if edges[0] else "last"].append((cost, cost + more))
+    for place, both in costs.items():
+        told = measured["by_place"].loc[["one symbol", "spelled"], place].to_numpy()
+        np.testing.assert_allclose(told, np.mean(both, axis=0), rtol=1e-9)
 
 
 def test_the_perplexity_trap(measured, plain):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import jupytext
@@ -10,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from by_counting import by_runs
+from executed_context import HALF, row, text_shown
+from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -17,12 +21,11 @@ from sklearn.preprocessing import StandardScaler
 
 from layerwise.texts.lines import load_runs
 from layerwise.texts.poems import load_poems
-from tools.data import order_lora, order_runs
+from tools.data import order_lora, order_repeats, order_runs
 
 ROOT = Path(__file__).parents[2]
 CHAPTER = ROOT / "chapters" / "task.md"
 CELLS = [cell.source for cell in jupytext.read(CHAPTER).cells if cell.cell_type == "code"]
-DIGESTS = json.loads((ROOT / order_runs.DIGESTS).read_text("utf-8"))
 SCORES = load_runs("scores")
 
 
@@ -53,8 +56,8 @@ def test_what_the_edges_of_lines_give_by_a_table_of_ones(measured):
     columns = {end: i for i, end in enumerate(sorted({(k, w) for e in ends
                                                       for k, w in enumerate(e)}))}  # fmt: skip
     table = np.zeros((len(texts), len(columns)))
-    for row, (first, last) in zip(table, ends, strict=True):
-        row[[columns[0, first], columns[1, last]]] = 1
+    for ones, (first, last) in zip(table, ends, strict=True):
+        ones[[columns[0, first], columns[1, last]]] = 1
     labels = np.repeat([1, 0], len(lines))
     folds = GroupKFold(5, shuffle=True, random_state=0).split(
         table, groups=np.tile(lines["text"], 2)
@@ -106,14 +109,184 @@ def test_the_leak_and_its_proof_by_scikit_learn_alone(measured):
             assert names["right_by_line"](labels, names[folds]) == pytest.approx(theirs)
 
 
+def test_counted_pairs_by_a_counter_of_runs(measured):
+    lines, margins = measured["lines"], measured["margins"]["counted pairs"]
+    for tested in measured["folds"][:2]:
+        seen = [[*line.split(), "\n"] for line in lines["true"].drop(index=tested)]
+        words, often = np.unique(np.concatenate(seen), return_counts=True)
+        known = set(words[often > 1].tolist())
+
+        def hide(line, known=known):
+            return [word if word in known else "<unk>" for word in line]
+
+        one, two = (by_runs([hide(line) for line in seen], n, len(known) + 1) for n in (1, 2))
+        for side, order in zip(margins, ("true", "shuffled"), strict=True):
+            new = [hide([*line.split(), "\n"]) for line in lines[order].iloc[tested]]
+            theirs = [one(line) - two(line) for line in new]
+            np.testing.assert_allclose(side[tested], theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_few_lines_for_a_probe(measured):
+    """Drawn in another way than the chapter's, so that the shares are only near."""
+    lines, layer = measured["lines"], int(measured["by_layer"]["alone"].idxmax()[-1])
+    features, n = measured["vectors"][layer], len(lines)
+    rng = np.random.default_rng(3)
+    shown = text_shown("task")
+    for few in (10, 30, 100, 300):
+        right = []
+        for tested in [*measured["folds"]] * 2:
+            some = rng.choice(np.setdiff1d(np.arange(n), tested), few, replace=False)
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+            model.fit(features[[*some, *some + n]], np.repeat([1, 0], few))
+            right += [model.score(features[[*tested, *tested + n]], [1] * len(tested)
+                                  + [0] * len(tested))]  # fmt: skip
+        assert row(shown, str(few), 4)[0] == pytest.approx(np.mean(right), abs=0.035)
+
+
+@pytest.fixture(scope="module")
+def poems_in_the_last_layer(encoder):
+    vectors = []
+    for text in load_poems()["text"]:
+        batch = encoder.tokenizer(text, return_tensors="pt", truncation=True)
+        with torch.no_grad():
+            vectors.append(encoder.model(**batch).last_hidden_state[0].mean(dim=0).numpy())
+    return np.stack(vectors)
+
+
+def test_themes_by_scikit_learn_alone(poems_in_the_last_layer):
+    themes, shown = load_poems()["theme"].to_numpy(), text_shown("task")
+    model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=100))
+    for n_folds, name in [(10, "6"), (5, "probe, last layer")]:
+        folds = KFold(n_folds, shuffle=True, random_state=0)
+        answers = cross_val_predict(model, poems_in_the_last_layer, themes, cv=folds)
+        told = row(shown, name, 3)
+        assert told[0] == pytest.approx((answers == themes).mean(), abs=HALF)
+    scores = load_runs("scores", task="theme")
+    right = scores["theme"] == scores["answer"]
+    for seed, name in [(0, "all weights"), (1, "all weights, random themes")]:
+        mean, low, high = row(shown, name, 3)
+        hits = right[scores["seed"] == seed].to_numpy()
+        assert mean == pytest.approx(hits.mean(), abs=HALF)
+        draws = np.random.default_rng(8).choice(hits, (2000, len(hits))).mean(axis=1)
+        assert (low, high) == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def passages():
+    names = {"np": np, "pd": pd}
+    exec(next(code for code in CELLS if "def cut_passages" in code), names)
+    return names["passages"]
+
+
+def test_what_the_year_alone_tells(passages):
+    """The passage nearest in time, by a loop; one-year ties go to the first."""
+    shown = text_shown("task")
+    two = passages[passages["party"].isin(["Republican", "Democratic"])]
+    for table, label, group, place in [(two, "party", "name", 0), (two, "party", "speaker", 1),
+                                       (passages, "delivery", "speaker", 0)]:  # fmt: skip
+        deal = GroupKFold(10, shuffle=True, random_state=0)
+        years, labels = table["year"].to_numpy(), table[label].to_numpy()
+        right = []
+        for trained, tested in deal.split(table, groups=table[group]):
+            for i in tested:
+                gaps = np.abs(years[trained] - years[i])
+                near = labels[trained][gaps == gaps.min()]
+                right.append((near == labels[i]).mean())
+        tables = re.findall(r"^the year alone +(.+)$", shown, re.M)
+        told = float(tables[label == "delivery"].split()[place])
+        assert told == pytest.approx(np.mean(right), abs=0.05)
+
+
+def test_years_of_passages_by_least_squares(passages):
+    shown, years = text_shown("task"), passages["year"].to_numpy()
+    texts = [text.lower().split() for text in passages["text"]]
+    deal = GroupKFold(10, shuffle=True, random_state=0)
+    folds = list(deal.split(years, groups=passages["speaker"]))
+    clean = [["".join(sign if sign.isalnum() else " " for sign in word) for word in text]
+             for text in texts]
+    clean = [[part for word in text for part in word.split() if len(part) > 1]
+             for text in clean]
+    kinds, often = np.unique(np.concatenate(clean), return_counts=True)
+    fifty = kinds[np.argsort(-often, kind="stable")[:50]]
+    counts = np.array([[text.count(word) for word in fifty] for text in clean])
+    features = 100 * counts / counts.sum(axis=1, keepdims=True)
+    middle, by_words = [], []
+    for trained, tested in folds:
+        middle += np.abs(years[tested] - np.median(years[trained])).tolist()
+        x, y = features[trained], years[trained]
+        centred = x - x.mean(axis=0)
+        gram = centred.T @ centred + 300 * np.eye(50)
+        weights = np.linalg.solve(gram, centred.T @ (y - y.mean()))
+        answers = y.mean() + (features[tested] - x.mean(axis=0)) @ weights
+        by_words += np.abs(answers - years[tested]).tolist()
+    told = [float(shown.split(name)[1].split()[0])
+            for name in ("the middle year  ", "fifty frequent words  ")]
+    # The chapter keeps speakers whole whose texts are nearly the same: other folds.
+    assert told == pytest.approx([np.mean(middle), np.mean(by_words)], abs=1)
+
+
+def test_calibration_by_bins_and_by_the_likelihood():
+    shown = text_shown("task")
+    margins = SCORES["all weights"].to_numpy()
+    sure = 1 / (1 + np.exp(-np.abs(margins)))
+    right = (margins > 0) == (SCORES["order"] == "true").to_numpy()
+    bins = np.digitize(sure, np.linspace(0, 1, 11)[1:-1])
+    gaps = [(bins == i).mean() * abs(sure[bins == i].mean() - right[bins == i].mean())
+            for i in np.unique(bins)]
+    told = [float(part.split()[-1].strip(",")) for part in
+            shown[shown.index("confidence 0.") :].split("\n")[0].split(", ")]
+    assert told == pytest.approx([sure.mean(), right.mean(), sum(gaps)], abs=0.0006)
+    signed = np.where(SCORES["order"] == "true", margins, -margins)
+    best = minimize_scalar(lambda t: np.log1p(np.exp(-signed / t)).mean(), (0.5, 5)).x
+    of_halves = shown[re.search(r"temperature +before +after", shown).start() :]
+    temperature = float(re.search(r"^mean +([\d.]+)", of_halves, re.M)[1])
+    assert temperature == pytest.approx(best, abs=0.1)  # there fitted on halves
+
+
+def test_folds_and_seeds_by_a_table(measured):
+    shown = text_shown("task")
+    again = load_runs("repeats").query("run == 'all weights'")
+    first = SCORES.pivot(index="pair", columns="order", values="all weights")
+    first["fold"] = SCORES[SCORES["order"] == "true"]["fold"].to_numpy()
+    of_first = first.assign(both=first["true"] > first["shuffled"]).groupby("fold")["both"]
+    table = np.stack([of_first.mean(), again["both"]])
+    spreads = shown[re.search(r"std over folds +std over seeds", shown).start() :]
+    told = spreads.split("both")[1].split()[:2]
+    over_folds = np.mean([np.std(seed, ddof=1) for seed in table])
+    over_seeds = np.sqrt(np.mean((table[0] - table[1]) ** 2 / 2))
+    assert [float(n) for n in told] == pytest.approx([over_folds, over_seeds], abs=0.0006)
+
+
 # ---------------------------------------------------------------- what was trained beforehand
 
 
-@pytest.mark.parametrize("path", order_runs.TABLES.values(), ids=str)
-def test_each_table_is_the_one_that_was_made(path):
-    found = hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
-    assert DIGESTS["sha256"][path.name] == found
-    assert (ROOT / path).stat().st_size < 150_000
+@pytest.mark.parametrize("made_by", [order_runs, order_repeats], ids=["runs", "repeats"])
+def test_each_table_is_the_one_that_was_made(made_by):
+    digests = json.loads((ROOT / made_by.DIGESTS).read_text("utf-8"))["sha256"]
+    for path in made_by.TABLES.values():
+        found = hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
+        assert digests[path.name] == found
+        assert (ROOT / path).stat().st_size < 150_000
+    assert len(digests) == len(made_by.TABLES) == 3
+
+
+def test_repeats_hold_every_fold():
+    repeats, themes = load_runs("repeats"), load_runs("scores", task="theme")
+    for name, run in order_repeats.RUNS.items():
+        if run.table == "repeats":
+            assert repeats.loc[repeats["run"] == name, "fold"].tolist() == list(range(5))
+    for _, rows in themes.groupby("seed"):
+        assert sorted(rows["poem"]) == list(range(59))
+    true = themes[themes["seed"] == 0].sort_values("poem")["theme"]
+    assert true.tolist() == load_poems()["theme"].tolist()
+    assert repeats["alone"].between(0.5, 1).all()
+
+
+def test_few_lines_that_are_trained_again_give_the_same(encoder):
+    made = order_repeats.train_order(order_repeats.RUNS["30 lines"], 0, 4, encoder)
+    table = load_runs("repeats").set_index(["run", "fold"]).loc[("30 lines", 4)]
+    for column in ("alone", "both"):
+        assert made[column].item() == pytest.approx(table[column], abs=0.03)
 
 
 def test_the_tables_hold_every_line_and_run():

@@ -16,6 +16,8 @@ import torch
 from executed_context import HALF, row, text_shown
 from sklearn.decomposition import TruncatedSVD
 from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.model_selection import KFold
+from sklearn.utils.extmath import randomized_svd
 
 from layerwise.occurrences import AMBIGUOUS, draw_balanced, find_occurrences
 from layerwise.texts.glove import load_glove
@@ -57,8 +59,8 @@ def words(spoken, encoder):
     return [str(word) for _, word in sorted(kept, key=lambda pair: -pair[0])]
 
 
-def vectors_of(lines, words):
-    """Return 50 numbers for each word: company in a dense table, scikit-learn's SVD."""
+def information_of(lines, words):
+    """Return what is above chance in the company of words, from a dense table."""
     place = {word: i for i, word in enumerate(words)}
     v = len(words)
     ids = [i for line in lines for i in [*(place.get(w, v) for w in line), v, v, v, v]]
@@ -72,8 +74,13 @@ def vectors_of(lines, words):
     share = counts / counts.sum()
     with np.errstate(divide="ignore"):
         information = np.log2(share / np.outer(share.sum(1), share.sum(0)))
+    return np.maximum(information, 0)
+
+
+def vectors_of(lines, words):
+    """Return 50 numbers for each word: scikit-learn's SVD."""
     svd = TruncatedSVD(50, algorithm="arpack", random_state=0)
-    return svd.fit_transform(np.maximum(information, 0)) / np.sqrt(svd.singular_values_)
+    return svd.fit_transform(information_of(lines, words)) / np.sqrt(svd.singular_values_)
 
 
 @pytest.fixture(scope="module")
@@ -90,19 +97,89 @@ def sources(spoken, words, encoder):
 @pytest.mark.parametrize("name", ["speeches", "GloVe", "model's table"])
 def test_words_of_a_list_are_near_each_other(name, shown, sources, words):
     place = {word: i for i, word in enumerate(words)}
+    precisions = precisions_of(sources[name], place)
+    mean, std, control = row(shown, name, 3)
+    assert mean == pytest.approx(np.mean(precisions), abs=HALF)
+    assert std == pytest.approx(np.std(precisions, ddof=1), abs=HALF)
+    assert control < 0.02
+
+
+def precisions_of(source, place):
+    """Return for each list of the chapter how many of the nearest are on it."""
     precisions = []
     for text in written("belong").values():
         rows = [place[word] for word in text.split() if word in place]
-        cosines = cosine_similarity(sources[name][rows], sources[name])
+        cosines = cosine_similarity(source[rows], source)
         hits = []
         for own, line in zip(rows, cosines, strict=True):
             ranked = [i for i in np.argsort(-line) if i != own][: len(rows) - 1]
             hits.append(len(set(ranked) & set(rows)) / len(ranked))
         precisions.append(np.mean(hits))
-    mean, std, control = row(shown, name, 3)
-    assert mean == pytest.approx(np.mean(precisions), abs=HALF)
-    assert std == pytest.approx(np.std(precisions, ddof=1), abs=HALF)
-    assert control < 0.02
+    return precisions
+
+
+def test_last_layer_averaged(shown, spoken, words, encoder):
+    """Other passages than the chapter's, so that the share is only near."""
+    place = {word: i for i, word in enumerate(words)}
+    passages = [line[i : i + 60] for speech in spoken for line in speech
+                for i in range(0, len(line), 60)]
+    order, often = np.random.default_rng(41).permutation(len(passages)), np.zeros(len(words))
+    totals = np.zeros((len(words), 384))
+    for fewest in (12, 4, 1):
+        for i in order:
+            new = {word for word in passages[i] if word in place and not often[place[word]]}
+            if len(new) < fewest:
+                continue
+            batch = encoder.tokenizer(
+                passages[i], is_split_into_words=True, return_tensors="pt", truncation=True
+            )
+            with torch.no_grad():
+                last = encoder.model(**batch).last_hidden_state[0].numpy()
+            spoken_at = np.array([-1 if at is None else at for at in batch.word_ids()])
+            for at, word in enumerate(passages[i]):
+                if word in place and often[place[word]] < 5 and (spoken_at == at).any():
+                    totals[place[word]] += last[np.argmax(spoken_at == at)]
+                    often[place[word]] += 1
+    known = often > 0
+    assert known.mean() > 0.99
+    averages = totals / np.maximum(often, 1)[:, None]
+    averages[~known] = np.random.default_rng(0).normal(size=((~known).sum(), 384))
+    told = row(shown, "last layer, averaged", 3)[0]
+    assert told == pytest.approx(np.mean(precisions_of(averages, place)), abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["speeches", "GloVe", "model's table"])
+def test_how_frequent_a_word_is(name, shown, spoken, sources, words):
+    """By least squares with a little weight decay; words of equal frequency may be swapped."""
+    flat = np.concatenate([line for speech in spoken for line in speech if line])
+    found, counts = np.unique(flat, return_counts=True)
+    often = dict(zip(found.tolist(), counts.tolist(), strict=True))
+    y = np.log([often[word] for word in words])
+    x = sources[name] - sources[name].mean(axis=0)
+    x /= x.std(axis=0)
+    explained = []
+    for trained, tested in KFold(5, shuffle=True, random_state=0).split(x):
+        centre = x[trained].mean(axis=0)
+        inner = x[trained] - centre
+        gram = inner.T @ inner + 100 * np.eye(x.shape[1])
+        weights = np.linalg.solve(gram, inner.T @ (y[trained] - y[trained].mean()))
+        misses = y[tested] - y[trained].mean() - (x[tested] - centre) @ weights
+        explained.append(1 - misses.var() / y[tested].var())
+    table = shown[shown.index("R²") :]
+    assert row(table, name, 3)[0] == pytest.approx(np.mean(explained), abs=0.03)
+
+
+def test_random_starts_give_other_neighbours(shown, spoken, words):
+    table = information_of([line for speech in spoken for line in speech], words)
+    lists = []
+    for seed in (11, 12):
+        u, s, _ = randomized_svd(table, 50, random_state=seed)
+        cosines = cosine_similarity(u * np.sqrt(s))
+        np.fill_diagonal(cosines, -1)
+        lists.append(np.argsort(-cosines, axis=1)[::10, :10])
+    share = np.mean([len({*a} & {*b}) / 10 for a, b in zip(*lists, strict=True)])
+    told = re.search(r"two random starts share ([\d.]+)", shown)
+    assert float(told[1]) == pytest.approx(share, abs=0.04)
 
 
 @pytest.mark.parametrize("name", ["speeches", "GloVe", "model's table"])
@@ -132,7 +209,7 @@ def test_senses_in_every_layer(shown, encoder):
     """One passage at a time, and five neighbours by a sort."""
     speeches, rng = load_speeches(), np.random.default_rng(0)
     drawn = {w: draw_balanced(find_occurrences(speeches, w), 100, rng) for w in AMBIGUOUS}
-    for word in ("march", "house"):
+    for word in ("march", "house", "union"):
         found, states = drawn[word].to_dict("records"), []
         for place in found:
             line = (place["before"] + place["found"] + place["after"]).lower()
@@ -153,6 +230,39 @@ def test_senses_in_every_layer(shown, encoder):
             shares.append(np.mean(right))
         senses = shown[shown.index("year  words beside") :]
         assert row(senses, word, 9)[2:] == pytest.approx(shares, abs=HALF + 0.002)
+        assert row(senses, word, 9)[:2] == pytest.approx(rivals(found), abs=0.02)
+        others = shown[shown.index("other people  other speeches") :]
+        cosines, right = cosine_similarity(np.stack([state[-1] for state in states])), []
+        for i, place in enumerate(found):
+            near = sorted(range(len(found)), key=lambda j, i=i: -cosines[i, j])
+            near = [j for j in near if any(found[j][name] != place[name]
+                                           for name in ("speaker", "year"))][:5]
+            right += [found[j]["found"] == place["found"] for j in near]
+        assert row(others, word, 2) == pytest.approx([shares[-1], np.mean(right)], abs=0.008)
+
+
+def rivals(found):
+    """Return what the year gives, and the words beside: five nearest by other people."""
+    glove = load_glove()
+    known, shares = set(glove.index), []
+    for n in (1, 2, 4):
+        means = []
+        for place in found:
+            left, right = ([w for w in WORD.findall(place[side].lower().replace("’", "'"))
+                            if w in known] for side in ("before", "after"))
+            means.append(glove.loc[left[-n:] + right[:n]].to_numpy().mean(axis=0))
+        shares.append(share_of_nearest(found, -cosine_similarity(np.stack(means))))
+    years = np.array([place["year"] for place in found])
+    return [share_of_nearest(found, np.abs(years[:, None] - years)), max(shares)]
+
+
+def share_of_nearest(found, away):
+    right = []
+    for i, place in enumerate(found):
+        others = [j for j, other in enumerate(found) if other["speaker"] != place["speaker"]]
+        near = sorted(others, key=lambda j, i=i: away[i, j])[:5]
+        right += [found[j]["found"] == place["found"] for j in near]
+    return np.mean(right)
 
 
 def test_change_over_time_and_its_control(shown, spoken, words):

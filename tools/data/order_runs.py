@@ -213,6 +213,16 @@ def make_tables() -> dict[str, pd.DataFrame]:
     }
 
 
+def made_with() -> dict[str, str]:
+    """Return what decides on the digits of what is trained."""
+    return {
+        "encoder": find_checkpoint(None).name,
+        "torch": torch.__version__.split("+")[0],
+        "transformers": transformers.__version__,
+        "processor": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description="Train what chapters/task.md shows as tables.")
@@ -243,12 +253,7 @@ def make(options: argparse.Namespace) -> int:
     for name, path in TABLES.items():
         (ROOT / path).write_bytes(made[name])
     digests = {
-        "made with": {
-            "encoder": find_checkpoint(None).name,
-            "torch": torch.__version__.split("+")[0],
-            "transformers": transformers.__version__,
-            "processor": torch.backends.cpu.get_cpu_capability(),
-        },
+        "made with": made_with(),
         "sha256": {
             path.name: hashlib.sha256(made[name]).hexdigest() for name, path in TABLES.items()
         },

@@ -61,14 +61,17 @@ def another_order(items: Sequence, rng: np.random.Generator) -> list:
     return other
 
 
-def load_runs(table: str) -> pd.DataFrame:
-    """Load what was trained beforehand on the poems' lines, by ``tools/data/order_runs.py``.
+def load_runs(table: str, task: str = "order") -> pd.DataFrame:
+    """Load what was trained beforehand on the poems, by ``tools/data/order_runs.py``.
 
     Parameters
     ----------
-    table : {"scores", "epochs", "layers"}
+    table : {"scores", "epochs", "layers", "repeats", "long"}
         The margin of each line and of its shuffle, above 0 if it is taken for a real one, a
-        column a run; losses by epoch; what moved in which layer.
+        column a run; losses by epoch; what moved in which layer; what other seeds and fewer
+        lines gave; losses by epoch of a training that went on.
+    task : {"order", "theme"}
+        Of themes there are scores only: the theme that each poem was given.
     """
-    with files("layerwise.datasets").joinpath(f"order_{table}.csv").open("rb") as file:
+    with files("layerwise.datasets").joinpath(f"{task}_{table}.csv").open("rb") as file:
         return pd.read_csv(file)

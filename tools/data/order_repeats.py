@@ -1,0 +1,236 @@
+"""Train what the chapter on a task asks besides: another seed, fewer lines, longer, themes.
+
+    python -m tools.data.order_repeats                        train what is missing, write
+    python -m tools.data.order_repeats --run themes --fold 0  train one run on one fold only
+    python -m tools.data.order_repeats --check                change nothing; 1 if it differs
+
+All of it takes half an hour of one core. What was trained lies in
+``_build/order_repeats``; delete it to train everything again. The tables are committed, and
+``data/digests_of_order_repeats.json`` says what they must hold, and what they were made with.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.model_selection import KFold
+
+from layerwise.embedding import embed_layers
+from layerwise.fine_tuning import Classifier, fine_tune, new_classifier, predict
+from layerwise.models import Encoder, load_encoder
+from layerwise.similarity import nearest
+from layerwise.texts.lines import lines_and_shuffles
+from layerwise.texts.poems import load_poems
+from layerwise.texts.speeches import load_speeches
+from tools.data.order_runs import (
+    FEWEST_STEPS,
+    N_FOLDS,
+    SIZE,
+    labelled,
+    load_lines,
+    made_with,
+)
+from tools.desk import ROOT, BuildError, run_command, say
+
+PARTS = Path("_build/order_repeats")
+TABLES = {
+    "repeats": Path("data/datasets/order_repeats.csv"),
+    "long": Path("data/datasets/order_long.csv"),
+    "themes": Path("data/datasets/theme_scores.csv"),
+}
+DIGESTS = Path("data/digests_of_order_repeats.json")
+PROSE_SIZES = (6, 12, 24)  # words of a piece
+LEARNING_RATE = 1e-4
+
+
+class Run(NamedTuple):
+    """What is trained, on which folds, with which seeds, and the table it is for."""
+
+    table: str
+    seeds: range
+    folds: range = range(N_FOLDS)
+    n_lines: int | None = None  # of the training lines; all
+    n_epochs: int = 3
+
+
+RUNS = {
+    "all weights": Run("repeats", range(1, 2)),
+    **{f"{n} lines": Run("repeats", range(1), n_lines=n) for n in (30, 300)},
+    "long": Run("long", range(1), range(1), n_epochs=8),
+    "themes": Run("themes", range(2), n_epochs=6),  # seed 0: the true ones, else dealt
+}
+
+
+def train_order(run: Run, seed: int, fold: int, encoder: Encoder) -> pd.DataFrame:
+    """Train on the lines outside a fold; return what is right in it, and on prose."""
+    lines = load_lines()
+    tested, trained = lines[lines["fold"] == fold], lines[lines["fold"] != fold]
+    if run.n_lines:
+        drawn = np.random.default_rng(seed).permutation(len(trained))[: run.n_lines]
+        trained = trained.iloc[drawn]
+    texts, labels = labelled(trained)
+    steps = -(-len(texts) // SIZE)
+    n_epochs = max(run.n_epochs, -(-FEWEST_STEPS // steps))
+    classifier = new_classifier(encoder, 2, seed)
+    held_out = labelled(tested) if run.table == "long" else None
+    epochs = fine_tune(classifier, texts, labels, n_epochs, LEARNING_RATE, SIZE, seed, held_out)
+    if run.table == "long":
+        return epochs.reset_index()
+    true, shuffled = margins_of(classifier, tested)
+    row = {
+        "alone": ((true > 0).mean() + (shuffled <= 0).mean()) / 2,
+        "both": (true > shuffled).mean(),
+    }
+    if run.n_lines is None:
+        row["kept"] = neighbours_kept(encoder, classifier.encoder)
+        for size in PROSE_SIZES:
+            true, shuffled = margins_of(classifier, lines_and_shuffles(pieces_of_prose(size)))
+            row[f"prose, {size} words"] = (true > shuffled).mean()
+    return pd.DataFrame([row])
+
+
+def margins_of(classifier: Classifier, lines: pd.DataFrame) -> np.ndarray:
+    """Return the margins of true lines and of shuffled ones, of shape (2, n_lines)."""
+    logits = predict(classifier, labelled(lines)[0])
+    return (logits[:, 1] - logits[:, 0]).reshape(2, -1)
+
+
+def pieces_of_prose(size: int) -> list[str]:
+    """Return so many words of each annual message, from the hundredth on."""
+    texts = load_speeches().query("annual")["text"]
+    return [" ".join(text.split()[100 : 100 + size]) for text in texts]
+
+
+def neighbours_kept(before: Encoder, after: Encoder) -> float:
+    """Return which share of the five nearest of each poem, in the last layer, stays."""
+    texts = load_poems()["text"]
+    lists = [nearest(embed_layers(texts, each, progress=False)[-1])[:, :5]
+             for each in (before, after)]  # fmt: skip
+    kept = [len({*old} & {*new}) / 5 for old, new in zip(*lists, strict=True)]
+    return float(np.mean(kept))
+
+
+def train_themes(run: Run, seed: int, fold: int, encoder: Encoder) -> pd.DataFrame:
+    """Train on the poems outside a fold; return the theme that each poem in it is given."""
+    poems = load_poems()
+    names, labels = np.unique(poems["theme"], return_inverse=True)
+    if seed:
+        labels = np.random.default_rng(seed).permutation(labels)
+    folds = KFold(N_FOLDS, shuffle=True, random_state=0).split(labels)
+    trained, tested = list(folds)[fold]
+    classifier = new_classifier(encoder, len(names), 0)
+    texts = poems["text"].to_numpy()
+    epochs = fine_tune(
+        classifier, texts[trained].tolist(), labels[trained], run.n_epochs, LEARNING_RATE, 8
+    )
+    answers = predict(classifier, texts[tested].tolist()).argmax(axis=1)
+    return pd.DataFrame({
+        "poem": tested, "theme": names[labels[tested]], "answer": names[answers],
+        "right in training": epochs["right"].iloc[-1],
+    })  # fmt: skip
+
+
+TRAIN: dict[str, Callable[[Run, int, int, Encoder], pd.DataFrame]] = {
+    "repeats": train_order, "long": train_order, "themes": train_themes,
+}  # fmt: skip
+
+
+def part_of(name: str, seed: int, fold: int) -> Path:
+    """Return where the rows of one run, seed and fold are kept."""
+    return ROOT / PARTS / f"{name.replace(' ', '-')}-{seed}-{fold}.csv"
+
+
+def jobs(names: list[str], folds: list[int] | None = None) -> list[tuple[str, int, int]]:
+    """List the runs, each with a seed and a fold."""
+    return [(name, seed, fold) for name in names for seed in RUNS[name].seeds
+            for fold in RUNS[name].folds if folds is None or fold in folds]  # fmt: skip
+
+
+def make_parts(names: list[str], folds: list[int] | None) -> None:
+    """Train what is missing, and keep it."""
+    encoder = load_encoder(device="cpu")
+    (ROOT / PARTS).mkdir(parents=True, exist_ok=True)
+    for name, seed, fold in jobs(names, folds):
+        part = part_of(name, seed, fold)
+        if part.exists():
+            continue
+        start = time.perf_counter()
+        run = RUNS[name]
+        made = TRAIN[run.table](run, seed, fold, encoder)
+        made.insert(0, "fold", fold)
+        made.insert(0, "seed", seed)
+        made.insert(0, "run", name)
+        made.to_csv(part, index=False, lineterminator="\n")
+        say(f"{name}, seed {seed}, fold {fold}: {time.perf_counter() - start:.0f} s")
+
+
+def make_tables() -> dict[str, bytes]:
+    """Put the parts together, as the bytes of each table.
+
+    Raises
+    ------
+    BuildError
+        If some are missing.
+    """
+    missing = [f"{name}, seed {seed}, fold {fold}" for name, seed, fold in jobs(list(RUNS))
+               if not part_of(name, seed, fold).exists()]  # fmt: skip
+    if missing:
+        raise BuildError(f"not trained yet: {'; '.join(missing)}")
+    tables = {}
+    for table in TABLES:
+        names = [name for name, run in RUNS.items() if run.table == table]
+        parts = pd.concat(pd.read_csv(part_of(*job)) for job in jobs(names))
+        tables[table] = parts.round(4).to_csv(index=False, lineterminator="\n").encode()
+    return tables
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description="Train again what chapters/task.md repeats.")
+    parser.add_argument("--run", choices=RUNS, help="train this one only, and write no table")
+    parser.add_argument(
+        "--fold", type=int, nargs="+", metavar="N", help="on these folds only, from 0"
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
+    options = parser.parse_args(arguments)
+    return run_command(lambda: make(options))
+
+
+def make(options: argparse.Namespace) -> int:
+    """Train, write, or say whether the tables are what was trained."""
+    torch.set_num_threads(1)  # sums come out in one order
+    if options.run:
+        make_parts([options.run], options.fold)
+        return 0
+    if not options.check:
+        make_parts(list(RUNS), options.fold)
+    made = make_tables()
+    if options.check:
+        other = [str(path) for name, path in TABLES.items()
+                 if (ROOT / path).read_bytes() != made[name]]  # fmt: skip
+        say(f"another: {', '.join(other)}" if other else "the tables are as trained")
+        return 1 if other else 0
+    for name, path in TABLES.items():
+        (ROOT / path).write_bytes(made[name])
+    digests = {
+        "made with": made_with(),
+        "sha256": {
+            path.name: hashlib.sha256(made[name]).hexdigest() for name, path in TABLES.items()
+        },
+    }
+    text = json.dumps(digests, indent=1)
+    (ROOT / DIGESTS).write_text(text + "\n", encoding="utf-8", newline="\n")
+    say(f"{len(made)} tables written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
