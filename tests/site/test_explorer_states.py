@@ -432,6 +432,7 @@ def test_numbers_have_one_style_and_stand_to_the_right(context, pages):
     page.get_by_label("What is compared").select_option("other poem, centred")
     page.locator("drift-explorer summary", has_text="as a table").click()
     cells = page.locator("drift-explorer td")
+    cells.first.wait_for()  # drawn when the browser tells of the opening, a moment later
     texts = cells.all_text_contents()
     assert all(re.fullmatch(r"−?[01]\.\d\d", text) for text in texts)
     assert any(text.startswith("−") for text in texts)
