@@ -19,6 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 from _ext.tables import table, text
 
 # The libraries that outputs depend on most; executions.json has all.
+WEIGHTS = (".safetensors", ".gguf", ".bin")
 SHOWN_LIBRARIES = (
     "torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn", "matplotlib",
     "seaborn", "ipykernel", "jupyter-book", "myst-nb", "jupyter-cache",
@@ -54,10 +55,13 @@ class Executions(SphinxDirective):
         rows = []
         for model in record["models"]:
             known = "" if model["known"] else " (not on the book's list: unverified)"
+            rows.append((f"The {model['role']}", text(model["checkpoint"] + known)))
+            if model["revision"]:
+                rows.append(("Revision", literal(model["revision"])))
             rows += [
-                (f"The {model['role']}", text(model["checkpoint"] + known)),
-                ("Revision", literal(model["revision"] or "none")),
-                ("Weights (SHA-256)", literal(model.get("model.safetensors", "several files"))),
+                (f"{file} (SHA-256)", literal(digest))
+                for file, digest in model.items()
+                if file.endswith(WEIGHTS)
             ]
         rows += [
             ("Device", text(f"{record['device']}: {', '.join(devices)}")),
