@@ -18,8 +18,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from _ext.tables import table, text
 
+WEIGHTS = (".safetensors", ".gguf", ".bin")  # how their files end
 # The libraries that outputs depend on most; executions.json has all.
-WEIGHTS = (".safetensors", ".gguf", ".bin")
 SHOWN_LIBRARIES = (
     "torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn", "matplotlib",
     "seaborn", "ipykernel", "jupyter-book", "myst-nb", "jupyter-cache",
