@@ -41,6 +41,11 @@ class DriftExplorer extends Explorer {
     this.draw();
   }
 
+  followLinks() {
+    super.followLinks();
+    this.ownTexts?.followLinks();
+  }
+
   // What is shown from now on: { noun, poems, comparisons, pairs }, computed beforehand or just now.
   take(data) {
     Object.assign(this, data);
@@ -233,7 +238,8 @@ class DriftExplorer extends Explorer {
   drawNearest() {
     this.nearestTitle.textContent = `Nearest ${this.noun}s in layer ${this.layer}`;
     this.nearest.replaceChildren(...this.nearestTo(this.chosen, this.layer).map((i) => h("li", {},
-      h("button", { type: "button", class: "verse", onclick: () => this.choose(i, this.layer) }, this.poems[i].first_line),
+      h("button", { type: "button", class: "verse", dir: "auto", title: this.poems[i].first_line,
+        onclick: () => this.choose(i, this.layer) }, this.poems[i].first_line),
       h("span", { class: "numbers" }, share(this.pairCosine(this.layer, this.chosen, i), 3)))));
   }
 
@@ -281,7 +287,7 @@ const DRIFT_STYLE = `
 .poem span { background: color-mix(in srgb, var(--ex-most) calc(var(--moved) * var(--ex-most-behind-text)), transparent); box-decoration-break: clone; }
 .nearest { display: grid; gap: 0.15rem; margin-top: 0.25rem; }
 .nearest li { display: flex; justify-content: space-between; gap: 0.75rem; align-items: baseline; border-bottom: 1px solid var(--ex-line); }
-.nearest button { background: none; border: 0; padding: 0.3rem 0; min-height: 2rem; text-align: left; cursor: pointer; text-decoration: underline; text-decoration-color: var(--ex-line); text-underline-offset: 0.2em; }
+.nearest button { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; background: none; border: 0; padding: 0.3rem 0; min-height: 2rem; text-align: left; cursor: pointer; text-decoration: underline; text-decoration-color: var(--ex-line); text-underline-offset: 0.2em; }
 .nearest .numbers { font-size: 0.875rem; color: var(--ex-muted); }
 .shade { min-height: 2.6em; }
 @container (max-width: 42rem) {

@@ -6,11 +6,12 @@ import { mean_pool } from "./bert.mjs";
 import { compareTexts, tokenMovement } from "./compare-texts.mjs";
 import { offsetsOf } from "./offsets.mjs";
 import { OwnLine } from "./own-line.mjs";
-import { splitTexts, textsOfFile, writeTable } from "./read-texts.mjs";
+import { decode, splitTexts, textsOfFile, textsOfPasted, writeTable } from "./read-texts.mjs";
 import { count, h, shorten } from "./shared.mjs";
 
 const FEWEST = 4; // so that each half has another text
 const MOST = 300;
+const PLACE = "own-texts-in-the-page"; // before the explorer in the chapter, which is linked
 const PRIVATE = "Your texts stay in this page: nothing of them leaves it.";
 
 // An explorer that uses it has: comparisons, those that were computed beforehand; showOwn(data);
@@ -26,12 +27,27 @@ export class OwnTexts extends OwnLine {
 
   build() {
     const why = this.whyNot();
-    return h("details", { class: "own-texts" }, h("summary", {}, "Your own texts"),
+    this.details = h("details", { class: "own-texts" }, h("summary", {}, "Your own texts"),
       ...(why ? [h("p", { class: "note" }, why)] : [h("style", {}, OWN_TEXTS_STYLE), this.buildForm()]));
+    return this.details;
+  }
+
+  // A link to them opens them: the place of that name in the page is only near them.
+  followLinks() {
+    const follow = () => {
+      if (location.hash !== `#${PLACE}`) return;
+      this.details.open = true;
+      this.details.scrollIntoView();
+    };
+    window.addEventListener("hashchange", follow);
+    // Until all is loaded, the browser itself goes to the place again.
+    if (document.readyState === "complete") follow();
+    else window.addEventListener("load", () => setTimeout(follow));
   }
 
   buildForm() {
-    this.input = h("textarea", { id: "own-texts", rows: 8, dir: "auto", spellcheck: "false" });
+    this.input = h("textarea", { id: "own-texts", rows: 8, dir: "auto", spellcheck: "false",
+      onpaste: () => setTimeout(() => this.recognise()) });
     this.file = h("input", { type: "file", id: "own-file", accept: ".txt,.csv,.tsv,.md,text/*",
       onchange: () => this.read(this.file.files[0]) });
     this.button = h("button", { class: "action" });
@@ -66,9 +82,37 @@ export class OwnTexts extends OwnLine {
   }
 
   async read(file) {
-    if (!file) return;
-    this.input.value = textsOfFile(file.name, await file.text());
-    this.say(`${file.name}: ${count(splitTexts(this.input.value).length, "text")}.`);
+    if (file) this.take(file.name, textsOfFile(file.name, decode(new Uint8Array(await file.arrayBuffer()))));
+  }
+
+  // What was pasted may be a table: it is read as the file would be.
+  recognise() {
+    if (this.taken?.texts === this.input.value) return;
+    const table = textsOfPasted(this.input.value);
+    if (table) this.take("Read as a table", table, "Lines of text with empty lines between them are never read so.");
+  }
+
+  take(name, { texts, column, notes }, ...more) {
+    this.input.value = texts;
+    const from = column ? `, of its column “${column}”` : "";
+    this.taken = { texts: this.input.value, notes };
+    this.say([`${name}: ${count(splitTexts(texts).length, "text")}${from}.`, ...notes, ...more].join(" "));
+  }
+
+  // Nothing is loaded for too few texts.
+  async runOwn() {
+    this.recognise();
+    const n_texts = splitTexts(this.input.value).length;
+    if (n_texts < FEWEST) return this.sayTooFew(n_texts, this.notesOfReading());
+    await super.runOwn();
+  }
+
+  notesOfReading() {
+    return this.taken?.texts === this.input.value ? this.taken.notes : [];
+  }
+
+  sayTooFew(n_texts, notes) {
+    this.say([`${count(n_texts, "text")}: at least ${FEWEST} are needed.`, ...notes].join(" "), true);
   }
 
   cancel() {
@@ -81,8 +125,7 @@ export class OwnTexts extends OwnLine {
 
   async runLine(content, asked) {
     const { chosen, notes } = this.choose(content);
-    if (chosen.length < FEWEST)
-      return this.say([`${count(chosen.length, "text")}: at least ${FEWEST} are needed.`, ...notes].join(" "), true);
+    if (chosen.length < FEWEST) return this.sayTooFew(chosen.length, notes);
     const start = performance.now();
     const n_all = chosen.reduce((sum, { batch }) => sum + batch.tokens.length, 0);
     let n_done = 0;
@@ -126,7 +169,8 @@ export class OwnTexts extends OwnLine {
       [encoded.length - chosen.length, "Left out, without a token that the model knows"],
       [n_cut, `Longer than ${max_length} tokens, so that only the beginning was read`],
     ];
-    return { chosen, notes: notes.filter(([n]) => n > 0).map(([n, what]) => `${what}: ${count(n, "text")}.`) };
+    const said = notes.filter(([n]) => n > 0).map(([n, what]) => `${what}: ${count(n, "text")}.`);
+    return { chosen, notes: [...this.notesOfReading(), ...said] };
   }
 
   show(chosen, { comparisons, pairs }) {

@@ -1,5 +1,11 @@
 // From what a reader pastes or drops to a list of texts, and from numbers to a table to save.
 
+import { count } from "./shared.mjs";
+
+const DELIMITERS = [",", ";", "\t", "|"];
+const LONGEST_NAME = 40; // characters of a column's name
+const SAMPLED = 1_000_000; // characters that are looked at to find the delimiter
+
 // What is pasted: texts with empty lines between them or, if there are none, a text a line.
 export function splitTexts(content) {
   const lines = content.replace(/\r\n?/g, "\n").trim();
@@ -7,50 +13,123 @@ export function splitTexts(content) {
   return lines.split(between).map((text) => text.trim()).filter(Boolean);
 }
 
-// A file's texts, with empty lines between them: of a table, the column of the longest.
-export function textsOfFile(name, content) {
-  const delimiter = { csv: null, tsv: "\t" }[name.split(".").pop().toLowerCase()];
-  if (delimiter === undefined) return content.replace(/^\ufeff/, "");
-  const lines = content.replace(/^\ufeff/, "").replace(/^sep=(.)\r?\n/, "");
-  const rows = readTable(lines, delimiter ?? likeliest(lines));
-  const n_columns = Math.max(...rows.map((row) => row.length));
-  const lengths = Array.from({ length: n_columns }, (_, i) =>
-    rows.slice(1).reduce((sum, row) => sum + (row[i] ?? "").length, 0));
-  const longest = lengths.indexOf(Math.max(...lengths));
-  const texts = rows.slice(1).map((row) => (row[longest] ?? "").trim()).filter(Boolean);
-  return texts.map((text) => text.replace(/\n[^\S\n]*\n\s*/g, "\n")).join("\n\n");
+// A file's characters: UTF-8, UTF-16 with its mark, or else the letters of Windows.
+export function decode(bytes) {
+  const mark = bytes[0] << 8 | bytes[1];
+  const utf16 = { 0xfffe: "utf-16le", 0xfeff: "utf-16be" }[mark];
+  try {
+    return new TextDecoder(utf16 ?? "utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
 }
 
-// The delimiter that occurs most in the line of the columns' names.
+// A file's texts, with empty lines between them: { texts, column, notes }.
+export function textsOfFile(name, content) {
+  const extension = name.split(".").pop().toLowerCase();
+  const lines = content.replace(/^(\ufeff|ï»¿)/, "").replace(/\r\n?/g, "\n");
+  const told = /^sep=(.)\n/i.exec(lines); // a line by which a spreadsheet tells itself the delimiter
+  if (told) return textsOfTable(readTable(lines.slice(told[0].length), told[1]));
+  if (extension === "tsv") return textsOfTable(readTable(lines, "\t"));
+  if (extension === "csv") return textsOfTable(readTable(lines, likeliest(lines).delimiter));
+  return textsOfPasted(lines) ?? { texts: lines, column: null, notes: [] };
+}
+
+// The texts of a table that was pasted; null where it may be lines of text: those have no short
+// names in a first row, or a space after the commas in it, or empty lines between them.
+export function textsOfPasted(content) {
+  const lines = content.replace(/\r\n?/g, "\n").trim();
+  const { delimiter, share } = likeliest(lines);
+  if (share < 0.9) return null;
+  const rows = readTable(lines, delimiter);
+  if (rows.length < 2 || isSpaced(rows[0]) || !areNames(rows[0]) || rows.some(isEmpty)) return null;
+  return textsOfTable(rows);
+}
+
+// Of a table, the column of the longest texts: { texts, column, notes }, where notes say what was
+// left out.
+function textsOfTable(rows) {
+  const hasNames = areNames(rows[0]);
+  const body = hasNames ? rows.slice(1) : rows;
+  const width = usualWidth(rows);
+  const lengths = Array.from({ length: width }, (_, i) =>
+    body.reduce((sum, row) => sum + (row[i] ?? "").length, 0));
+  const longest = lengths.indexOf(Math.max(...lengths));
+  const texts = body.map((row) => (row[longest] ?? "").trim()).filter(Boolean);
+  const n_empty = body.length - texts.length;
+  const n_wider = body.filter((row) => row.length > width).length;
+  const notes = [
+    [!hasNames, "The first row names no columns, and was read as a text."],
+    [n_empty, `Left out, without a text: ${count(n_empty, "row")}.`],
+    [n_wider, `Left out, cells beyond the ${width} of most rows: in ${count(n_wider, "row")} ` +
+      "(a delimiter inside a text needs quotation marks)."],
+  ];
+  return {
+    texts: texts.map((text) => text.replace(/\n[^\S\n]*\n\s*/g, "\n")).join("\n\n"),
+    column: hasNames && rows[0].length === width ? rows[0][longest] : null,
+    notes: notes.filter(([holds]) => holds).map(([, note]) => note),
+  };
+}
+
+// The delimiter that cuts the most rows into equally many cells, and the share of these rows; of
+// two, that of the most cells. Where none does, a row is one cell.
 function likeliest(content) {
-  const header = content.split("\n", 1)[0];
-  const times = (mark) => header.split(mark).length;
-  return [",", ";", "\t"].sort((a, b) => times(b) - times(a))[0];
+  let best = { delimiter: null, share: 0, width: 1 };
+  for (const delimiter of DELIMITERS) {
+    const rows = readTable(content.slice(0, SAMPLED), delimiter).filter((row) => !isEmpty(row));
+    const width = rows.length ? usualWidth(rows) : 1;
+    const share = rows.filter((row) => row.length === width).length / rows.length;
+    const isTable = width > 1 && (share > 0.5 ? rows[0].length === width
+      : rows[0].length > 1 && areNames(rows[0]) && !isSpaced(rows[0]));
+    if (isTable && (share > best.share || (share === best.share && width > best.width)))
+      best = { delimiter, share, width };
+  }
+  return best;
+}
+
+// How many cells most rows have.
+function usualWidth(rows) {
+  const n_rows = new Map();
+  for (const { length } of rows) n_rows.set(length, (n_rows.get(length) ?? 0) + 1);
+  return [...n_rows].sort((a, b) => b[1] - a[1])[0][0];
+}
+
+// Names of columns are short, have letters and end no sentence; one may be missing.
+function areNames(row) {
+  return !isEmpty(row) && row.every((cell) =>
+    !cell || (cell.length <= LONGEST_NAME && /\p{L}/u.test(cell) && !/[.!?…]["”’]?\s*$/.test(cell)));
+}
+
+// A comma in a sentence has a space behind it, one between cells has none.
+function isSpaced(row) {
+  return row.slice(1).some((cell) => /^ /.test(cell));
+}
+
+function isEmpty(row) {
+  return row.every((cell) => !cell.trim());
 }
 
 // Rows of cells; a cell in quotation marks may hold anything, a mark in it stands twice.
 export function readTable(content, delimiter) {
   const rows = [[]];
-  let cell = "", quoted = false;
-  const endCell = () => {
-    rows.at(-1).push(cell);
-    cell = "";
-  };
-  for (let i = 0; i < content.length; i++) {
-    const character = content[i];
-    if (quoted) {
-      if (character !== '"') cell += character;
-      else if (content[i + 1] === '"') cell += content[++i];
-      else quoted = false;
-    } else if (character === '"' && !cell) quoted = true;
-    else if (character === delimiter) endCell();
-    else if (character === "\n") {
-      endCell();
-      rows.push([]);
-    } else if (character !== "\r") cell += character;
+  const end = delimiter === null ? /\n|$/g : new RegExp(`[\\n\\${delimiter}]|$`, "g");
+  for (let at = 0; at <= content.length;) {
+    let cell = "";
+    for (let n_opened = 0; content[at] === '"'; n_opened++) {
+      const closing = content.indexOf('"', at + 1);
+      const until = closing < 0 ? content.length : closing;
+      cell += (n_opened ? '"' : "") + content.slice(at + 1, until);
+      at = until + 1;
+    }
+    end.lastIndex = Math.min(at, content.length);
+    const { index } = end.exec(content);
+    rows.at(-1).push(cell + content.slice(at, index));
+    if (content[index] === "\n") rows.push([]);
+    at = index + 1;
   }
-  endCell();
-  return rows.filter((row) => row.some(Boolean));
+  while (rows.length > 1 && isEmpty(rows.at(-1))) rows.pop();
+  while (rows.length > 1 && isEmpty(rows[0])) rows.shift();
+  return rows;
 }
 
 // Rows of cells as CSV that spreadsheets read: UTF-8 with a byte order mark.

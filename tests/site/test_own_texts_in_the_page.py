@@ -2,11 +2,13 @@
 
 import csv
 import io
+import itertools
 
 import numpy as np
 import pytest
 import torch
-from explorer_pages import open_page
+from explorer_fixtures import ROOT
+from explorer_pages import open_page, place
 from playwright.sync_api import expect
 
 from layerwise.embedding import embed_layers
@@ -158,10 +160,13 @@ def test_files_are_read_and_what_is_left_out_is_said(drift):
         {"name": "t.csv", "mimeType": "text/csv", "buffer": ("\ufeff" + table).encode()}
     )
     said = drift.locator("drift-explorer .own-texts .status")
-    expect(said).to_have_text("t.csv: 6 texts.")
+    expect(said).to_have_text(
+        "t.csv: 6 texts, of its column “words”. Left out, without a text: 1 row."
+    )
     drift.locator("drift-explorer .own-texts .action").click()
     drift.locator("drift-explorer .own-texts .status", has_text="in this page").wait_for()
     assert "4 texts in" in said.text_content()
+    assert "without a text: 1 row." in said.text_content()
     assert "since the same stands before: 1 text." in said.text_content()
     assert "without a token that the model knows: 1 text." in said.text_content()
     assert shown(drift, "e.poems.map(({ text }) => text)") == [
@@ -200,3 +205,162 @@ def test_words_are_shaded_in_the_readers_text(drift, as_in_the_page):
     moved = 1 - cosine(hidden[-1][0], hidden[-2][0])
     for (_, title), theirs in zip(titles, moved[1:-1], strict=True):
         assert float(title.split(": ")[1]) == pytest.approx(theirs, abs=0.02)
+
+
+# ---------------------------------------------------------------- tables, pasted and chosen
+
+LETTERS = [
+    ["1838-01-12", "Agnes", "Dear Sam, I long for your letters; the road is bad, they say."],
+    ["1838-01-22", "Agnes", 'My son, the grey silk will do;\nI said "turn it", and, well, we did.'],
+    ["1838-02-01", "Job", ""],
+    ["1838-02-03", "Job", "Hens, eggs, lime: all of it, all day."],
+    ["1838-02-09", "Sam", "No news; none looked for, none wanted, none sent."],
+    ["1838-02-11", "Sam", "The ford is shut"],
+]
+NAMES = ["date", "from", "letter"]
+
+
+def as_table(rows, delimiter):
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter).writerows(rows)
+    return file.getvalue()
+
+
+def paste(page, content):
+    page.evaluate(
+        """async (content) => {
+          const field = document.querySelector("drift-explorer").shadowRoot.querySelector("textarea");
+          field.focus();
+          field.select();
+          field.dispatchEvent(new ClipboardEvent("paste", { bubbles: true }));
+          document.execCommand("insertText", false, content);
+        }""",
+        content,
+    )
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_pasted_table_is_read_as_the_file_is(delimiter, drift):
+    table = as_table([NAMES, *LETTERS], delimiter)
+    said = drift.locator("drift-explorer .own-texts .status")
+    texts = [letter for _, _, letter in LETTERS if letter]
+    paste(drift, table)
+    expect(said).to_contain_text("Read as a table: 5 texts, of its column “letter”.")
+    expect(said).to_contain_text("Left out, without a text: 1 row.")
+    expect(drift.get_by_label("Your texts")).to_have_value("\n\n".join(texts))
+    drift.locator("#own-file").set_input_files(
+        {"name": "t.csv", "mimeType": "text/csv", "buffer": table.encode()}
+    )
+    expect(said).to_contain_text("t.csv: 5 texts")
+    expect(drift.get_by_label("Your texts")).to_have_value("\n\n".join(texts))
+
+
+def test_a_table_that_is_typed_is_read_as_one_when_it_is_computed(drift):
+    rows = [["id", "words"], *([i, text] for i, text in enumerate(TEXTS))]
+    drift.get_by_label("Your texts").fill(as_table(rows, ","))
+    drift.locator("drift-explorer .own-texts .action").click()
+    said = drift.locator("drift-explorer .own-texts .status", has_text="7 texts in")
+    said.wait_for(timeout=60_000)
+    assert shown(drift, "e.poems.map(({ text }) => text)") == TEXTS
+
+
+@pytest.mark.parametrize("lines", [
+    "Hope, the thing\nThe soul, her own\nI'm nobody, you\nA bell, a dog",
+    "Because I could not stop for Death,\nHe kindly stopped,\nThe carriage,\nAnd so on,",
+    "a,b\n\nc,d\n\ne,f\n\ng,h",
+    "text\nOne, two.\nThree, four.\nFive, six.",
+])  # fmt: skip
+def test_lines_with_commas_stay_lines(lines, drift):
+    paste(drift, lines)
+    drift.wait_for_timeout(100)
+    assert drift.get_by_label("Your texts").input_value() == lines
+    assert drift.locator("drift-explorer .own-texts .status").text_content() == ""
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_without_names_of_columns_keeps_all_its_texts(delimiter, encoding, drift):
+    rows = [[date, name, f"Grüße, {text}"] for date, name, text in LETTERS]
+    drift.locator("#own-file").set_input_files(
+        {
+            "name": "t.csv", "mimeType": "text/csv",
+            "buffer": as_table(rows, delimiter).encode(encoding),
+        }
+    )  # fmt: skip
+    said = drift.locator("drift-explorer .own-texts .status")
+    expect(said).to_contain_text("t.csv: 6 texts. The first row names no columns")
+    texts = drift.get_by_label("Your texts").input_value().split("\n\n")
+    assert texts == [text.strip() for _, _, text in rows]
+
+
+def test_texts_whose_commas_are_not_in_quotation_marks(drift):
+    content = "id,words\n1,short\n2,one, two\n3,three\n4,four\n5,five\n6,six\n"
+    drift.locator("#own-file").set_input_files(
+        {"name": "t.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    )
+    said = drift.locator("drift-explorer .own-texts .status")
+    expect(said).to_contain_text("cells beyond the 2 of most rows: in 1 row ")
+
+
+def test_too_few_texts_load_no_model(drift, explorer_site):
+    explorer_site.server.asked.clear()
+    said = drift.locator("drift-explorer .own-texts .status")
+    for content, n in [("", "0 texts"), ("One\n\ntwo", "2 texts"), ("id,text\n1,One.", "1 text")]:
+        drift.get_by_label("Your texts").fill(content)
+        drift.locator("drift-explorer .own-texts .action").click()
+        expect(said).to_contain_text(f"{n}: at least 4 are needed.")
+    assert explorer_site.server.asked == []
+    assert "Load the model" in drift.locator("drift-explorer .own-texts .action").text_content()
+
+
+# ---------------------------------------------------------------- the way there
+
+
+@pytest.fixture
+def chapter(explorer_site):
+    """A page with the explorer where the chapter has it: behind the place that is linked."""
+    source = (ROOT / "chapters" / "context.md").read_text("utf-8")
+    before, _, behind = source.partition("<drift-explorer")
+    assert before.count("(own-texts-in-the-page)=") == 1
+    assert "(own-texts-in-the-page)=" not in behind
+    far = "<div style='height: 4000px'></div>"
+    body = f"{far}<p id='own-texts-in-the-page'>Look.</p>{place('drift-explorer')}{far}"
+    return explorer_site.page("chapter.html", "<a href='#own-texts-in-the-page'>go</a>" + body)
+
+
+@pytest.mark.parametrize("way", ["another page", "this page", "a file"])
+def test_a_link_to_ones_own_texts_leads_to_their_box(way, chapter, context, from_file):
+    address = from_file if way == "a file" else chapter
+    fragment = "" if way == "this page" else "#own-texts-in-the-page"
+    page = open_page(context, address + fragment, "drift-explorer")
+    if way == "this page":
+        assert page.locator("drift-explorer .own-texts").get_attribute("open") is None
+        page.get_by_text("go", exact=True).click()
+    details = page.locator("drift-explorer .own-texts")
+    expect(details.locator(".note").first).to_be_in_viewport()
+    if way != "a file":  # where there is a model
+        expect(page.get_by_label("Your texts")).to_be_in_viewport()
+    page.wait_for_timeout(200)
+    assert 0 <= details.bounding_box()["y"] < 300
+    assert page.problems == []
+
+
+# ---------------------------------------------------------------- long titles
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_long_titles_run_over_nothing(width, drift):
+    drift.set_viewport_size({"width": width, "height": 900})
+    compute(drift, [f"{text} And over and over the same words, {text}" for text in TEXTS])
+    drift.locator("drift-explorer summary", has_text="as a table").scroll_into_view_if_needed()
+    boxes = shown(drift, """["ol.nearest", "details", ".provenance"].map((x) => {
+      const { top, bottom } = e.shadowRoot.querySelector(x).getBoundingClientRect();
+      return [top, bottom];
+    })""")  # fmt: skip
+    for (_, bottom), (top, _) in itertools.pairwise(boxes):
+        assert bottom <= top
+    buttons = drift.locator("drift-explorer .nearest button")
+    assert buttons.count() == 5
+    for button in buttons.all():
+        assert button.evaluate("(b) => b.clientHeight") < 45  # one line
+        assert button.get_attribute("title") == button.text_content()
