@@ -7,7 +7,6 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from explorer_fixtures import ROOT
 from explorer_pages import open_page, place
 from playwright.sync_api import expect
 
@@ -16,6 +15,7 @@ from layerwise.models import Encoder
 from layerwise.rotation import rotation_baseline
 from layerwise.similarity import cosine, drift_table
 from layerwise.texts.poems import load_poems
+from tools.desk import ROOT
 from tools.explorers.make import vocabulary
 from tools.explorers.weights import parameters_of, quantize_all, quantized_copy
 

@@ -1,11 +1,15 @@
 """The page that `layerwise report` writes, opened from its folder as by a double click."""
 
+import io
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+
+from layerwise.report.html import list_html
 
 TRICKY = '<img src=x onerror="document.title=1"> </script> “quoted” & 𝔘nicode'
 
@@ -107,3 +111,80 @@ def test_the_explorer_shows_these_texts(page, folder):
         nearest.loc[nearest["row"] == row, "nearest_title"].tolist()
     )
     assert explorer.locator("summary", has_text="Your own texts").count() == 0
+
+
+@pytest.fixture
+def narrow(folder, chromium):
+    page = chromium.new_page(viewport={"width": 360, "height": 800}, reduced_motion="reduce")
+    page.goto((folder / "index.html").as_uri())
+    page.wait_for_selector("drift-explorer[state=ready]")
+    yield page
+    page.close()
+
+
+def shade_at(page, box, x):
+    """How dark the table's paper is there, from 0 to 255, in a strip without letters."""
+    box.evaluate("(b) => b.querySelector('table').style.visibility = 'hidden'")
+    pixels = Image.open(io.BytesIO(box.screenshot())).convert("L")
+    box.evaluate("(b) => b.querySelector('table').style.visibility = ''")
+    column = x if x >= 0 else pixels.width + x
+    return pixels.getpixel((column, pixels.height // 2))
+
+
+def test_a_table_shows_where_it_goes_on(narrow):
+    box = narrow.locator("#drift > .table")
+    assert box.evaluate("(b) => b.scrollWidth > b.clientWidth + 50")
+    box.scroll_into_view_if_needed()
+    assert shade_at(narrow, box, 1) - shade_at(narrow, box, -2) > 30
+    box.evaluate("(b) => { b.scrollLeft = b.scrollWidth; }")
+    assert shade_at(narrow, box, -2) - shade_at(narrow, box, 1) > 30
+
+
+def test_captions_wrap_within_the_page(narrow):
+    captions = narrow.locator("caption")
+    assert captions.count() >= 4
+    for caption in captions.all():
+        place = caption.bounding_box()
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= 360
+
+
+def test_a_long_text_ends_in_an_ellipsis_until_it_is_read(narrow):
+    whole = narrow.locator("#texts-table td.text > div").nth(5)
+    assert whole.evaluate("(d) => d.scrollHeight > d.clientHeight")
+    look = "(d) => { const s = getComputedStyle(d); return [s.overflowY, s.webkitLineClamp]; }"
+    assert whole.evaluate(look) == ["hidden", "4"]
+    height = whole.bounding_box()["height"]
+    whole.focus()
+    assert whole.evaluate(look)[0] == "auto"
+    assert whole.bounding_box()["height"] == pytest.approx(height, abs=1)
+
+
+def test_the_name_of_an_option_is_not_broken(narrow):
+    sentence = "say more of letters than of words. Name one with --encoder."
+    item = narrow.evaluate_handle(
+        "(html) => { const list = document.createElement('div');"
+        " list.innerHTML = html; document.querySelector('#limits').append(list); return list; }",
+        list_html([sentence], "limits"),
+    )
+    lines = item.evaluate(
+        """(list) => {
+          const option = list.querySelector(".option");
+          const counts = new Set();
+          for (let width = 60; width < 320; width += 7) {
+            list.style.width = `${width}px`;
+            counts.add(option.getClientRects().length);
+          }
+          return [option.textContent, [...counts]];
+        }"""
+    )
+    assert lines == ["--encoder", [1]]
+
+
+def test_the_nearest_in_the_explorer_run_over_nothing(narrow):
+    bottom = "(e) => e.shadowRoot.querySelector('ol.nearest').getBoundingClientRect().bottom"
+    top = "(e) => e.shadowRoot.querySelector('details').getBoundingClientRect().top"
+    explorer = narrow.locator("drift-explorer")
+    for text in ["0", "5", "11"]:
+        explorer.get_by_label("Text", exact=True).select_option(text)
+        assert explorer.evaluate(bottom) <= explorer.evaluate(top)

@@ -1,6 +1,7 @@
 """Small pieces of HTML: tables, figures, lists."""
 
 import html
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
@@ -75,4 +76,9 @@ def file_link(path: str, name: str = "") -> str:
 
 def list_html(items: Sequence[str], name: str = "") -> str:
     """Set a list of plain sentences."""
-    return f"<ul{_class(name)}>{''.join(f'<li>{escape(x)}</li>' for x in items)}</ul>"
+    return f"<ul{_class(name)}>{''.join(f'<li>{prose(x)}</li>' for x in items)}</ul>"
+
+
+def prose(text: str) -> str:
+    """Set a plain sentence; the name of an option stays on its line."""
+    return re.sub(r"--[a-z-]+", r'<span class="option">\g<0></span>', escape(text))
