@@ -42,7 +42,7 @@ export function textsOfPasted(content) {
   const { delimiter, share } = likeliest(lines);
   if (share < 0.9) return null;
   const rows = readTable(lines, delimiter);
-  if (rows.length < 2 || isSpaced(rows[0]) || !areNames(rows[0]) || rows.some(isEmpty)) return null;
+  if (rows.length < 2 || isSentence(rows[0]) || !areNames(rows[0]) || rows.some(isEmpty)) return null;
   return textsOfTable(rows);
 }
 
@@ -80,7 +80,7 @@ function likeliest(content) {
     const width = rows.length ? usualWidth(rows) : 1;
     const share = rows.filter((row) => row.length === width).length / rows.length;
     const isTable = width > 1 && (share > 0.5 ? rows[0].length === width
-      : rows[0].length > 1 && areNames(rows[0]) && !isSpaced(rows[0]));
+      : rows[0].length > 1 && areNames(rows[0]) && !isSentence(rows[0]));
     if (isTable && (share > best.share || (share === best.share && width > best.width)))
       best = { delimiter, share, width };
   }
@@ -100,9 +100,9 @@ function areNames(row) {
     !cell || (cell.length <= LONGEST_NAME && /\p{L}/u.test(cell) && !/[.!?…]["”’]?\s*$/.test(cell)));
 }
 
-// A comma in a sentence has a space behind it, one between cells has none.
-function isSpaced(row) {
-  return row.slice(1).some((cell) => /^ /.test(cell));
+// A comma in a sentence has a space behind it, or the line's end; one between names has neither.
+function isSentence(row) {
+  return row.slice(1).some((cell) => /^( |$)/.test(cell));
 }
 
 function isEmpty(row) {

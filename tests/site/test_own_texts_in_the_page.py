@@ -211,7 +211,7 @@ def test_words_are_shaded_in_the_readers_text(drift, as_in_the_page):
 
 LETTERS = [
     ["1838-01-12", "Agnes", "Dear Sam, I long for your letters; the road is bad, they say."],
-    ["1838-01-22", "Agnes", 'My son, the grey silk will do;\nI said "turn it", and, well, we did.'],
+    ["1838-01-22", "Agnes", 'My son, the grey silk will do;\nI said "turn it", and we did.'],
     ["1838-02-01", "Job", ""],
     ["1838-02-03", "Job", "Hens, eggs, lime: all of it, all day."],
     ["1838-02-09", "Sam", "No news; none looked for, none wanted, none sent."],
@@ -229,7 +229,8 @@ def as_table(rows, delimiter):
 def paste(page, content):
     page.evaluate(
         """async (content) => {
-          const field = document.querySelector("drift-explorer").shadowRoot.querySelector("textarea");
+          const field = document.querySelector("drift-explorer")
+            .shadowRoot.querySelector("textarea");
           field.focus();
           field.select();
           field.dispatchEvent(new ClipboardEvent("paste", { bubbles: true }));
@@ -305,7 +306,8 @@ def test_texts_whose_commas_are_not_in_quotation_marks(drift):
 def test_too_few_texts_load_no_model(drift, explorer_site):
     explorer_site.server.asked.clear()
     said = drift.locator("drift-explorer .own-texts .status")
-    for content, n in [("", "0 texts"), ("One\n\ntwo", "2 texts"), ("id,text\n1,One.", "1 text")]:
+    few = [("", "0 texts"), ("One\n\ntwo", "2 texts"), ("id,text\n1,One.", "1 text")]
+    for content, n in few:
         drift.get_by_label("Your texts").fill(content)
         drift.locator("drift-explorer .own-texts .action").click()
         expect(said).to_contain_text(f"{n}: at least 4 are needed.")

@@ -164,7 +164,7 @@ def test_the_name_of_an_option_is_not_broken(narrow):
     sentence = "say more of letters than of words. Name one with --encoder."
     item = narrow.evaluate_handle(
         "(html) => { const list = document.createElement('div');"
-        " list.innerHTML = html; document.querySelector('#limits').append(list); return list; }",
+        " list.innerHTML = html; document.body.append(list); return list; }",
         list_html([sentence], "limits"),
     )
     lines = item.evaluate(
@@ -185,6 +185,8 @@ def test_the_nearest_in_the_explorer_run_over_nothing(narrow):
     bottom = "(e) => e.shadowRoot.querySelector('ol.nearest').getBoundingClientRect().bottom"
     top = "(e) => e.shadowRoot.querySelector('details').getBoundingClientRect().top"
     explorer = narrow.locator("drift-explorer")
+    longer = "(e) => e.poems.forEach((poem) => { poem.first_line += ', and on, and on'; })"
+    explorer.evaluate(longer)
     for text in ["0", "5", "11"]:
         explorer.get_by_label("Text", exact=True).select_option(text)
         assert explorer.evaluate(bottom) <= explorer.evaluate(top)
