@@ -15,8 +15,7 @@ export function splitTexts(content) {
 
 // A file's characters: UTF-8, UTF-16 with its mark, or else the letters of Windows.
 export function decode(bytes) {
-  const mark = bytes[0] << 8 | bytes[1];
-  const utf16 = { 0xfffe: "utf-16le", 0xfeff: "utf-16be" }[mark];
+  const utf16 = { "255,254": "utf-16le", "254,255": "utf-16be" }[bytes.subarray(0, 2)];
   try {
     return new TextDecoder(utf16 ?? "utf-8", { fatal: true }).decode(bytes);
   } catch {
