@@ -215,6 +215,28 @@ def steer(place: Place, direction: Tensor, dose: float, at: At = EVERYWHERE):
     return replace(place, lambda passing: passing + dose * direction, at)
 
 
+@contextmanager
+def resume(model: PreTrainedModel, layer: int, kept: Tensor) -> Iterator:
+    """Let a model begin after a layer, with what passed there before: none below it runs.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+    layer : int
+    kept : Tensor of shape (n_texts, n_tokens, n_dims)
+        The layer's stream, recorded in a run of the same texts.
+    """
+    skipped = layers_of(model)[:layer]
+    for each in skipped:
+        each.forward = lambda passing, *_, **__: passing
+    try:
+        with patch(stream(model, layer), kept):
+            yield
+    finally:
+        for each in skipped:
+            del each.forward
+
+
 def one_token(word: str, tokenizer: PreTrainedTokenizerBase) -> int:
     """Return the input ID of a word inside a sentence, a space before it.
 
