@@ -124,7 +124,7 @@ def describe_grid(
         "sentences": [[shape.format(word) for word in pair] for pair in pairs],
         "answers": [[answer_to[word] for word in pair] for pair in pairs],
         "leads": [hundredths(each) for each in (of_clean, of_corrupt)],
-        "tokens": [[tokenizer.decode([i]) for i in ids] for ids in clean[:, at.start :].tolist()],
+        "tokens": [[tokenizer.decode([i]) for i in ids[at.start :]] for ids in clean.tolist()],
         "restored": [hundredths(each) for each in torch.stack(shares, -1)],
     }
 
