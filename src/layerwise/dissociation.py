@@ -5,6 +5,7 @@ Chapter: ``chapters/wires.md``, "Enough, or needed?" and "Two wires".
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from copy import deepcopy
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,17 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from layerwise.interventions import At, Place, ablate, head, heads, record, replace
+from layerwise.interventions import (
+    At,
+    Place,
+    ablate,
+    head,
+    heads,
+    record,
+    replace,
+    resume,
+    stream,
+)
 
 Head = tuple[int, int]  # layer and number, both counted from 1
 Changes = Sequence[tuple[Place, Tensor]]  # where something is put in, and what
@@ -60,7 +71,11 @@ def run_last(model: PreTrainedModel, ids: Tensor, cache: Any, n_last: int = 1) -
 
 
 def run_copies(
-    model: PreTrainedModel, ids: Tensor, changes: Sequence[Changes], n_last: int = 1
+    model: PreTrainedModel,
+    ids: Tensor,
+    changes: Sequence[Changes],
+    n_last: int = 1,
+    n_same: int = 0,
 ) -> Tensor:
     """Run the end of some texts in many copies at once, each copy changed otherwise.
 
@@ -72,6 +87,8 @@ def run_copies(
         For each copy, where something else is put in, and what: (n_texts, n) or (n,).
     n_last : int
         How many tokens are run; what is changed is changed at the first of them.
+    n_same : int
+        How many layers run once for all copies, since nothing is changed in them.
 
     Returns
     -------
@@ -80,8 +97,11 @@ def run_copies(
     """
     n, k = len(ids), len(changes)
     cache = read_before(model, ids, n_last)
+    with record(stream(model, n_same)) as same:
+        run_last(model, ids, deepcopy(cache), n_last)
     cache.batch_select_indices(torch.arange(n, device=ids.device).repeat(k))
     with ExitStack() as stack:
+        stack.enter_context(resume(model, n_same, same[0].repeat(k, 1, 1)))
         for i, changes_of_copy in enumerate(changes):
             for place, source in changes_of_copy:
                 change = put_in_rows(slice(i * n, (i + 1) * n), source)
@@ -132,7 +152,9 @@ def find_heads(
     def effects(places: dict[Head, Place]) -> pd.Series:
         changes = [[(place, mixtures[layer - 1][:, -1, place.dims])]
                    for (layer, _), place in places.items()]  # fmt: skip
-        shares = [share(each).mean().item() for each in run_copies(model, ids, changes)]
+        n_same = min(layer for layer, _ in places) - 1
+        logits = run_copies(model, ids, changes, n_same=n_same)
+        shares = [share(each).mean().item() for each in logits]
         return pd.Series(shares, pd.MultiIndex.from_tuples(places, names=["layer", "head"]))
 
     upper = range(2 * n_layers // 3, n_layers + 1)
@@ -206,7 +228,8 @@ def run_cuts(
         See :func:`run_copies`.
     """
     changes = [[(head(model, *place), means[place]) for place in places] for places in cuts]
-    return run_copies(model, ids, changes)
+    n_same = min((layer for places in cuts for layer, _ in places), default=1) - 1
+    return run_copies(model, ids, changes, n_same=n_same)
 
 
 def right_and_gap(leads: Tensor) -> tuple[float, float]:

@@ -36,6 +36,8 @@ def test_each_copy_is_what_its_own_change_gives(model, n_last):
     found = run_copies(model, IDS, changes, n_last)
     assert found.shape == (3, 2, 40)
     torch.testing.assert_close(found[0], last_logits(model, IDS))
+    upper = run_copies(model, IDS, changes[:2], n_last, n_same=2)
+    torch.testing.assert_close(upper, found[:2])
     with replace(stream(model, 2), lambda _: vectors, at=-n_last):
         torch.testing.assert_close(found[1], last_logits(model, IDS))
     with (

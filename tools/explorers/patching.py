@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import chain, combinations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -116,10 +117,13 @@ def describe_grid(
         of_clean = lead(last_logits(model, clean), answers, others)
     of_corrupt = lead(last_logits(model, corrupt), answers, others)
     shares = []
-    for i in at:  # a copy for each layer, patched at this token; what is before it is read once
-        changes = [[(stream(model, layer), kept[layer][0][:, i])] for layer in layers]
-        logits = run_copies(model, corrupt, changes, n_last=n_tokens - i)
-        shares.append(restored(lead(logits, answers, others), of_clean, of_corrupt).T)
+    for i in at:
+        parts = []
+        for part in np.array_split(layers, 3):  # the copies of each share what is below
+            changes = [[(stream(model, layer), kept[layer][0][:, i])] for layer in part]
+            logits = run_copies(model, corrupt, changes, n_tokens - i, n_same=part.min())
+            parts.append(restored(lead(logits, answers, others), of_clean, of_corrupt))
+        shares.append(torch.cat(parts).T)
     return {
         "sentences": [[shape.format(word) for word in pair] for pair in pairs],
         "answers": [[answer_to[word] for word in pair] for pair in pairs],
