@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import chain, combinations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,11 +16,10 @@ from layerwise.dissociation import (
     means_of,
     restored,
     right_and_gap,
-    run_copies,
     run_cuts,
     stand_ins,
 )
-from layerwise.interventions import equally_long, one_token, record, stream
+from layerwise.interventions import equally_long, one_token, record, resume, stream
 from tools.explorers.lens import whole_numbers
 
 # The sentences of the chapter, which a test compares with these. The first shape is the one
@@ -110,26 +108,28 @@ def describe_grid(
         for each in words
     )
     where = int((clean != corrupt).any(0).nonzero()[0])
-    n_tokens = clean.shape[1]
-    at = range(max(0, where - 1), n_tokens)
+    at = torch.arange(max(0, where - 1), clean.shape[1], device=device)
+    n, k = len(clean), len(at)
     with ExitStack() as stack:
         kept = {layer: stack.enter_context(record(stream(model, layer))) for layer in layers}
         of_clean = lead(last_logits(model, clean), answers, others)
-    of_corrupt = lead(last_logits(model, corrupt), answers, others)
+        of_corrupt = lead(last_logits(model, corrupt), answers, others)
+    copies = corrupt.repeat_interleave(k, 0)  # (n * k, n_tokens), each patched at one token
+    firsts, seconds = (ids.repeat_interleave(k) for ids in (answers, others))
+    rows, tokens = torch.arange(n * k, device=device), at.repeat(n)
     shares = []
-    for i in at:
-        parts = []
-        for part in np.array_split(layers, 3):  # the copies of each share what is below
-            changes = [[(stream(model, layer), kept[layer][0][:, i])] for layer in part]
-            logits = run_copies(model, corrupt, changes, n_tokens - i, n_same=part.min())
-            parts.append(restored(lead(logits, answers, others), of_clean, of_corrupt))
-        shares.append(torch.cat(parts).T)
+    for layer in layers:  # begun there: below, all is as in the corrupt run
+        source, patched = (run.repeat_interleave(k, 0) for run in kept[layer])
+        patched[rows, tokens] = source[rows, tokens]
+        with resume(model, layer, patched):
+            leads = lead(last_logits(model, copies), firsts, seconds).reshape(n, k)
+        shares.append(restored(leads, of_clean[:, None], of_corrupt[:, None]))
     return {
         "sentences": [[shape.format(word) for word in pair] for pair in pairs],
         "answers": [[answer_to[word] for word in pair] for pair in pairs],
         "leads": [hundredths(each) for each in (of_clean, of_corrupt)],
-        "tokens": [[tokenizer.decode([i]) for i in ids[at.start :]] for ids in clean.tolist()],
-        "restored": [hundredths(each) for each in torch.stack(shares, -1)],
+        "tokens": [[tokenizer.decode([i]) for i in ids] for ids in clean[:, at].tolist()],
+        "restored": [hundredths(each) for each in torch.stack(shares, 1)],
     }
 
 
