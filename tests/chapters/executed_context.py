@@ -42,7 +42,7 @@ def text_shown(chapter: str = "context") -> str:
 
 def row(shown, start, n_numbers=6, then=""):
     """Find the first line of a table that begins so, and return its numbers."""
-    pattern = rf"^{re.escape(start)}((?:\s+-?\d+\.\d\d){{{n_numbers}}}){then}\s*$"
+    pattern = rf"^{re.escape(start)}((?:\s+-?\d+\.\d\d+){{{n_numbers}}}){then}\s*$"
     found = re.search(pattern, shown, re.MULTILINE)
     assert found, f"no row {start!r} with {n_numbers} numbers"
     return [float(number) for number in found[1].split()]

@@ -107,7 +107,8 @@ def chapter(decoder):
                    "def plain(", "def stems(", "def words_of(", "def last_minus_others",
                    "def recited("]:  # fmt: skip
         (cell,) = [x for x in code if wanted in x]
-        exec(compile(cell, wanted, "exec"), names)
+        with pd.option_context("display.float_format", None):
+            exec(compile(cell, wanted, "exec"), names)
     return names
 
 
