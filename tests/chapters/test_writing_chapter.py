@@ -161,8 +161,8 @@ def shown():
 
 @pytest.fixture(scope="module")
 def begun(poems, decoder):
-    ids = [[0, *decoder.tokenizer(text).input_ids][:32] for text in poems["text"]]
-    return [torch.tensor([each]) for each in ids if len(each) == 32][:4]
+    ids = [[0, *decoder.tokenizer(text).input_ids][:24] for text in poems["text"]]
+    return [torch.tensor([each]) for each in ids if len(each) == 24][:8]
 
 
 def nats(model, ids, **more):
@@ -208,7 +208,8 @@ def test_the_twins_by_breaking_transformers_own_parts(shown, begun, decoder, mon
         found["another epsilon"] = [nats(model, ids) for ids in begun]
     assert nats(model, begun[0]) == pytest.approx(found["as it is"][0])  # all is mended
     for name, costs in found.items():
-        np.testing.assert_allclose(row(shown, name, 5)[:4], costs, atol=HALF)
+        wanted = [np.mean(costs), min(costs), max(costs)]
+        np.testing.assert_allclose(row(shown, name, 4)[:3], wanted, atol=HALF)
 
 
 def test_greedy_text_by_generate(shown, poems, decoder):
