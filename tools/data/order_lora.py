@@ -86,7 +86,7 @@ def make(check: bool) -> int:
     torch.set_num_threads(1)  # sums come out in one order
     checkpoint, encoder = find_checkpoint(None).name, load_encoder(device="cpu")
     lines = load_lines()
-    classifier, _ = fit(RUN, FOLD, lines, encoder)
+    classifier = fit(RUN, FOLD, lines, encoder)
     data = write_learned(classifier, checkpoint)
     digest = hashlib.sha256(data).hexdigest()
     if check:
