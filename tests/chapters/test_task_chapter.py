@@ -127,20 +127,55 @@ def test_counted_pairs_by_a_counter_of_runs(measured):
 
 
 def test_few_lines_for_a_probe(measured):
-    """Drawn in another way than the chapter's, so that the shares are only near."""
+    """The draw that all weights got as well, and Student's interval by its formula."""
     lines, layer = measured["lines"], int(measured["by_layer"]["alone"].idxmax()[-1])
     features, n = measured["vectors"][layer], len(lines)
-    rng = np.random.default_rng(3)
-    shown = text_shown("task")
+    repeats, shown = load_runs("repeats"), text_shown("task")
     for few in (10, 30, 100, 300):
         right = []
-        for tested in [*measured["folds"]] * 2:
-            some = rng.choice(np.setdiff1d(np.arange(n), tested), few, replace=False)
+        for tested in measured["folds"]:
+            others = np.setdiff1d(np.arange(n), tested)
+            some = np.random.default_rng(0).permutation(others)[:few]
             model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
             model.fit(features[[*some, *some + n]], np.repeat([1, 0], few))
             right += [model.score(features[[*tested, *tested + n]], [1] * len(tested)
                                   + [0] * len(tested))]  # fmt: skip
-        assert row(shown, str(few), 4)[0] == pytest.approx(np.mean(right), abs=0.035)
+        told = row(shown, str(few), 6)
+        assert told[0] == pytest.approx(np.mean(right), abs=HALF)
+        if few in (30, 300):
+            trained = repeats.loc[repeats["run"] == f"{few} lines", "alone"]
+            gains = trained.to_numpy() - right
+            error = 2.776 * np.std(gains, ddof=1) / np.sqrt(5)
+            assert told[1] == pytest.approx(trained.mean(), abs=HALF)
+            gain, low, high = told[2:5]
+            assert gain == pytest.approx(gains.mean(), abs=HALF)
+            assert (low, high) == pytest.approx((gain - error, gain + error), abs=2 * HALF)
+
+
+def test_the_network_without_pretraining_by_its_five_folds():
+    folds = load_runs("repeats").query("run == 'random start'")[["alone", "both"]].to_numpy()
+    means, spreads = folds.mean(axis=0), folds.std(axis=0, ddof=1)
+    told = row(text_shown("task"), "without pretraining", 4)
+    assert told == pytest.approx(np.stack([means, spreads], axis=1).ravel(), abs=HALF)
+
+
+def test_what_all_weights_gain_by_drawing_poems(measured):
+    counted, poems = measured["margins"]["counted pairs"], measured["lines"]["text"].to_numpy()
+    trained = SCORES.pivot(index="order", columns="pair", values="all weights")
+    trained = trained.loc[["true", "shuffled"]].to_numpy()
+
+    def alone(margins):
+        return ((margins[0] > 0) + 1.0 * (margins[1] <= 0)) / 2
+
+    gains, rng = alone(trained) - alone(counted), np.random.default_rng(4)
+    of_poem = [gains[poems == poem] for poem in np.unique(poems)]
+    means = [np.concatenate([of_poem[i] for i in rng.integers(len(of_poem), size=len(of_poem))])
+             .mean() for _ in range(2000)]  # fmt: skip
+    shown = text_shown("task")
+    told = re.search(r"^counted pairs +alone +(.+)$", shown, re.M)[1].split()
+    mean, low, high = map(float, told)
+    assert mean == pytest.approx(gains.mean(), abs=HALF)
+    assert (low, high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.01)
 
 
 @pytest.fixture(scope="module")
