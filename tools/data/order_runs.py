@@ -44,9 +44,7 @@ from tools.desk import ROOT, BuildError, run_command, say
 N_FOLDS = 5
 ORDERS = ("true", "shuffled")
 PARTS = Path("_build/order_runs")
-TABLES = {
-    name: Path(f"data/datasets/order_{name}.csv") for name in ("scores", "layers")
-}
+TABLES = {name: Path(f"data/datasets/order_{name}.csv") for name in ("scores", "layers")}
 DIGESTS = Path("data/digests_of_order_runs.json")
 FEWEST_STEPS, SIZE, N_EPOCHS, SEED = 30, 32, 3, 0
 
@@ -175,9 +173,9 @@ def make_tables() -> dict[str, pd.DataFrame]:
         raise BuildError(f"not trained yet: {'; '.join(missing)}")
 
     def read(name: str, table: str) -> pd.DataFrame:
-        return pd.concat({
-            i: pd.read_csv(part_of(name, i, table), index_col=0) for i in range(N_FOLDS)
-        })
+        return pd.concat(
+            {i: pd.read_csv(part_of(name, i, table), index_col=0) for i in range(N_FOLDS)}
+        )
 
     lines = load_lines()
     columns = ["text", "line", "fold", "words"]
