@@ -35,15 +35,15 @@ def count_pairs(numbers: Sequence[int], n_words: int, window: int = 4) -> csr_ar
 
     While it counts, every pair has a place in memory, also one that never comes.
     """
-    numbers = np.asarray(numbers, dtype=np.int64)
+    ids = np.asarray(numbers, dtype=np.int64)
     counts = np.zeros(n_words**2)  # row after row
     for distance in range(1, window + 1):
-        first, second = numbers[:-distance], numbers[distance:]
+        first, second = ids[:-distance], ids[distance:]
         both = (first >= 0) & (second >= 0)
         pairs = first[both] * n_words + second[both]
         counts += np.bincount(pairs, minlength=len(counts))
-    counts = counts.reshape(n_words, n_words)
-    return csr_array(counts + counts.T)
+    table = counts.reshape(n_words, n_words)
+    return csr_array(table + table.T)
 
 
 def pmi(counts) -> csr_array:
