@@ -305,7 +305,7 @@ def test_change_over_time_and_its_control(shown, spoken, words):
     assert float(said[2]) == pytest.approx(differ(dealt).mean(), abs=0.02)
     n_beyond, n_words = re.search(r"^(\d+) of ([\d,]+) words are beyond", shown, re.M).groups()
     assert int(n_words.replace(",", "")) == len(common)
-    assert len(common) / 16 < int(n_beyond) < len(common) / 5
+    assert len(common) / 21 < int(n_beyond) < len(common) / 5
 
 
 def test_rhymes_are_no_nearer(shown):
