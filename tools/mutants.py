@@ -101,14 +101,17 @@ def faults_of(module: str) -> Iterator[Fault]:
         whole = span(node)
         return (source[whole.start : start] + between + source[end : whole.stop]).decode()
 
-    right = ast.dump(ast.parse(source))
+    def parsed(expression: str) -> str:
+        return ast.dump(ast.parse(f"({expression}\n)", mode="eval"))
+
     for place, node in expressions(ast.parse(source), "module"):
         if module in DIAGRAMS and isinstance(node, ast.Constant | ast.Call):
             continue
         for new in instead(node, text, other):
             whole = source[: span(node).start] + new.encode() + source[span(node).stop :]
             with contextlib.suppress(SyntaxError):
-                if ast.dump(ast.parse(whole)) == right:
+                ast.parse(whole)
+                if parsed(new) == parsed(text(node)):
                     continue  # two equal arguments swapped
                 old, new = (" ".join(piece.split())[:70] for piece in (text(node), new))
                 yield Fault(module, place, node.lineno, old, new, whole)
