@@ -120,7 +120,8 @@ def faults_of(module: str) -> Iterator[Fault]:
 
 def first_line(statement: ast.stmt) -> int:
     """Return the number of the line that a statement begins on, with what decorates it."""
-    return min([statement.lineno, *(x.lineno for x in getattr(statement, "decorator_list", []))])
+    decorators = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def expressions(node: ast.AST, place: str) -> Iterator[tuple[str, ast.expr]]:
