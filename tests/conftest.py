@@ -33,6 +33,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # The tensors here are small: a second thread would wait more than it works.
 torch.set_num_threads(1)
 
+# What takes minutes, the longest first: begun last, it would keep one process at work alone.
+LONG = [
+    "test_downloads", "test_pages", "test_explorer_elements", "test_engines", "test_changes",
+    "test_explorer_states", "test_explorer_model", "test_failures", "test_course",
+    "test_report_surprisal", "test_report", "test_wires_chapter", "test_vectors_chapter",
+    "test_classroom", "test_use",
+]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest; within each, the order is as it is written."""
+    place = {name: i for i, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
+
+
 LINES = [
     "Because I could not stop for Death, He kindly stopped for me;",
     "I'm nobody! Who are you?",
