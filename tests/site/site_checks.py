@@ -65,6 +65,8 @@ def opened(browser: Browser, url: str, width: int, theme: str, **options):
     page.on("response", answered)
     page.goto(url, wait_until="load")
     page.wait_for_function("document.fonts.ready.then(() => true)")
+    if options.get("java_script_enabled", True):  # only then its script has set up everything
+        page.wait_for_function("document.documentElement.classList.contains('ready')")
     try:
         yield page
     finally:
@@ -86,7 +88,6 @@ def check_width(page: Page) -> None:
 
 def check_whole(page: Page) -> None:
     """Nothing waits to be scrolled to before it is drawn: a picture shows the whole page."""
-    page.wait_for_function("document.documentElement.classList.contains('ready')")
     waiting = page.evaluate(
         "Array.from(document.querySelectorAll('article *')).filter(e => e.checkVisibility()"
         " && !e.checkVisibility({contentVisibilityAuto: true}))"

@@ -133,6 +133,14 @@ def address(listening) -> Iterator[str]:
         yield url
 
 
+def until(condition: str) -> str:
+    """Return a script that waits, for ten seconds at most, and says whether something is so."""
+    return (
+        f"for (let i = 0; i < 200 && !({condition}); i++)"
+        f" await new Promise((done) => setTimeout(done, 50)); return Boolean({condition});"
+    )
+
+
 def edited(listening: Path, name: str, edit: Callable[[str], str]) -> str:
     """Put an edited copy of a page beside it; return its name, which no browser has seen."""
     page = listening / name
@@ -256,24 +264,25 @@ def test_search_arrives_and_marks(engine, address, listening, from_files):
     start = listening.as_uri() + "/" if from_files else address
     engine.resize(1280, 900)
     engine.open(start + "search.html?q=Sevres")
+    assert engine.run(until("document.querySelector('#search-results a')"))
     link = engine.run("return document.querySelector('#search-results a').href")
     assert "poems.html" in link
     engine.open(link)
-    engine.run("await new Promise((done) => setTimeout(done, 400))")
-    marked = engine.run(
-        """const [range] = CSS.highlights.get("found");
-           const { top } = range.getBoundingClientRect();
-           return [range.toString(), top > 0 && top < innerHeight];"""
-    )
-    assert marked == ["Sevres", True]
+    in_sight = "((top) => top > 0 && top < innerHeight)(range.getBoundingClientRect().top)"
+    found = f"[...(CSS.highlights.get('found') ?? [])].slice(0, 1).some((range) => {in_sight})"
+    assert engine.run(until(found))
+    assert engine.run("return [...CSS.highlights.get('found')][0].toString()") == "Sevres"
     assert engine.run("return complaints") == []
 
 
 def test_pages_as_files(engine, listening):
     engine.resize(400, 780)
     engine.open((listening / "chapters" / "context.html").as_uri())
-    engine.run("await new Promise((done) => setTimeout(done, 400))")
-    assert engine.run("return document.documentElement.classList.contains('ready')")
+    assert engine.run(until("document.documentElement.classList.contains('ready')"))
+    assert engine.run(until(
+        "[...document.querySelectorAll('article *')].every((e) =>"
+        " !e.localName.endsWith('-explorer') || e.getAttribute('state'))"
+    ))  # fmt: skip
     assert engine.run(BLANK) == []
     states = engine.run(
         """return Array.from(document.querySelectorAll("article *"))
