@@ -376,9 +376,10 @@ def test_only_a_report_is_replaced_and_only_if_asked_to(tmp_path, report):
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
-def test_stopped_while_it_measures_it_leaves_nothing(tmp_path):
+def test_stopped_while_it_measures_it_leaves_nothing(tmp_path, small_model):
     (tmp_path / "t.csv").write_text(csv_of([(text,) for text in sentences(3000)], "text"))
     command = [sys.executable, "-m", "layerwise", "report", "t.csv", "--device", "cpu"]
+    command += ["--encoder", str(small_model)]
     for stop in [signal.SIGINT, signal.SIGTERM]:
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         with process.stderr as stderr:
