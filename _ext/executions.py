@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from _ext.tables import table, text
 
+WEIGHTS = (".safetensors", ".gguf", ".bin")  # how their files end
 # The libraries that outputs depend on most; executions.json has all.
 SHOWN_LIBRARIES = (
     "torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn", "matplotlib",
@@ -54,10 +55,13 @@ class Executions(SphinxDirective):
         rows = []
         for model in record["models"]:
             known = "" if model["known"] else " (not on the book's list: unverified)"
+            rows.append((f"The {model['role']}", text(model["checkpoint"] + known)))
+            if model["revision"]:
+                rows.append(("Revision", literal(model["revision"])))
             rows += [
-                (f"The {model['role']}", text(model["checkpoint"] + known)),
-                ("Revision", literal(model["revision"] or "none")),
-                ("Weights (SHA-256)", literal(model.get("model.safetensors", "several files"))),
+                (f"{file} (SHA-256)", literal(digest))
+                for file, digest in model.items()
+                if file.endswith(WEIGHTS)
             ]
         rows += [
             ("Device", text(f"{record['device']}: {', '.join(devices)}")),

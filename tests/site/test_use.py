@@ -341,5 +341,14 @@ def test_right_to_left_text_keeps_to_itself(chromium, site):
 def test_executions_as_data_are_linked(chromium, site):
     with opened(chromium, site + "executions.html", 1280, "light") as page:
         link = page.locator("article").get_by_role("link", name="executions.json")
-        answer = page.request.get(site + link.get_attribute("href"))
-        assert answer.json()["chapters"]
+        answer = page.request.get(site + link.get_attribute("href")).json()
+        assert answer["chapters"]
+        shown = page.locator("article").inner_text()
+        weights = {
+            name: digest
+            for model in answer["models"]
+            for name, digest in model.items()
+            if name.endswith((".safetensors", ".gguf"))
+        }
+        assert len(weights) == len(answer["models"]) == 2
+        assert all(name in shown and digest in shown for name, digest in weights.items())
