@@ -278,16 +278,17 @@ def then(notebook: Path, code: str, rest: bool) -> Path:
 KINDS = {(Path(name).parent, install_cell(name)): name for name in NOTEBOOKS}
 
 
+@pytest.fixture(scope="class")
+def learner(request, tmp_path_factory):
+    """Someone with the Python of a class of tests, and nothing else."""
+    program = python_with_torch(request.cls.version)
+    return Learner(tmp_path_factory.mktemp("learner"), program)
+
+
 class OnPython:
     """The whole way on one version of Python; each may go to a process of its own."""
 
     version: str
-
-    @pytest.fixture(scope="class")
-    def learner(self, tmp_path_factory):
-        """Someone with that Python, and nothing else."""
-        program = python_with_torch(self.version)
-        return Learner(tmp_path_factory.mktemp("learner"), program)
 
     @pytest.mark.parametrize("notebook", NOTEBOOKS or ["index.ipynb"])
     def test_a_downloaded_notebook_installs_from_nothing_and_needs_no_network_then(
