@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ MARKS = {
 HALF = 0.006  # of the last decimal that is shown, and a little for rounding
 
 
+@cache
 def text_shown(chapter: str = "context") -> str:
     """Return all text that an executed chapter shows, tables as plain text."""
     executed = EXECUTED / f"{chapter}.ipynb"
