@@ -74,11 +74,8 @@ def test_search_arrives_at_the_place_and_marks_it(chromium, site, spelling):
         page.locator("#search-results li > a").first.click()
         page.wait_for_function("CSS.highlights.has('found')")
         page.wait_for_function(
-            """() => {
-                 const [range] = CSS.highlights.get("found");
-                 const { top } = range.getBoundingClientRect();
-                 return top > 0 && top < innerHeight;
-               }"""
+            """Array.from(CSS.highlights.get("found"), (range) => range.getBoundingClientRect())
+                 .some(({ top }) => top > 0 && top < innerHeight)"""
         )
         marked = page.evaluate(
             """Array.from(CSS.highlights.get("found"), (range) => {
