@@ -1,5 +1,6 @@
 """The command `layerwise report`, from a table to a folder."""
 
+import importlib
 import json
 import re
 import signal
@@ -29,6 +30,7 @@ from layerwise.report.neighbours import nearest_of_other_groups
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import number, p_value, row_ranges
 from layerwise.similarity import drift_table, nearest
+from layerwise.texts.options import Once
 from layerwise.texts.poems import load_poems
 
 
@@ -369,6 +371,34 @@ def test_errors_are_one_sentence_and_leave_nothing(tmp_path, report):
         assert len(said) == 1, errors
         assert sentence in said[0], errors
         assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize("command", ["report", "embed"])
+@pytest.mark.parametrize("option", ["--text", "--label", "--title", "--encoding", "--out",
+                                    "--device"])  # fmt: skip
+def test_an_option_of_one_value_that_is_given_twice_is_refused(command, option, capsys):
+    given = ["t.csv", option, "writer", "--as-is", option, "place"]
+    assert cli.main([command, *given]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"argument {option}: it takes one value, and is given two, writer and "
+                         "place")  # fmt: skip
+
+
+def test_every_option_of_one_value_refuses_a_second():
+    for module in ("layerwise.report.command", "layerwise.embed.command"):
+        actions = importlib.import_module(module).build_parser()._actions
+        one_value = [x for x in actions if x.option_strings and x.nargs is None]
+        assert len(one_value) > 8
+        assert all(isinstance(x, Once) for x in one_value)
+        several = [x for x in actions if x.nargs == "+"]  # may be given again
+        assert not any(isinstance(x, Once) for x in several)
+
+
+def test_what_was_assumed_of_the_file_is_said_at_the_terminal(tmp_path, report):
+    rows = [(text, "a") for text in sentences(2)]
+    (tmp_path / "t.csv").write_text(csv_of(rows, "1838-01-12;" + "a long letter " * 9))
+    _, _, errors = report("t.csv")
+    assert "row 1 was taken for the names of the columns" in errors
 
 
 def test_only_a_report_is_replaced_and_only_if_asked_to(tmp_path, report):

@@ -82,6 +82,8 @@ def run(options: argparse.Namespace) -> None:
         options.texts, options.text, options.label, options.title, options.encoding,
         options.as_is, options.group, options.date,
     )  # fmt: skip
+    for found, done in texts.report.loc[texts.report["n_rows"] == 0, ["found", "done"]].values:
+        say(f"  {found}: {done}")
     say("loading the model")
     from layerwise.report.write import make_report  # imports torch: what is wrong is said first
 

@@ -18,6 +18,7 @@ from layerwise.texts.columns import (
     is_number,
     listed,
     longest_column,
+    quoted,
 )
 from layerwise.texts.dates import read_date
 from layerwise.texts.files import open_table
@@ -133,7 +134,8 @@ def choose_columns(rows: Rows, path: Path, named: Columns) -> tuple[Columns, lis
         if len(rows.columns) > 1:
             findings.append(Finding(
                 "no column of texts was named",
-                f"{text!r} was read, whose texts are the longest of {listed(rows.columns)}", [],
+                f"{quoted(text)} was read, whose texts are the longest of "
+                f"{listed(rows.columns)}", [],
             ))  # fmt: skip
     return named._replace(text=text), findings
 
