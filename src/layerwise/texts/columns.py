@@ -14,8 +14,11 @@ def listed(names: list[str]) -> str:
 
 
 def quoted(name: str, longest: int = 60) -> str:
-    """Quote a name, of a long one the beginning."""
-    return repr(name if len(name) <= longest else f"{name[:longest]} …")
+    """Quote a name, of a long one the beginning; what joins emoji or letters stays as it is."""
+    shown = repr(name if len(name) <= longest else f"{name[:longest]} …")
+    for joiner in ("\u200c", "\u200d"):
+        shown = shown.replace(ascii(joiner)[1:-1], joiner)
+    return shown
 
 
 def column_of(rows: Rows, name: str) -> list[Any]:
