@@ -240,7 +240,7 @@ def test_a_byte_order_mark_is_taken_off_whatever_the_encoding(
     path = tmp_path / f"t.{ending}"
     path.write_bytes(signs + written.encode(mark))
     table, report = load_texts(path, "text")
-    assert table["text"].iloc[0] .startswith("Café d'été")
+    assert table["text"].iloc[0].startswith("Café d'été")
     if encoding:
         again = load_texts(path, "text", encoding=encoding).table
         assert again["text"].tolist() == table["text"].tolist()

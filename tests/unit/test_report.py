@@ -285,7 +285,7 @@ def test_a_table_of_groups_says_what_was_set_aside(tmp_path, report):
     assert (group[near["row"]].to_numpy() != group[near["nearest_row"]].to_numpy()).all()
     assert len(near) == 49 * 5
     page = (made / "index.html").read_text("utf-8")
-    assert f"a text of the same group for {n_set_aside} of 49 texts" in page
+    assert f"one of the same group for {n_set_aside} of 49 texts" in page
     shares = [numbers["agreement"][name] for name in ("agreement", "with_own_group")]
     assert f"{shares[0]:.0%} of neighbours" in page
     assert f"it would be {shares[1]:.0%}" in page
