@@ -180,8 +180,10 @@ def tests(session: nox.Session) -> None:
         python(session, "-m", "pytest", *session.posargs)
         return
     python(session, "-m", "tools.book.build")
-    # A file stays in one process, so that what its tests share is made once.
-    in_parallel = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
+    # A file (of classes, each class) stays in one process, so that what its tests share is made
+    # once; the order is that of tests/conftest.py, the longest first.
+    in_parallel = ["--numprocesses=auto", "--maxprocesses=4"]
+    in_parallel += ["--dist=loadscope", "--no-loadscope-reorder"]
     python(session, "-m", "pytest", *in_parallel)
 
 

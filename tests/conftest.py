@@ -1,16 +1,24 @@
 """What every test may ask for: the real encoder, a tiny random one, and lines to read."""
 
+import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import huggingface_hub
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 from transformers import BertConfig, BertModel
 
 from layerwise.decoders import Decoder, load_decoder
 from layerwise.models import Encoder, load_encoder
+from layerwise.texts.poems import load_poems
 
 # Examples are the same in every run, and no example fails for being slow.
 settings.register_profile(
@@ -24,6 +32,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # The tensors here are small: a second thread would wait more than it works.
 torch.set_num_threads(1)
+
+# What takes minutes, the longest first: begun last, it would keep one process at work alone.
+LONG = [
+    "test_downloads", "test_pages", "test_explorer_elements", "test_engines", "test_changes",
+    "test_explorer_states", "test_explorer_model", "test_failures", "test_course",
+    "test_report_surprisal", "test_report", "test_wires_chapter", "test_vectors_chapter",
+    "test_classroom", "test_use",
+]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest; within each, the order is as it is written."""
+    place = {name: i for i, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
+
 
 LINES = [
     "Because I could not stop for Death, He kindly stopped for me;",
@@ -41,6 +64,28 @@ LINES = [
     "Wild nights! Wild nights!",
     "The soul selects her own society,",
 ]
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return a function that makes a folder once for all processes of a run; only to be read.
+
+    Called with its name and with what makes it, it returns the folder: whichever process asks
+    first makes it, and others that ask wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # what a failure has left
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +127,26 @@ def small_model(tiny_encoder, tmp_path_factory):
     tiny_encoder.model.save_pretrained(folder)
     tiny_encoder.tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def poems_report(made_once) -> Path:
+    """The report on the 59 poems by the book's own model, made as a reader makes it.
+
+    Beside it lie ``output.txt`` and ``errors.txt``: what the command said.
+    """
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        load_poems().to_csv(folder / "poems.csv", index=False)
+        command = [sys.executable, "-m", "layerwise", "report", "poems.csv", "--text", "text"]
+        command += ["--label", "theme", "--title", "first_line", "--device", "cpu"]
+        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        (folder / "output.txt").write_text(ran.stdout, "utf-8")
+        (folder / "errors.txt").write_text(ran.stderr, "utf-8")
+
+    return made_once("report-on-poems", make) / "poems-report"
 
 
 @pytest.fixture

@@ -101,17 +101,27 @@ def faults_of(module: str) -> Iterator[Fault]:
         whole = span(node)
         return (source[whole.start : start] + between + source[end : whole.stop]).decode()
 
-    right = ast.dump(ast.parse(source))
-    for place, node in expressions(ast.parse(source), "module"):
-        if module in DIAGRAMS and isinstance(node, ast.Constant | ast.Call):
-            continue
-        for new in instead(node, text, other):
-            whole = source[: span(node).start] + new.encode() + source[span(node).stop :]
-            with contextlib.suppress(SyntaxError):
-                if ast.dump(ast.parse(whole)) == right:
-                    continue  # two equal arguments swapped
-                old, new = (" ".join(piece.split())[:70] for piece in (text(node), new))
-                yield Fault(module, place, node.lineno, old, new, whole)
+    for statement in ast.parse(source).body:  # each by itself: a whole module takes long
+        part = slice(starts[first_line(statement) - 1], starts[statement.end_lineno or 0])
+        right = ast.dump(ast.parse(source[part]))
+        for place, node in expressions(statement, "module"):
+            if module in DIAGRAMS and isinstance(node, ast.Constant | ast.Call):
+                continue
+            before, after = source[part.start : span(node).start], source[span(node).stop :]
+            for new in instead(node, text, other):
+                changed = before + new.encode() + after[: part.stop - span(node).stop]
+                with contextlib.suppress(SyntaxError):
+                    if ast.dump(ast.parse(changed)) == right:
+                        continue  # two equal arguments swapped
+                    whole = source[: part.start] + changed + source[part.stop :]
+                    old, new = (" ".join(piece.split())[:70] for piece in (text(node), new))
+                    yield Fault(module, place, node.lineno, old, new, whole)
+
+
+def first_line(statement: ast.stmt) -> int:
+    """Return the number of the line that a statement begins on, with what decorates it."""
+    decorators = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def expressions(node: ast.AST, place: str) -> Iterator[tuple[str, ast.expr]]:

@@ -5,30 +5,43 @@ Chapter: ``chapters/wires.md``, "Enough, or needed?" and "Two wires".
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from copy import deepcopy
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
-from layerwise.interventions import At, Place, ablate, head, heads, patch, record
+from layerwise.interventions import (
+    At,
+    Place,
+    ablate,
+    head,
+    heads,
+    record,
+    replace,
+    resume,
+    stream,
+)
 
 Head = tuple[int, int]  # layer and number, both counted from 1
+Changes = Sequence[tuple[Place, Tensor]]  # where something is put in, and what
 
 
 def lead(logits: Tensor, first, second) -> Tensor:
-    """Return by how many nats one answer leads another, text by text, (n_texts,).
+    """Return by how many nats one answer leads another, text by text, (..., n_texts).
 
     Parameters
     ----------
-    logits : Tensor of shape (n_texts, n_pieces)
+    logits : Tensor of shape (..., n_texts, n_pieces)
     first, second : int, or Tensor of shape (n_texts,)
         Input IDs of the two answers.
     """
-    rows = range(len(logits))
-    return logits[rows, first] - logits[rows, second]
+    rows = range(logits.shape[-2])
+    return logits[..., rows, first] - logits[..., rows, second]
 
 
 def restored(patched: Tensor, clean: Tensor, corrupt: Tensor) -> Tensor:
@@ -42,28 +55,90 @@ def last_logits(model: PreTrainedModel, ids: Tensor) -> Tensor:
     return model(ids, logits_to_keep=1).logits[:, -1]
 
 
-def read_before(model: PreTrainedModel, ids: Tensor) -> Any:
-    """Return the cache of all tokens but the last; ids (n_texts, n_tokens)."""
-    return model(ids[:, :-1], use_cache=True, logits_to_keep=1).past_key_values
+def read_before(model: PreTrainedModel, ids: Tensor, n_last: int = 1) -> Any:
+    """Return the cache of all tokens but the last ones; ids (n_texts, n_tokens)."""
+    cache = DynamicCache(config=model.config)
+    if ids.shape[1] > n_last:
+        model(ids[:, :-n_last], past_key_values=cache, logits_to_keep=1)
+    return cache
 
 
-def run_last(model: PreTrainedModel, ids: Tensor, cache: Any) -> Tensor:
-    """Run the last token alone, and leave the cache as it was; (n_texts, n_pieces)."""
-    logits = model(ids[:, -1:], past_key_values=cache).logits[:, -1]
-    cache.crop(-1)
-    return logits
+def run_last(model: PreTrainedModel, ids: Tensor, cache: Any, n_last: int = 1) -> Tensor:
+    """Run the last tokens alone, and leave the cache as it was; (n_texts, n_pieces)."""
+    output = model(ids[:, -n_last:], past_key_values=cache, logits_to_keep=1)
+    cache.crop(-n_last)
+    return output.logits[:, -1]
+
+
+def run_copies(
+    model: PreTrainedModel,
+    ids: Tensor,
+    changes: Sequence[Changes],
+    n_last: int = 1,
+    n_same: int = 0,
+) -> Tensor:
+    """Run the end of some texts in many copies at once, each copy changed otherwise.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+    ids : Tensor of shape (n_texts, n_tokens)
+    changes : sequence of sequence of (Place, Tensor)
+        For each copy, where something else is put in, and what: (n_texts, n) or (n,).
+    n_last : int
+        How many tokens are run; what is changed is changed at the first of them.
+    n_same : int
+        How many layers run once for all copies, since nothing is changed in them.
+
+    Returns
+    -------
+    Tensor of shape (n_copies, n_texts, n_pieces)
+        Logits for what comes after the last token.
+    """
+    n, k = len(ids), len(changes)
+    cache = read_before(model, ids, n_last)
+    with record(stream(model, n_same)) as same:
+        run_last(model, ids, deepcopy(cache), n_last)
+    cache.batch_select_indices(torch.arange(n, device=ids.device).repeat(k))
+    with ExitStack() as stack:
+        stack.enter_context(resume(model, n_same, same[0].repeat(k, 1, 1)))
+        for i, changes_of_copy in enumerate(changes):
+            for place, source in changes_of_copy:
+                change = put_in_rows(slice(i * n, (i + 1) * n), source)
+                stack.enter_context(replace(place, change, at=-n_last))
+        logits = run_last(model, ids.repeat(k, 1), cache, n_last)
+    return logits.unflatten(0, (k, n))
+
+
+def put_in_rows(rows: slice, source: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return a change of some rows of what passes, (n_rows, n), for replace."""
+
+    def change(passing: Tensor) -> Tensor:
+        changed = passing.clone()
+        changed[rows] = source
+        return changed
+
+    return change
 
 
 def find_heads(
-    model: PreTrainedModel, effect: Callable[[Place, int], float], n_best_layers: int = 3
+    model: PreTrainedModel,
+    ids: Tensor,
+    mixtures: Sequence[Tensor],
+    share: Callable[[Tensor], Tensor],
+    n_best_layers: int = 3,
 ) -> pd.Series:
     """Return the effect of patching each head of the layers that matter most.
 
     Parameters
     ----------
     model : PreTrainedModel
-    effect : callable
-        Takes a place, of all heads of a layer or of one, and the layer.
+    ids : Tensor of shape (n_texts, n_tokens)
+        What is patched, at the last token.
+    mixtures : sequence of Tensor of shape (n_texts, n_tokens, n_heads * d_head)
+        What is put in, layer by layer: of the heads in another run.
+    share : callable
+        Takes logits, (n_texts, n_pieces), and returns the share restored, (n_texts,).
     n_best_layers : int
         Of those in the upper third.
 
@@ -73,13 +148,21 @@ def find_heads(
         By layer and number of the head, the strongest first.
     """
     n_layers, n_heads = model.config.num_hidden_layers, model.config.num_attention_heads
-    of_layer = {layer: effect(heads(model, layer), layer)
-                for layer in range(2 * n_layers // 3, n_layers + 1)}  # fmt: skip
-    best_layers = sorted(of_layer, key=of_layer.__getitem__)[-n_best_layers:]
-    found = {(layer, which): effect(head(model, layer, which), layer)
-             for layer, which in product(best_layers, range(1, n_heads + 1))}  # fmt: skip
-    effects = pd.Series(found, name="effect").rename_axis(["layer", "head"])
-    return effects.sort_values(ascending=False)
+
+    def effects(places: dict[Head, Place]) -> pd.Series:
+        changes = [[(place, mixtures[layer - 1][:, -1, place.dims])]
+                   for (layer, _), place in places.items()]  # fmt: skip
+        n_same = min(layer for layer, _ in places) - 1
+        logits = run_copies(model, ids, changes, n_same=n_same)
+        shares = [share(each).mean().item() for each in logits]
+        return pd.Series(shares, pd.MultiIndex.from_tuples(places, names=["layer", "head"]))
+
+    upper = range(2 * n_layers // 3, n_layers + 1)
+    of_layers = effects({(layer, 0): heads(model, layer) for layer in upper})
+    best_layers = of_layers.nlargest(n_best_layers).index.get_level_values("layer")
+    each = {(layer, which): head(model, layer, which)
+            for layer, which in product(best_layers, range(1, n_heads + 1))}  # fmt: skip
+    return effects(each).sort_values(ascending=False).rename("effect")
 
 
 def effects_of_heads(model: PreTrainedModel, ids: Tensor, first: int, second: int) -> pd.Series:
@@ -103,16 +186,12 @@ def effects_of_heads(model: PreTrainedModel, ids: Tensor, first: int, second: in
         kept = [stack.enter_context(record(heads(model, layer)))
                 for layer in range(1, n_layers + 1)]  # fmt: skip
         of_clean, of_corrupt = lead(last_logits(model, ids), first, second).chunk(2)
-    corrupt = ids[len(ids) // 2 :]
-    cache = read_before(model, corrupt)
 
-    def effect(place: Place, layer: int) -> float:
-        source = kept[layer - 1][0][: len(corrupt), -1:, place.dims]
-        with patch(place, source):
-            leads = lead(run_last(model, corrupt, cache), first, second)
-        return restored(leads, of_clean, of_corrupt).mean().item()
+    def share(logits: Tensor) -> Tensor:
+        return restored(lead(logits, first, second), of_clean, of_corrupt)
 
-    return find_heads(model, effect)
+    n = len(of_clean)
+    return find_heads(model, ids[n:], [found[0][:n] for found in kept], share)
 
 
 def means_of(model: PreTrainedModel, ids: Tensor, places: Sequence[Head]) -> dict[Head, Tensor]:
@@ -133,6 +212,24 @@ def cut(
     for place in places:
         stack.enter_context(ablate(head(model, *place), means[place], at))
     return stack
+
+
+def run_cuts(
+    model: PreTrainedModel,
+    ids: Tensor,
+    cuts: Sequence[Sequence[Head]],
+    means: Mapping[Head, Tensor],
+) -> Tensor:
+    """Run some texts after each of several cuts at the last token, in one run.
+
+    Returns
+    -------
+    Tensor of shape (n_cuts, n_texts, n_pieces)
+        See :func:`run_copies`.
+    """
+    changes = [[(head(model, *place), means[place]) for place in places] for places in cuts]
+    n_same = min((layer for places in cuts for layer, _ in places), default=1) - 1
+    return run_copies(model, ids, changes, n_same=n_same)
 
 
 def right_and_gap(leads: Tensor) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # Where a layer's heads are mixed into the stream again
 PROJECTIONS = ["self_attn.o_proj", "attention.output.dense", "attn.c_proj"]
-At = int | slice | Tensor
+At = int | slice
 EVERYWHERE = slice(None)
 
 
@@ -102,11 +102,6 @@ def head(model: PreTrainedModel, layer: int, number: int) -> Place:
     return together._replace(dims=slice((number - 1) * d_head, number * d_head))
 
 
-def tokens_at(at: At, n_texts: int) -> tuple[Tensor | slice, At]:
-    """Return the index of tokens in (n_texts, n_tokens, ...); ``at`` as in replace."""
-    return (torch.arange(n_texts) if isinstance(at, Tensor) else EVERYWHERE), at
-
-
 @contextmanager
 def replace(place: Place, change: Callable[[Tensor], Tensor], at: At = EVERYWHERE) -> Iterator:
     """Put something else in the place of what passes there.
@@ -118,12 +113,12 @@ def replace(place: Place, change: Callable[[Tensor], Tensor], at: At = EVERYWHER
     change : callable
         Takes what passes, (n_texts, n_tokens, n) or (n_texts, n) at one token, and returns
         what is to stand there instead.
-    at : int, slice, or Tensor of shape (n_texts,)
-        Which tokens: one, several, or one for each text. Left out, all of them.
+    at : int or slice
+        Which tokens; left out, all of them.
     """
 
     def put(passing: Tensor) -> Tensor:
-        where = (*tokens_at(at, len(passing)), place.dims)
+        where = (EVERYWHERE, at, place.dims)
         changed = passing.clone()
         changed[where] = change(changed[where]).to(passing.dtype)
         return changed
@@ -165,7 +160,7 @@ def ablate(place: Place, mean: Tensor | float = 0.0, at: At = EVERYWHERE):
     ----------
     place : Place
     mean : Tensor of shape (n,), or a number
-    at : int, slice, or Tensor
+    at : int or slice
         See :func:`replace`.
     """
     return replace(place, lambda passing: torch.as_tensor(mean).expand_as(passing), at)
@@ -179,7 +174,7 @@ def patch(place: Place, source: Tensor, at: At = EVERYWHERE):
     place : Place
     source : Tensor of shape (n_texts, n_tokens, n)
         From :func:`record`; the same tokens are taken from it.
-    at : int, slice, or Tensor
+    at : int or slice
         See :func:`replace`.
 
     Raises
@@ -189,7 +184,7 @@ def patch(place: Place, source: Tensor, at: At = EVERYWHERE):
     """
 
     def other(passing: Tensor) -> Tensor:
-        found = source[tokens_at(at, len(source))]
+        found = source[:, at]
         if found.shape != passing.shape:
             raise ValueError(
                 f"what is put in has the shape {tuple(found.shape)}, and what passes there "
@@ -209,10 +204,32 @@ def steer(place: Place, direction: Tensor, dose: float, at: At = EVERYWHERE):
     direction : Tensor of shape (n,)
     dose : float
         Negative: the other way.
-    at : int, slice, or Tensor
+    at : int or slice
         See :func:`replace`.
     """
     return replace(place, lambda passing: passing + dose * direction, at)
+
+
+@contextmanager
+def resume(model: PreTrainedModel, layer: int, kept: Tensor) -> Iterator:
+    """Let a model begin after a layer, with what passed there before: none below it runs.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+    layer : int
+    kept : Tensor of shape (n_texts, n_tokens, n_dims)
+        The layer's stream, recorded in a run of the same texts.
+    """
+    skipped = layers_of(model)[:layer]
+    for each in skipped:
+        each.forward = lambda passing, *_, **__: passing
+    try:
+        with patch(stream(model, layer), kept):
+            yield
+    finally:
+        for each in skipped:
+            del each.forward
 
 
 def one_token(word: str, tokenizer: PreTrainedTokenizerBase) -> int:

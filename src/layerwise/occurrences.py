@@ -111,11 +111,11 @@ def embed_places(
 
     def embed(positions: list[int]) -> tuple[list[int], np.ndarray]:
         batch = pad([inputs[i] for i in positions], encoder)
-        layers = torch.stack(run_every_layer(batch, encoder))
         found = [(place, row) for row, i in enumerate(positions) for place in of_text[i]]
         which, rows = [place for place, _ in found], [row for _, row in found]
-        there = layers[:, rows, [tokens[place] for place in which]]
-        return which, there.float().cpu().numpy()
+        columns = [tokens[place] for place in which]
+        there = [layer[rows, columns] for layer in run_every_layer(batch, encoder)]
+        return which, torch.stack(there).float().cpu().numpy()
 
     lengths = [len(text["input_ids"]) for text in inputs]
     batches = list(batches_by_length(lengths, tokens_per_batch(encoder)))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ MARKS = {
 HALF = 0.006  # of the last decimal that is shown, and a little for rounding
 
 
+@cache
 def text_shown(chapter: str = "context") -> str:
     """Return all text that an executed chapter shows, tables as plain text."""
     executed = EXECUTED / f"{chapter}.ipynb"
@@ -42,7 +44,7 @@ def text_shown(chapter: str = "context") -> str:
 
 def row(shown, start, n_numbers=6, then=""):
     """Find the first line of a table that begins so, and return its numbers."""
-    pattern = rf"^{re.escape(start)}((?:\s+-?\d+\.\d\d){{{n_numbers}}}){then}\s*$"
+    pattern = rf"^{re.escape(start)}((?:\s+-?\d+\.\d\d+){{{n_numbers}}}){then}\s*$"
     found = re.search(pattern, shown, re.MULTILINE)
     assert found, f"no row {start!r} with {n_numbers} numbers"
     return [float(number) for number in found[1].split()]

@@ -237,13 +237,6 @@ NOTEBOOKS = sorted(
 )
 
 
-@pytest.fixture(scope="module", params=["3.11", "3.12", "3.13"])
-def learner(request, tmp_path_factory):
-    """Someone with that Python, and nothing else."""
-    program = python_with_torch(request.param)
-    return Learner(tmp_path_factory.mktemp("learner"), program)
-
-
 @pytest.fixture(scope="module")
 def in_a_folder(tmp_path_factory):
     """The site in a sub-folder of a host: its address."""
@@ -262,18 +255,71 @@ def unpacked(tmp_path_factory):
     return folder / "layer-by-layer" / "notebooks"
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS or ["index.ipynb"])
-def test_a_downloaded_notebook_runs_from_nothing(learner, in_a_folder, tmp_path, notebook):
-    learner.forget_the_package()  # what the first one brought, but the libraries
-    shutil.copy(SITE / "notebooks" / notebook, tmp_path)
-    cells = learner.run(tmp_path / Path(notebook).name, LAYERWISE_SITE=in_a_folder)
-    assert any(cell.outputs for cell in cells)
-    learner.check_the_package()
+def install_cell(notebook: str) -> str:
+    """Return the code that installs what a notebook needs."""
+    cells = nbformat.read(SITE / "notebooks" / notebook, as_version=4).cells
+    return next(cell.source for cell in cells if cell.cell_type == "code")
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS or ["index.ipynb"])
-def test_once_the_libraries_are_there_the_archive_needs_no_network(learner, unpacked, notebook):
-    learner.forget_the_package()
-    cells = learner.run(unpacked / notebook, LAYERWISE_SITE="", **NO_NETWORK)
-    assert any(cell.outputs for cell in cells)
-    learner.check_the_package()
+def then(notebook: Path, code: str, rest: bool) -> Path:
+    """Put code behind the cell that installs, in a copy of a notebook, with the rest or not.
+
+    The copy lies beside it; what is downloaded stays as it is.
+    """
+    made = nbformat.read(notebook, as_version=4)
+    installs = next(i for i, cell in enumerate(made.cells) if cell.cell_type == "code")
+    cells = [*made.cells[: installs + 1], nbformat.v4.new_code_cell(code)]
+    made.cells = [*cells, *(made.cells[installs + 1 :] if rest else [])]
+    nbformat.write(made, notebook.with_stem(f"{notebook.stem}-then"))
+    return notebook.with_stem(f"{notebook.stem}-then")
+
+
+# A notebook of each kind: in the same folder with the same cell, another does the same.
+KINDS = {(Path(name).parent, install_cell(name)): name for name in NOTEBOOKS}
+
+
+@pytest.fixture(scope="class")
+def learner(request, tmp_path_factory):
+    """Someone with the Python of a class of tests, and nothing else."""
+    program = python_with_torch(request.cls.version)
+    return Learner(tmp_path_factory.mktemp("learner"), program)
+
+
+class OnPython:
+    """The whole way on one version of Python; each may go to a process of its own."""
+
+    version: str
+
+    @pytest.mark.parametrize("notebook", NOTEBOOKS or ["index.ipynb"])
+    def test_a_downloaded_notebook_installs_from_nothing_and_needs_no_network_then(
+        self, learner, in_a_folder, tmp_path, notebook
+    ):
+        learner.forget_the_package()  # what the first one brought, but the libraries
+        shutil.copy(SITE / "notebooks" / notebook, tmp_path)
+        cut_off = f"import os\nos.environ.update({NO_NETWORK!r})"
+        copy = then(tmp_path / Path(notebook).name, cut_off, rest=True)
+        cells = learner.run(copy, LAYERWISE_SITE=in_a_folder)
+        assert any(cell.outputs for cell in cells)
+        learner.check_the_package()
+
+    @pytest.mark.parametrize("notebook", list(KINDS.values()) or ["index.ipynb"])
+    def test_once_the_libraries_are_there_the_archive_installs_without_a_network(
+        self, learner, unpacked, notebook
+    ):
+        learner.forget_the_package()
+        copy = then(unpacked / notebook, "import layerwise\nlayerwise.__file__", rest=False)
+        cells = learner.run(copy, LAYERWISE_SITE="", **NO_NETWORK)
+        assert str(learner.folder) in str(cells[-1].outputs)
+        learner.check_the_package()
+
+
+class TestOnPython311(OnPython):
+    version = "3.11"
+
+
+class TestOnPython312(OnPython):
+    version = "3.12"
+
+
+class TestOnPython313(OnPython):
+    version = "3.13"

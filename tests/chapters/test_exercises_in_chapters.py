@@ -1,6 +1,7 @@
 """Every exercise of the built book: start, solution and usual mistakes get what is theirs."""
 
 import json
+from functools import cache
 
 import pytest
 
@@ -17,14 +18,20 @@ each = pytest.mark.parametrize(
 )
 
 
-def verdicts(name: str, cells: list) -> list[str]:
-    """Return what the checks in cells of a chapter printed, a string for each."""
+@cache
+def executed(name: str) -> list[dict]:
+    """Return the cells of an executed chapter."""
     path = (EXECUTED / name).with_suffix(".ipynb")
     if not path.is_file():
         pytest.skip("the book was not built: run python3 -m nox -s book first")
+    return json.loads(path.read_text("utf-8"))["cells"]
+
+
+def verdicts(name: str, cells: list) -> list[str]:
+    """Return what the checks in cells of a chapter printed, a string for each."""
     wanted = ["\n".join(cell.code).strip() for cell in cells]
     lines = []
-    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+    for cell in executed(name):
         if cell["cell_type"] == "code" and "".join(cell["source"]).strip() in wanted:
             for output in cell["outputs"]:
                 lines += "".join(output.get("text", "")).splitlines()

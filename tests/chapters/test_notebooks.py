@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -114,6 +115,7 @@ CHECKS = [
 every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 
 
+@cache
 def executed(name: str):
     path = EXECUTED / f"{name}.ipynb"
     if not path.is_file():

@@ -2,15 +2,10 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from executed_context import HALF, row, text_shown
-
-from layerwise.checkpoints import DEFAULT_CHECKPOINT
-from layerwise.texts.poems import load_poems
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +14,9 @@ def shown():
 
 
 @pytest.fixture(scope="module")
-def numbers(shown, tmp_path_factory):
-    """The numbers of the report, made as a reader makes it; not without a built chapter."""
-    folder = tmp_path_factory.mktemp("poems")
-    load_poems().to_csv(folder / "poems.csv", index=False)
-    command = [sys.executable, "-m", "layerwise", "report", "poems.csv", "--text", "text"]
-    command += ["--label", "theme", "--title", "first_line", "--device", "cpu"]
-    command += ["--model", DEFAULT_CHECKPOINT]
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    content = (folder / "poems-report" / "numbers.json").read_text("utf-8")
+def numbers(shown, poems_report):
+    """The numbers of the report; not without a built chapter."""
+    content = (poems_report / "numbers.json").read_text("utf-8")
     (ours,) = json.loads(content)["numbers"].values()
     return ours
 

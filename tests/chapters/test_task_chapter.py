@@ -127,20 +127,55 @@ def test_counted_pairs_by_a_counter_of_runs(measured):
 
 
 def test_few_lines_for_a_probe(measured):
-    """Drawn in another way than the chapter's, so that the shares are only near."""
+    """The draw that all weights got as well, and Student's interval by its formula."""
     lines, layer = measured["lines"], int(measured["by_layer"]["alone"].idxmax()[-1])
     features, n = measured["vectors"][layer], len(lines)
-    rng = np.random.default_rng(3)
-    shown = text_shown("task")
+    repeats, shown = load_runs("repeats"), text_shown("task")
     for few in (10, 30, 100, 300):
         right = []
-        for tested in [*measured["folds"]] * 2:
-            some = rng.choice(np.setdiff1d(np.arange(n), tested), few, replace=False)
+        for tested in measured["folds"]:
+            others = np.setdiff1d(np.arange(n), tested)
+            some = np.random.default_rng(0).permutation(others)[:few]
             model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
             model.fit(features[[*some, *some + n]], np.repeat([1, 0], few))
             right += [model.score(features[[*tested, *tested + n]], [1] * len(tested)
                                   + [0] * len(tested))]  # fmt: skip
-        assert row(shown, str(few), 4)[0] == pytest.approx(np.mean(right), abs=0.035)
+        told = row(shown, str(few), 6)
+        assert told[0] == pytest.approx(np.mean(right), abs=HALF)
+        if few in (30, 300):
+            trained = repeats.loc[repeats["run"] == f"{few} lines", "alone"]
+            gains = trained.to_numpy() - right
+            error = 2.776 * np.std(gains, ddof=1) / np.sqrt(5)
+            assert told[1] == pytest.approx(trained.mean(), abs=HALF)
+            gain, low, high = told[2:5]
+            assert gain == pytest.approx(gains.mean(), abs=HALF)
+            assert (low, high) == pytest.approx((gain - error, gain + error), abs=2 * HALF)
+
+
+def test_the_network_without_pretraining_by_its_five_folds():
+    folds = load_runs("repeats").query("run == 'random start'")[["alone", "both"]].to_numpy()
+    means, spreads = folds.mean(axis=0), folds.std(axis=0, ddof=1)
+    told = row(text_shown("task"), "without pretraining", 4)
+    assert told == pytest.approx(np.stack([means, spreads], axis=1).ravel(), abs=HALF)
+
+
+def test_what_all_weights_gain_by_drawing_poems(measured):
+    counted, poems = measured["margins"]["counted pairs"], measured["lines"]["text"].to_numpy()
+    trained = SCORES.pivot(index="order", columns="pair", values="all weights")
+    trained = trained.loc[["true", "shuffled"]].to_numpy()
+
+    def alone(margins):
+        return ((margins[0] > 0) + 1.0 * (margins[1] <= 0)) / 2
+
+    gains, rng = alone(trained) - alone(counted), np.random.default_rng(4)
+    of_poem = [gains[poems == poem] for poem in np.unique(poems)]
+    means = [np.concatenate([of_poem[i] for i in rng.integers(len(of_poem), size=len(of_poem))])
+             .mean() for _ in range(2000)]  # fmt: skip
+    shown = text_shown("task")
+    told = re.search(r"^counted pairs +alone +(.+)$", shown, re.M)[1].split()
+    mean, low, high = map(float, told)
+    assert mean == pytest.approx(gains.mean(), abs=HALF)
+    assert (low, high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -267,14 +302,14 @@ def test_each_table_is_the_one_that_was_made(made_by):
         found = hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
         assert digests[path.name] == found
         assert (ROOT / path).stat().st_size < 150_000
-    assert len(digests) == len(made_by.TABLES) == 3
+    assert len(digests) == len(made_by.TABLES)
 
 
 def test_repeats_hold_every_fold():
     repeats, themes = load_runs("repeats"), load_runs("scores", task="theme")
     for name, run in order_repeats.RUNS.items():
         if run.table == "repeats":
-            assert repeats.loc[repeats["run"] == name, "fold"].tolist() == list(range(5))
+            assert repeats.loc[repeats["run"] == name, "fold"].tolist() == list(run.folds)
     for _, rows in themes.groupby("seed"):
         assert sorted(rows["poem"]) == list(range(59))
     true = themes[themes["seed"] == 0].sort_values("poem")["theme"]
@@ -291,7 +326,7 @@ def test_few_lines_that_are_trained_again_give_the_same(encoder):
 
 def test_the_tables_hold_every_line_and_run():
     assert SCORES.columns.tolist()[:6] == ["order", "pair", "text", "line", "fold", "words"]
-    assert SCORES.columns.tolist()[6:] == order_runs.IN_SCORES
+    assert SCORES.columns.tolist()[6:] == list(order_runs.RUNS)
     assert not SCORES.isna().any(axis=None)
     lines = order_runs.load_lines()
     for order, rows in SCORES.groupby("order"):

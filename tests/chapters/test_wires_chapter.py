@@ -94,9 +94,8 @@ def test_where_the_country_is(shown, parts):
 def found_heads(shown):
     heads = {}
     for task in FOUND_ON:
-        line = re.search(rf"^{task} (head .*)$", shown, re.MULTILINE)[1]
-        heads[task] = [(int(layer), int(number)) for number, layer, share
-                       in re.findall(r"head (\d+) of layer (\d+): (\d\.\d\d)", line)
+        rows = re.findall(rf"^{task} +(\d+) +(\d+) +(-?\d\.\d\d)$", shown, re.MULTILINE)
+        heads[task] = [(int(layer), int(number)) for layer, number, share in rows
                        if float(share) > 0.15]  # fmt: skip
     return heads
 
@@ -396,7 +395,7 @@ def test_steering_the_tense_both_ways(shown, parts):
         ends.append(torch.cat(last).mean(0))
     direction = ends[0] - ends[1]
     neutral = [ids_of([shape.format(noun) for noun in "star house friend song".split()])
-               for shape in ("I know that the {}", "And so the {}")]  # fmt: skip
+               for shape in ("I know that the {}", "And so, the {}")]  # fmt: skip
     past, present = ([id_of(word) for word in words] for words in (past, present))
 
     def odds(dose):

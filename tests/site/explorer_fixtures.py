@@ -144,13 +144,11 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def explorer_assets(tmp_path_factory):
+def explorer_assets(made_once):
     """Build the assets once, from the installed model and a few poems."""
-    folder = tmp_path_factory.mktemp("explorer")
-    build(
-        folder / "assets", poems=POEMS, speeches=load_speeches()[::4], questions=SENTENCES
-    )
-    return folder / "assets"
+    return made_once("explorer-assets", lambda folder: build(
+        folder, poems=POEMS, speeches=load_speeches()[::4], questions=SENTENCES
+    ))  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ PAGES = sorted({page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 # All rules but those of level AAA, which ask for 7 to 1 where AA asks for 4.5
 LEFT_OUT = ["color-contrast-enhanced"]
+OF_COLOURS = ["color-contrast", "link-in-text-block"]  # axe's rules that look at them
 # Names of what nobody can see, written where words should be
 EMPTY_WORDS = {"image", "figure", "picture", "plot", "graph", "svg", "png", "untitled", "alt"}
 
@@ -64,6 +65,8 @@ def opened(browser: Browser, url: str, width: int, theme: str, **options):
     page.on("response", answered)
     page.goto(url, wait_until="load")
     page.wait_for_function("document.fonts.ready.then(() => true)")
+    if options.get("java_script_enabled", True):  # only then its script has set up everything
+        page.wait_for_function("document.documentElement.classList.contains('ready')")
     try:
         yield page
     finally:
@@ -85,7 +88,6 @@ def check_width(page: Page) -> None:
 
 def check_whole(page: Page) -> None:
     """Nothing waits to be scrolled to before it is drawn: a picture shows the whole page."""
-    page.wait_for_function("document.documentElement.classList.contains('ready')")
     waiting = page.evaluate(
         "Array.from(document.querySelectorAll('article *')).filter(e => e.checkVisibility()"
         " && !e.checkVisibility({contentVisibilityAuto: true}))"
@@ -94,8 +96,10 @@ def check_whole(page: Page) -> None:
     assert not waiting, f"{len(waiting)} elements are not drawn: {waiting[:3]}"
 
 
-def check_axe(page: Page) -> None:
+def check_axe(page: Page, colours_alone: bool = False) -> None:
     """axe finds no violation of any of its rules, WCAG's and others; neither do we in code.
+
+    In another theme the page is the same but for its colours, whose rules are then enough.
 
     A chapter's code has thousands of coloured pieces in a handful of colours, and axe is slow
     with many: :func:`check_code_contrast` looks at them first, and axe at code without colours.
@@ -108,11 +112,12 @@ def check_axe(page: Page) -> None:
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     page.evaluate(AXE)
     found = page.evaluate(
-        "left_out => axe.run(document, {resultTypes: ['violations'], rules: Object.fromEntries("
-        "axe.getRules().map(({ruleId}) => [ruleId, {enabled: !left_out.includes(ruleId)}]))})"
+        "([only, left_out]) => axe.run(document, {resultTypes: ['violations'], rules: "
+        "Object.fromEntries(axe.getRules().map(({ruleId}) => [ruleId, {enabled: only ?"
+        " only.includes(ruleId) : !left_out.includes(ruleId)}]))})"
         ".then(r => r.violations.flatMap(v => v.nodes.map("
         "n => `${v.id}: ${n.html.slice(0, 200)} ${n.failureSummary}`)))",
-        LEFT_OUT,
+        [OF_COLOURS if colours_alone else None, LEFT_OUT],
     )
     assert not found, "\n".join(found)
 

@@ -56,7 +56,7 @@ SCROLL_UP = """
     const isAbove = (block) => block.getBoundingClientRect().top < middle;
     const eye = blocks.findLast((block) => block.checkVisibility() && isAbove(block));
     if (!eye) break;
-    const [before, step] = [eye.getBoundingClientRect().top, Math.min(300, scrollY)];
+    const [before, step] = [eye.getBoundingClientRect().top, Math.min(600, scrollY)];
     scrollBy({ top: -step, behavior: "instant" });
     await frames();
     const jump = Math.abs(eye.getBoundingClientRect().top - before - step);
@@ -133,6 +133,14 @@ def address(listening) -> Iterator[str]:
         yield url
 
 
+def until(condition: str) -> str:
+    """Return a script that waits, for ten seconds at most, and says whether something is so."""
+    return (
+        f"for (let i = 0; i < 200 && !({condition}); i++)"
+        f" await new Promise((done) => setTimeout(done, 50)); return Boolean({condition});"
+    )
+
+
 def edited(listening: Path, name: str, edit: Callable[[str], str]) -> str:
     """Put an edited copy of a page beside it; return its name, which no browser has seen."""
     page = listening / name
@@ -151,13 +159,29 @@ def without_scripts(page: str) -> str:
 # ------------------------------------------------------------------ every page
 
 
-def test_pages_load_without_a_complaint(engine, address):
+@pytest.fixture(scope="module")
+def visits(engine, address) -> dict[str, list]:
+    """Open every page, once its explorers have started: title, explorers, complaints."""
     engine.resize(1280, 900)
+    found = {}
     for name in PAGES:
         engine.open(address + name)
-        engine.run("await new Promise((done) => setTimeout(done, 150))")
-        assert engine.run("return complaints") == [], name
-        assert engine.run("return document.querySelector('article h1').textContent.length > 2")
+        found[name] = engine.run(
+            """const all = Array.from(document.querySelectorAll("article *"))
+                 .filter((e) => e.localName.endsWith("-explorer"));
+               for (let i = 0; i < 200 && all.some((e) => !e.getAttribute("state")); i++)
+                 await new Promise((done) => setTimeout(done, 50));
+               await new Promise((done) => setTimeout(done, 150));
+               return [document.querySelector("article h1").textContent,
+                 all.map((e) => [e.localName, e.getAttribute("state")]), complaints];"""
+        )
+    return found
+
+
+def test_pages_load_without_a_complaint(visits):
+    for name, (title, _, complaints) in visits.items():
+        assert complaints == [], name
+        assert len(title) > 2, name
 
 
 def test_a_complaint_is_heard(engine, address, listening):
@@ -168,17 +192,10 @@ def test_a_complaint_is_heard(engine, address, listening):
     assert "gone" in str(engine.run("return complaints"))
 
 
-def test_explorers_are_alive(engine, address):
-    for name in PAGES:
-        engine.open(address + name)
-        states = engine.run(
-            """const all = Array.from(document.querySelectorAll("article *"))
-                 .filter((e) => e.localName.endsWith("-explorer"));
-               for (let i = 0; i < 200 && all.some((e) => !e.getAttribute("state")); i++)
-                 await new Promise((done) => setTimeout(done, 50));
-               return all.map((e) => [e.localName, e.getAttribute("state")]);"""
-        )
-        assert [e for e, state in states if state != "ready"] == [], name
+def test_explorers_are_alive(visits):
+    for name, (_, explorers, _) in visits.items():
+        assert [e for e, state in explorers if state != "ready"] == [], name
+    assert any(explorers for _, explorers, _ in visits.values())
 
 
 # ------------------------------------------------------------------ reading
@@ -256,24 +273,25 @@ def test_search_arrives_and_marks(engine, address, listening, from_files):
     start = listening.as_uri() + "/" if from_files else address
     engine.resize(1280, 900)
     engine.open(start + "search.html?q=Sevres")
+    assert engine.run(until("document.querySelector('#search-results a')"))
     link = engine.run("return document.querySelector('#search-results a').href")
     assert "poems.html" in link
     engine.open(link)
-    engine.run("await new Promise((done) => setTimeout(done, 400))")
-    marked = engine.run(
-        """const [range] = CSS.highlights.get("found");
-           const { top } = range.getBoundingClientRect();
-           return [range.toString(), top > 0 && top < innerHeight];"""
-    )
-    assert marked == ["Sevres", True]
+    in_sight = "((top) => top > 0 && top < innerHeight)(range.getBoundingClientRect().top)"
+    found = f"[...(CSS.highlights.get('found') ?? [])].slice(0, 1).some((range) => {in_sight})"
+    assert engine.run(until(found))
+    assert engine.run("return [...CSS.highlights.get('found')][0].toString()") == "Sevres"
     assert engine.run("return complaints") == []
 
 
 def test_pages_as_files(engine, listening):
     engine.resize(400, 780)
     engine.open((listening / "chapters" / "context.html").as_uri())
-    engine.run("await new Promise((done) => setTimeout(done, 400))")
-    assert engine.run("return document.documentElement.classList.contains('ready')")
+    assert engine.run(until("document.documentElement.classList.contains('ready')"))
+    assert engine.run(until(
+        "[...document.querySelectorAll('article *')].every((e) =>"
+        " !e.localName.endsWith('-explorer') || e.getAttribute('state'))"
+    ))  # fmt: skip
     assert engine.run(BLANK) == []
     states = engine.run(
         """return Array.from(document.querySelectorAll("article *"))

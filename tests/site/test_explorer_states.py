@@ -81,7 +81,7 @@ def test_a_long_line_can_be_cancelled_and_the_focus_stays(slow):
     assert picture.get_attribute("aria-busy") == "false"
     # It was stopped, not only hidden: a short line does not wait for the rest of it.
     run_own(slow, "grass")
-    slow.wait_for_selector("attention-explorer figcaption:has-text('grass')", timeout=5_000)
+    slow.wait_for_selector("attention-explorer figcaption:has-text('grass')", timeout=15_000)
 
 
 def test_cancelling_the_download_keeps_the_focus(attention, explorer_site):

@@ -79,9 +79,12 @@ def test_a_wide_screen_has_two_poems_beside_each_other(chromium, site):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_link_arrives_at_its_line_and_marks_it(chromium, site, width):
     with opened(chromium, f"{site}poems.html#poem-17-line-3", width, "light") as page:
-        page.wait_for_function("document.documentElement.classList.contains('ready')")
-        page.wait_for_timeout(300)
         line = page.locator("#poem-17-line-3")
+        page.wait_for_function(
+            "(e) => ((y) => 60 < y && y < 600)(e.getBoundingClientRect().y)",
+            arg=line.element_handle(),
+        )
+        page.wait_for_timeout(300)  # and stays there
         assert 60 < line.bounding_box()["y"] < 600
         assert line.evaluate("e => getComputedStyle(e).backgroundColor") != "rgba(0, 0, 0, 0)"
         other = page.locator("#poem-17-line-4")

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from site_checks import CHECKS, opened
+from site_checks import CHECKS, check_axe, opened
 
 from tools.explorers.publish import link_or_copy
 from tools.site.serve import served
@@ -99,6 +99,13 @@ def slug(name: str) -> str:
 def test_small_page_is_sound(chromium, twins, name):
     with opened(chromium, twins + "sound.html", 360, "light") as page:
         CHECKS[name](page)
+
+
+@pytest.mark.parametrize("name", ["grey on paper", "faint comments in code"])
+def test_faint_colours_are_found_by_the_rules_of_colours_alone(chromium, twins, name):
+    with opened(chromium, f"{twins}{slug(name)}.html", 360, "light") as page:
+        with pytest.raises(AssertionError):
+            check_axe(page, colours_alone=True)
 
 
 @pytest.mark.parametrize("name", BREAKS)

@@ -73,7 +73,10 @@ def test_search_arrives_at_the_place_and_marks_it(chromium, site, spelling):
         search(page, site, spelling)
         page.locator("#search-results li > a").first.click()
         page.wait_for_function("CSS.highlights.has('found')")
-        page.wait_for_timeout(200)
+        page.wait_for_function(
+            """Array.from(CSS.highlights.get("found"), (range) => range.getBoundingClientRect())
+                 .some(({ top }) => top > 0 && top < innerHeight)"""
+        )
         marked = page.evaluate(
             """Array.from(CSS.highlights.get("found"), (range) => {
                  const { top } = range.getBoundingClientRect();
@@ -219,9 +222,8 @@ def test_a_link_into_a_chapter_arrives_and_stays_there(chromium, site, width):
         sections = page.eval_on_selector_all("article section[id]", "all => all.map(e => e.id)")
     for section in sections[5::10]:
         with opened(chromium, f"{address}#{section}", width, "light") as page:
-            page.wait_for_function("document.documentElement.classList.contains('ready')")
-            page.wait_for_timeout(300)
-            assert page.evaluate("scrollY") > 1000
+            page.wait_for_function("scrollY > 1000")
+            page.wait_for_timeout(300)  # and stays there
             top = page.evaluate(
                 "id => document.getElementById(id).getBoundingClientRect().top", section
             )

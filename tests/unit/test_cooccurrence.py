@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from layerwise.by_hand.cooccurrence import count_company, pmi, shorten
+from layerwise.by_hand.cooccurrence import count_company, count_pairs, pmi, shorten
 
 TEXTS = [["a", "rose", "is", "a", "rose", "?"], ["is", "it"], ["rose"]]
 WORDS = ["rose", "a", "is", "it"]  # "?" is not counted, and keeps its place
@@ -32,6 +32,13 @@ def test_company_is_counted_on_both_sides_and_never_across_texts(window):
 def test_a_word_that_is_not_counted_keeps_its_place():
     assert count_company([["a", "?", "is"]], WORDS, window=1).nnz == 0
     assert count_company([["a", "?", "is"]], WORDS, window=2).nnz == 2
+
+
+def test_numbers_that_are_small_make_pairs_that_are_not():
+    numbers = np.array([399, 2, -1, 398], dtype=np.int16)  # 399 * 400 is beyond int16
+    counts = count_pairs(numbers, 400, window=2).toarray()
+    pairs = [[2, 398], [2, 399], [398, 2], [399, 2]]
+    np.testing.assert_array_equal(np.argwhere(counts), pairs)
 
 
 def test_pmi_is_how_much_more_often_than_chance():

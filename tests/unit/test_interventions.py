@@ -22,6 +22,7 @@ from layerwise.interventions import (
     patch,
     record,
     replace,
+    resume,
     steer,
     stream,
 )
@@ -115,18 +116,6 @@ def test_all_of_another_run_put_in_gives_the_other_run(model):
         torch.testing.assert_close(run(model)[0], wanted)
 
 
-def test_each_text_has_a_token_of_its_own(model):
-    at = torch.tensor([3, 1])
-    place = stream(model, 1)
-    with record(place) as before:
-        run(model)
-    with ablate(place, torch.arange(N_DIMS) * 1.0, at), record(place) as after:
-        run(model)
-    changed = (before[0] != after[0]).any(-1)
-    assert changed.nonzero().tolist() == [[0, 3], [1, 1]]
-    assert after[0][0, 3].tolist() == list(range(N_DIMS))
-
-
 def test_a_head_is_cut_and_its_neighbours_are_not(model):
     with record(heads(model, 2)) as before:
         run(model)
@@ -197,7 +186,7 @@ def test_another_number_of_texts_is_refused():
     model = make("llama")
     with record(stream(model, 1)) as kept:
         run(model)
-    for at in (slice(None), torch.tensor([1])):
+    for at in (slice(None), 1):
         with pytest.raises(ValueError, match="both runs need as many texts"), \
                 patch(stream(model, 1), kept[0], at):  # fmt: skip
             run(model, IDS[:1])
@@ -213,17 +202,37 @@ def test_words_of_one_token_and_texts_of_one_length():
         equally_long(["the thing is", "hope"], tokenizer)
 
 
-def test_each_text_takes_a_token_of_its_own_from_the_other_run(model):
-    at, place = torch.tensor([4, 2]), stream(model, 2)
+def test_a_patch_takes_the_same_token_from_the_other_run(model):
+    place = stream(model, 2)
     with record(place) as others:
         run(model, IDS.flip(0))
     with record(place) as before:
         run(model)
-    with patch(place, others[0], at), record(place) as after:
+    with patch(place, others[0], at=3), record(place) as after:
         run(model)
-    for text, token in enumerate(at):
-        torch.testing.assert_close(after[0][text, token], others[0][text, token])
-    assert (before[0] != after[0]).any(-1).nonzero().tolist() == [[0, 4], [1, 2]]
+    torch.testing.assert_close(after[0][:, 3], others[0][:, 3])
+    assert (before[0] != after[0]).any(-1).nonzero().tolist() == [[0, 3], [1, 3]]
+
+
+def test_a_run_resumed_gives_the_same_and_runs_nothing_below(model):
+    with record(stream(model, 2)) as kept:
+        plain = run(model)[0]
+    bottom = [stream(model, 0).module, stream(model, 2).module]
+    ran = []
+    handles = [part.register_forward_hook(lambda *_: ran.append(1))
+               for layer in bottom for part in layer.children()]  # fmt: skip
+    with resume(model, 2, kept[0]):
+        resumed = model(IDS)[0]
+        with steer(stream(model, 2), torch.linspace(-1, 2, N_DIMS), 1.0):
+            steered = model(IDS)[0]
+    assert not ran
+    torch.testing.assert_close(resumed, plain)
+    with steer(stream(model, 2), torch.linspace(-1, 2, N_DIMS), 1.0):
+        torch.testing.assert_close(model(IDS)[0], steered)
+    assert ran  # all layers run again
+    assert not torch.allclose(steered, plain, atol=1e-3)
+    for handle in handles:
+        handle.remove()
 
 
 def test_what_a_part_returned_is_not_written_over(model):

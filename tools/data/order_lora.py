@@ -24,7 +24,16 @@ from safetensors.torch import save
 from layerwise.checkpoints import find_checkpoint
 from layerwise.fine_tuning import Classifier, add_lora, fine_tune
 from layerwise.models import Encoder, load_encoder
-from tools.data.order_runs import RUNS, SIZE, fit, labelled, load_lines, margins_of
+from tools.data.order_runs import (
+    N_EPOCHS,
+    RUNS,
+    SEED,
+    SIZE,
+    fit,
+    labelled,
+    load_lines,
+    margins_of,
+)
 from tools.desk import ROOT, asked_to_check, run_command, say
 
 RUN, FOLD = RUNS["LoRA"], 0
@@ -77,7 +86,7 @@ def control(encoder: Encoder, deal: int) -> dict[str, float]:
     half = np.arange(len(labels) // 2) % 2
     dealt = np.concatenate([rng.permutation(half), rng.permutation(half)])
     classifier = RUN.make(encoder)
-    fine_tune(classifier, texts, dealt, RUN.n_epochs, RUN.learning_rate, SIZE, RUN.seed)
+    fine_tune(classifier, texts, dealt, N_EPOCHS, RUN.learning_rate, SIZE, SEED)
     return shares_right(margins_of(classifier, lines[lines["fold"] == FOLD]))
 
 
@@ -86,7 +95,7 @@ def make(check: bool) -> int:
     torch.set_num_threads(1)  # sums come out in one order
     checkpoint, encoder = find_checkpoint(None).name, load_encoder(device="cpu")
     lines = load_lines()
-    classifier, _ = fit(RUN, FOLD, lines, encoder)
+    classifier = fit(RUN, FOLD, lines, encoder)
     data = write_learned(classifier, checkpoint)
     digest = hashlib.sha256(data).hexdigest()
     if check:

@@ -34,7 +34,6 @@ from layerwise.fine_tuning import (
     lora_classifier,
     new_classifier,
     predict,
-    without_pretraining,
 )
 from layerwise.models import Encoder, load_encoder
 from layerwise.similarity import cosine
@@ -45,11 +44,9 @@ from tools.desk import ROOT, BuildError, run_command, say
 N_FOLDS = 5
 ORDERS = ("true", "shuffled")
 PARTS = Path("_build/order_runs")
-TABLES = {
-    name: Path(f"data/datasets/order_{name}.csv") for name in ("scores", "epochs", "layers")
-}
+TABLES = {name: Path(f"data/datasets/order_{name}.csv") for name in ("scores", "layers")}
 DIGESTS = Path("data/digests_of_order_runs.json")
-FEWEST_STEPS, SIZE = 30, 32
+FEWEST_STEPS, SIZE, N_EPOCHS, SEED = 30, 32, 3, 0
 
 
 class Run(NamedTuple):
@@ -57,15 +54,7 @@ class Run(NamedTuple):
 
     make: Callable[[Encoder], Classifier]
     learning_rate: float = 1e-4
-    n_epochs: int = 3
-    seed: int = 0
     n_lines: int | None = None  # of the training lines; all
-    folds: range = range(N_FOLDS)
-
-
-def from_nothing(encoder: Encoder) -> Classifier:
-    """Make a classifier of the same shape that was never trained."""
-    return new_classifier(without_pretraining(encoder), 2)
 
 
 whole = partial(new_classifier, n_labels=2)
@@ -73,11 +62,8 @@ lora = partial(lora_classifier, n_labels=2)
 RUNS = {
     "all weights": Run(whole),
     "LoRA": Run(lora, 2e-3),
-    "random start": Run(from_nothing, n_epochs=6, folds=range(1)),
     **{f"{n} lines": Run(whole, n_lines=n) for n in (10, 100)},
 }
-CURVES = [name for name, run in RUNS.items() if len(run.folds) == 1]
-IN_SCORES = [name for name, run in RUNS.items() if len(run.folds) == N_FOLDS]
 
 
 def load_lines() -> pd.DataFrame:
@@ -95,23 +81,18 @@ def labelled(lines: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     return texts, np.repeat([1, 0], len(lines))
 
 
-def fit(
-    run: Run, fold: int, lines: pd.DataFrame, encoder: Encoder
-) -> tuple[Classifier, pd.DataFrame]:
-    """Train on the lines outside a fold; return the classifier, and its losses by epoch."""
+def fit(run: Run, fold: int, lines: pd.DataFrame, encoder: Encoder) -> Classifier:
+    """Train on the lines outside a fold; return the classifier."""
     trained = lines[lines["fold"] != fold]
     if run.n_lines:
-        drawn = np.random.default_rng(run.seed).permutation(len(trained))[: run.n_lines]
+        drawn = np.random.default_rng(SEED).permutation(len(trained))[: run.n_lines]
         trained = trained.iloc[drawn]
     texts, labels = labelled(trained)
     classifier = run.make(encoder)
     steps = -(-len(texts) // SIZE)
-    held_out = labelled(lines[lines["fold"] == fold]) if len(run.folds) == 1 else None
-    epochs = fine_tune(
-        classifier, texts, labels, max(run.n_epochs, -(-FEWEST_STEPS // steps)),
-        run.learning_rate, SIZE, run.seed, held_out,
-    )  # fmt: skip
-    return classifier, epochs
+    n_epochs = max(N_EPOCHS, -(-FEWEST_STEPS // steps))
+    fine_tune(classifier, texts, labels, n_epochs, run.learning_rate, SIZE, SEED)
+    return classifier
 
 
 def margins_of(classifier: Classifier, lines: pd.DataFrame) -> np.ndarray:
@@ -125,10 +106,10 @@ def train(
 ) -> dict[str, pd.DataFrame]:
     """Train on the lines outside a fold and test on those in it; return rows of the tables."""
     tested = lines[lines["fold"] == fold]
-    classifier, epochs = fit(run, fold, lines, encoder)
+    classifier = fit(run, fold, lines, encoder)
     margins = margins_of(classifier, tested)
     scores = pd.DataFrame({"true": margins[0], "shuffled": margins[1]}, index=tested.index)
-    made = {"scores": scores, "epochs": epochs}
+    made = {"scores": scores}
     if run == RUNS["all weights"]:
         made["layers"] = what_moved(classifier, encoder, tested)
     return made
@@ -169,7 +150,7 @@ def make_parts(names: list[str], folds: list[int] | None) -> None:
     lines, encoder = load_lines(), load_encoder(device="cpu")
     (ROOT / PARTS).mkdir(parents=True, exist_ok=True)
     for name in names:
-        for i in RUNS[name].folds:
+        for i in range(N_FOLDS):
             if (folds and i not in folds) or part_of(name, i, "scores").exists():
                 continue
             start = time.perf_counter()
@@ -186,14 +167,15 @@ def make_tables() -> dict[str, pd.DataFrame]:
     BuildError
         If some are missing.
     """
-    missing = [f"{name}, fold {i}" for name, run in RUNS.items() for i in run.folds
+    missing = [f"{name}, fold {i}" for name in RUNS for i in range(N_FOLDS)
                if not part_of(name, i, "scores").exists()]  # fmt: skip
     if missing:
         raise BuildError(f"not trained yet: {'; '.join(missing)}")
 
     def read(name: str, table: str) -> pd.DataFrame:
-        folds = RUNS[name].folds
-        return pd.concat({i: pd.read_csv(part_of(name, i, table), index_col=0) for i in folds})
+        return pd.concat(
+            {i: pd.read_csv(part_of(name, i, table), index_col=0) for i in range(N_FOLDS)}
+        )
 
     lines = load_lines()
     columns = ["text", "line", "fold", "words"]
@@ -201,14 +183,12 @@ def make_tables() -> dict[str, pd.DataFrame]:
         {order: lines.rename(columns={order: "words"})[columns] for order in ORDERS},
         names=["order", "pair"],
     )
-    for name in IN_SCORES:
+    for name in RUNS:
         margins = read(name, "scores").droplevel(0).sort_index()
         both[name] = pd.concat({order: margins[order] for order in ORDERS}).round(3)
-    curves = {name: read(name, "epochs") for name in CURVES}
     layers = read("all weights", "layers").rename_axis(["fold", None]).reset_index("fold")
     return {
         "scores": both.reset_index(),
-        "epochs": pd.concat(curves, names=["run", "fold", "epoch"]).reset_index().round(4),
         "layers": layers[["fold", "layer", "cosine", "right"]].round(4),
     }
 

@@ -1,12 +1,11 @@
 """What a patch restores at each layer and token, and what each cut leaves, for the explorer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import chain, combinations
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from layerwise.decoders import Decoder
 from layerwise.dissociation import (
@@ -15,21 +14,12 @@ from layerwise.dissociation import (
     last_logits,
     lead,
     means_of,
-    read_before,
     restored,
     right_and_gap,
-    run_last,
+    run_cuts,
     stand_ins,
 )
-from layerwise.interventions import (
-    equally_long,
-    head,
-    one_token,
-    patch,
-    record,
-    replace,
-    stream,
-)
+from layerwise.interventions import equally_long, one_token, record, resume, stream
 from tools.explorers.lens import whole_numbers
 
 # The sentences of the chapter, which a test compares with these. The first shape is the one
@@ -123,15 +113,17 @@ def describe_grid(
     with ExitStack() as stack:
         kept = {layer: stack.enter_context(record(stream(model, layer))) for layer in layers}
         of_clean = lead(last_logits(model, clean), answers, others)
-    of_corrupt = lead(last_logits(model, corrupt), answers, others)
+        of_corrupt = lead(last_logits(model, corrupt), answers, others)
     copies = corrupt.repeat_interleave(k, 0)  # (n * k, n_tokens), each patched at one token
     firsts, seconds = (ids.repeat_interleave(k) for ids in (answers, others))
+    rows, tokens = torch.arange(n * k, device=device), at.repeat(n)
     shares = []
-    for layer in layers:
-        source = kept[layer][0].repeat_interleave(k, 0)
-        with patch(stream(model, layer), source, at.repeat(n)):
-            patched = lead(last_logits(model, copies), firsts, seconds).reshape(n, k)
-        shares.append(restored(patched, of_clean[:, None], of_corrupt[:, None]))
+    for layer in layers:  # begun there: below, all is as in the corrupt run
+        source, patched = (run.repeat_interleave(k, 0) for run in kept[layer])
+        patched[rows, tokens] = source[rows, tokens]
+        with resume(model, layer, patched):
+            leads = lead(last_logits(model, copies), firsts, seconds).reshape(n, k)
+        shares.append(restored(leads, of_clean[:, None], of_corrupt[:, None]))
     return {
         "sentences": [[shape.format(word) for word in pair] for pair in pairs],
         "answers": [[answer_to[word] for word in pair] for pair in pairs],
@@ -198,41 +190,12 @@ def measure(
     choices = [[], *choices]
     measured = {}
     for shape in tested:
-        ids = ids_of[shape]
-        cache = read_before(decoder.model, ids)
-        cache.batch_repeat_interleave(len(choices))  # each text again for each cut
-        with cut_by_row(decoder.model, choices * len(ids), means):
-            logits = run_last(decoder.model, ids.repeat_interleave(len(choices), 0), cache)
-        leads = lead(logits, *answers).reshape(len(ids), len(choices))
+        logits = run_cuts(decoder.model, ids_of[shape], choices, means)
         measured[shape] = {
-            name_of(places): [round(number, 3) for number in right_and_gap(leads[:, i])]
-            for i, places in enumerate(choices)
+            name_of(places): [round(number, 3) for number in right_and_gap(leads)]
+            for places, leads in zip(choices, lead(logits, *answers), strict=True)
         }
     return measured
-
-
-def cut_by_row(
-    model: PreTrainedModel, places_of: list[list[Head]], means: Mapping[Head, Tensor]
-) -> ExitStack:
-    """Cut other heads in each text of a batch, at the last token: one run for many cuts.
-
-    Parameters
-    ----------
-    model : PreTrainedModel
-    places_of : list of list of (int, int)
-        The heads to cut in each text.
-    means : dict of (int, int) to Tensor
-        What stands in a head's place.
-    """
-    stack = ExitStack()
-    for place, mean in means.items():
-        is_cut = torch.tensor([place in places for places in places_of])[:, None]
-
-        def change(passing: Tensor, is_cut=is_cut, mean=mean) -> Tensor:
-            return torch.where(is_cut, mean, passing)
-
-        stack.enter_context(replace(head(model, *place), change, at=-1))
-    return stack
 
 
 def fill(shape: str, pairs: str, decoder: Decoder) -> Tensor:

@@ -26,13 +26,24 @@ def count_company(
     """
     place = {word: i for i, word in enumerate(words)}
     gap = [-1] * window  # no window reaches from one text into the next
-    ids = np.array([i for text in texts for i in [*(place.get(t, -1) for t in text), *gap]])
-    counts = csr_array((len(words), len(words)))
+    numbers = [i for text in texts for i in [*(place.get(t, -1) for t in text), *gap]]
+    return count_pairs(numbers, len(words), window)
+
+
+def count_pairs(numbers: Sequence[int], n_words: int, window: int = 4) -> csr_array:
+    """Count the same where each word is its row in the table; -1 is a word without one.
+
+    While it counts, every pair has a place in memory, also one that never comes.
+    """
+    ids = np.asarray(numbers, dtype=np.int64)
+    counts = np.zeros(n_words**2)  # row after row
     for distance in range(1, window + 1):
-        pairs = np.stack([ids[:-distance], ids[distance:]])  # (2, n_pairs)
-        pairs = pairs[:, (pairs >= 0).all(axis=0)]
-        counts += coo_array((np.ones(pairs.shape[1]), tuple(pairs)), counts.shape).tocsr()
-    return counts + counts.T
+        first, second = ids[:-distance], ids[distance:]
+        both = (first >= 0) & (second >= 0)
+        pairs = first[both] * n_words + second[both]
+        counts += np.bincount(pairs, minlength=len(counts))
+    table = counts.reshape(n_words, n_words)
+    return csr_array(table + table.T)
 
 
 def pmi(counts) -> csr_array:

@@ -212,12 +212,13 @@ def word_table(reading: Reading) -> pd.DataFrame:
     tokens = dict(list(reading.tokens.groupby("row", sort=False)))
     for x in reading.chosen.table.itertuples():
         starts, bits = (tokens[x.row][name].to_numpy() for name in ("start", "bits"))
+        ends = np.append(starts[1:], len(x.text))
         sums = np.concatenate([[0], bits.cumsum()])
         for start, end in spans_of(x.text, reading.chosen.is_verse):
             words = list(WORD_IN_LINE.finditer(x.text, start, end))
             for i, word in enumerate(words):
-                # a token's space belongs to it: a word's tokens begin between its ends
-                inside = np.searchsorted(starts, [word.start() - 1, word.end()])
+                # a space belongs to the token after it: a word's tokens end inside it
+                inside = np.searchsorted(ends, [word.start() + 1, word.end() + 1])
                 rows.append((
                     x.row, sums[inside[1]] - sums[inside[0]], i == len(words) - 1, i == 0,
                     word[0].lower() not in ENGLISH_STOP_WORDS,

@@ -66,10 +66,10 @@ def load_runs(table: str, task: str = "order") -> pd.DataFrame:
 
     Parameters
     ----------
-    table : {"scores", "epochs", "layers", "repeats", "long"}
+    table : {"scores", "layers", "repeats", "long"}
         The margin of each line and of its shuffle, above 0 if it is taken for a real one, a
-        column a run; losses by epoch; what moved in which layer; what other seeds and fewer
-        lines gave; losses by epoch of a training that went on.
+        column a run; what moved in which layer; what another seed, fewer lines and random
+        weights gave; losses by epoch of a training that went on.
     task : {"order", "theme"}
         Of themes there are scores only: the theme that each poem was given.
     """

@@ -17,12 +17,14 @@ def book(tmp_path, server):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory, server):
+def undisturbed(made_once, server):
     """A book that was built once; not to be changed."""
-    book = SmallBook.make(tmp_path_factory.mktemp("undisturbed") / "book", server)
-    run = book.build()
-    assert run.status == 0, run.output
-    return book
+
+    def make(folder):
+        run = SmallBook.make(folder, server).build()
+        assert run.status == 0, run.output
+
+    return SmallBook(made_once("undisturbed-book", make), server)
 
 
 @pytest.fixture
