@@ -12,7 +12,7 @@ CHAPTER = Path(__file__).parents[2] / "chapters" / "own_texts.md"
 
 
 @pytest.mark.filterwarnings("default")
-def test_it_runs_on_a_table_of_one_column_and_every_check_holds(tmp_path, capsys):
+def test_it_runs_on_a_table_of_texts_and_days_and_every_check_holds(tmp_path, capsys):
     days = [f"18{40 + i % 7}-03-{i % 28 + 1:02}" for i in range(len(TEXTS))]
     pd.DataFrame({"words": TEXTS, "day": days}).to_csv(tmp_path / "mine.csv", index=False)
     notebook = jupytext.read(CHAPTER)
