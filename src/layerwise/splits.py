@@ -39,10 +39,27 @@ def families(texts: Sequence[str]) -> np.ndarray:
     -------
     int array of shape (n_texts,)
     """
+    same, first, second = near_pairs(texts)
+    n_different = same.max(initial=-1) + 1
+    pairs = coo_array((np.ones(len(first)), (first, second)), (n_different, n_different))
+    return connected_components(pairs, directed=False)[1][same]
+
+
+def near_pairs(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find pairs of texts that are themselves nearly the same, see :func:`families`.
+
+    Returns
+    -------
+    same : int array of shape (n_texts,)
+        Texts with the same words have one number.
+    first, second : int arrays of shape (n_pairs,)
+        Numbers that are nearly the same, both ways, and each with itself.
+    """
     words = [" ".join(WORD.findall(text.casefold())) or text for text in texts]
     same, different = pd.factorize(np.array(words, dtype=object))
     if not any(text.count(" ") >= N_WORDS - 1 for text in different):
-        return same
+        alone = np.arange(len(different))
+        return same, alone, alone
     counter = CountVectorizer(
         ngram_range=(N_WORDS, N_WORDS), token_pattern=r"\S+", lowercase=False, binary=True
     )
@@ -51,8 +68,7 @@ def families(texts: Sequence[str]) -> np.ndarray:
     shared = coo_array(runs @ runs.T)  # (n_different, n_different)
     shorter = np.minimum(n_runs[shared.row], n_runs[shared.col])
     near = (shared.data >= FEWEST_SHARED) & (shared.data >= SHARE_OF_SHORTER * shorter)
-    pairs = coo_array((shared.data[near], (shared.row[near], shared.col[near])), shared.shape)
-    return connected_components(pairs, directed=False)[1][same]
+    return same, shared.row[near], shared.col[near]
 
 
 def joined_groups(*groupings: Sequence | np.ndarray) -> np.ndarray:

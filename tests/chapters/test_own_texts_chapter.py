@@ -12,14 +12,15 @@ CHAPTER = Path(__file__).parents[2] / "chapters" / "own_texts.md"
 
 
 @pytest.mark.filterwarnings("default")
-def test_it_runs_on_a_table_of_one_column_and_every_check_holds(tmp_path, capsys):
-    pd.DataFrame({"words": TEXTS}).to_csv(tmp_path / "mine.csv", index=False)
+def test_it_runs_on_a_table_of_texts_and_days_and_every_check_holds(tmp_path, capsys):
+    days = [f"18{40 + i % 7}-03-{i % 28 + 1:02}" for i in range(len(TEXTS))]
+    pd.DataFrame({"words": TEXTS, "day": days}).to_csv(tmp_path / "mine.csv", index=False)
     notebook = jupytext.read(CHAPTER)
     first, *cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     names = {"__name__": "__main__"}
     run(first, names)
     assert {"path", "columns", "second_label", "cut"} <= set(names)
-    names.update(path=tmp_path / "mine.csv", columns={"text": "words"}, second_label=None)
+    names.update(path=tmp_path / "mine.csv", columns={"text": "words"}, second_label="day")
     with plt.rc_context():
         for code in cells:
             run(code, names)  # an exception, or a check that comes out wrong, ends the test

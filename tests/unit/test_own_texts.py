@@ -11,6 +11,7 @@ from layerwise.texts.columns import listed
 from layerwise.texts.encodings import decode
 from layerwise.texts.own import load_texts
 from layerwise.texts.passages import cut_texts, sentence_spans, token_spans
+from layerwise.texts.rows import name_columns
 
 TABLE = [("Wild nights!\nWild nights!", "Love"), ("Über allen; Gipfeln, “ist” Ruh", "Nature"),
          ("I'm nobody! Who are you?", "Life")]  # fmt: skip
@@ -164,6 +165,96 @@ def test_a_quotation_mark_that_is_never_closed_swallows_no_row(tmp_path):
     table, report = load_texts(path, "text", "label")
     assert table["text"].tolist() == ['"Hope is the thing', "with feathers"]
     assert "never closed" in report["found"].iloc[0]
+
+
+LETTERS = [
+    ("1838-01-12", "Agnes", "Dear Sam, the hens are laying, and I long for letters; write."),
+    ("1838-01-22", "Agnes", "I have turned the grey silk, and it will do."),
+    ("1838-02-03", "Samuel", "We marched to York; there is no pay, no beef, and no talk."),
+    ("1838-02-09", "Josiah", "A thin house"),
+]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_commas_in_texts_are_no_delimiter_even_without_names_of_columns(tmp_path, delimiter):
+    lines = [delimiter.join([day, who, f'"{text}"']) for day, who, text in LETTERS]
+    table, report = load_texts(write(tmp_path / "t.csv", "\n".join(lines)), LETTERS[0][2])
+    assert table["text"].tolist() == [text for _, _, text in LETTERS[1:]]
+    (found,) = report["found"]
+    assert found.startswith("row 1 was taken for the names of the columns")
+    assert "'1838-01-12'" in found  # what reads like data is named, and nothing else
+    assert "'Agnes'" not in found
+
+
+@pytest.mark.parametrize("name", ["1838", "3.5", "12/01/1838", "2021-03-04T10:00:00Z", "x" * 70,
+                                  "one two three four five six seven eight nine"])  # fmt: skip
+def test_a_name_that_reads_like_data_is_said(name):
+    findings = []
+    assert name_columns([name, "kind"], 2, findings) == [name, "kind"]
+    assert [name[:40] in x.found for x in findings] == [True]
+
+
+@pytest.mark.parametrize("names", [["text", "kind"], ["0", "1"], ["", "Date of the letter"],
+                                   ["Q1", "answer to question 2"], [None, "詩"]])  # fmt: skip
+def test_a_name_is_not_taken_for_data(names):
+    findings = []
+    name_columns(names, 2, findings)
+    assert findings == []
+
+
+@pytest.mark.parametrize(("content", "sentence"), [
+    # more cells than names in most rows, or fewer: cut inside texts
+    ("who;text\nA;b; c\nB;c; d; e\nC;d\n", "at semicolons.*row 1 with 2, 2 of 3 more cells"),
+    ("1;a; b; c\n2;b\n3;c\n4;d, e\n", "row 1 with 4, 3 of 3 fewer cells.*sep=,"),
+    ("sep=;\na,b\nc;d\ne;f\n", "row 1 with 1, 2 of 2 more cells"),
+])  # fmt: skip
+def test_rows_of_unequal_length_are_refused(tmp_path, content, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        load_texts(write(tmp_path / "t.csv", content))
+
+
+def test_one_column_may_hold_commas_without_quotation_marks(tmp_path):
+    lines = ["Wild nights, wild nights", "Hope", "I'm nobody, who, are you", "A; b, c"]
+    table, report = load_texts(write(tmp_path / "t.csv", "\n".join(["text", *lines])))
+    assert table["text"].tolist() == lines
+    assert report.empty
+
+
+def test_a_delimiter_that_is_named_may_be_a_tab(tmp_path):
+    path = write(tmp_path / "t.csv", "sep=\t\ntext\tkind\nA, b, c\tx\nD, e, f\ty\n")
+    assert load_texts(path, "text", "kind").table["text"].tolist() == ["A, b, c", "D, e, f"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "json", "txt"])
+@pytest.mark.parametrize(("mark", "encoding"), [
+    ("utf-8", None), ("utf-8", "utf-8"), ("utf-8", "cp1252"), ("utf-8", "utf-8-sig"),
+    ("utf-16-le", "utf-16-le"), ("utf-16-le", None), ("cp1252", None),
+])  # fmt: skip
+def test_a_byte_order_mark_is_taken_off_whatever_the_encoding(
+    tmp_path, ending, mark, encoding
+):
+    written = {"csv": "text;day\nCafé d'été;a\nGarçon;b\n", "txt": "Café d'été, le soir",
+               "jsonl": '{"text": "Café d\'été"}\n{"text": "Garçon"}\n',
+               "json": '[{"text": "Café d\'été"}]'}[ending]  # fmt: skip
+    signs = "\ufeff".encode("utf-8" if mark == "cp1252" else mark)
+    path = tmp_path / f"t.{ending}"
+    path.write_bytes(signs + written.encode(mark))
+    table, report = load_texts(path, "text")
+    assert table["text"].iloc[0].startswith("Café d'été")
+    if encoding:
+        again = load_texts(path, "text", encoding=encoding).table
+        assert again["text"].tolist() == table["text"].tolist()
+    found = report["found"].iloc[0]
+    name = "UTF-16" if mark == "utf-16-le" else "UTF-8"
+    assert f"the byte order mark of {name}" in found
+    assert ("not in UTF-8, and was taken to be in cp1252" in found) == (mark == "cp1252")
+
+
+def test_a_mark_whose_encoding_does_not_follow_is_said(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\xff\xfetext\n" + b"\x00\xdc\x00\xdc")
+    with pytest.raises(ValueError, match=r"mark of UTF-16, but byte .* not in utf-16: name"):
+        load_texts(path)
 
 
 def test_a_novel_in_one_cell_and_broken_lines_of_json(tmp_path):

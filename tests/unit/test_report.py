@@ -1,11 +1,13 @@
 """The command `layerwise report`, from a table to a folder."""
 
+import importlib
 import json
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -23,12 +25,21 @@ from layerwise.evaluation import (
 )
 from layerwise.explorers.drift import in_utf16
 from layerwise.report.agreement import label_agreement
-from layerwise.report.limits import limits_of_groups, limits_of_labels, limits_of_language
+from layerwise.report.limits import (
+    limits_of_groups,
+    limits_of_labels,
+    limits_of_language,
+)
 from layerwise.report.measure import finds_itself
 from layerwise.report.neighbours import nearest_of_other_groups
+from layerwise.report.page import set_aside, words_part
+from layerwise.report.prepare import join_copies
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import number, p_value, row_ranges
 from layerwise.similarity import drift_table, nearest
+from layerwise.texts.columns import quoted
+from layerwise.texts.options import Once
+from layerwise.texts.own import load_texts, without_left_out
 from layerwise.texts.poems import load_poems
 
 
@@ -262,7 +273,7 @@ def test_a_table_of_groups_says_what_was_set_aside(tmp_path, report):
     assert (group[near["row"]].to_numpy() != group[near["nearest_row"]].to_numpy()).all()
     assert len(near) == 49 * 5
     page = (made / "index.html").read_text("utf-8")
-    assert f"a text of the same group for {n_set_aside} of 49 texts" in page
+    assert f"one of the same group for {n_set_aside} of 49 texts" in page
     shares = [numbers["agreement"][name] for name in ("agreement", "with_own_group")]
     assert f"{shares[0]:.0%} of neighbours" in page
     assert f"it would be {shares[1]:.0%}" in page
@@ -359,6 +370,34 @@ def test_errors_are_one_sentence_and_leave_nothing(tmp_path, report):
         assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
+@pytest.mark.parametrize("command", ["report", "embed"])
+@pytest.mark.parametrize("option", ["--text", "--label", "--title", "--encoding", "--out",
+                                    "--device"])  # fmt: skip
+def test_an_option_of_one_value_that_is_given_twice_is_refused(command, option, capsys):
+    given = ["t.csv", option, "writer", "--as-is", option, "place"]
+    assert cli.main([command, *given]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"argument {option}: it takes one value, and is given two, writer and "
+                         "place")  # fmt: skip
+
+
+def test_every_option_of_one_value_refuses_a_second():
+    for module in ("layerwise.report.command", "layerwise.embed.command"):
+        actions = importlib.import_module(module).build_parser()._actions
+        one_value = [x for x in actions if x.option_strings and x.nargs is None]
+        assert len(one_value) > 8
+        assert all(isinstance(x, Once) for x in one_value)
+        several = [x for x in actions if x.nargs == "+"]  # may be given again
+        assert not any(isinstance(x, Once) for x in several)
+
+
+def test_what_was_assumed_of_the_file_is_said_at_the_terminal(tmp_path, report):
+    rows = [(text, "a") for text in sentences(2)]
+    (tmp_path / "t.csv").write_text(csv_of(rows, "1838-01-12;" + "a long letter " * 9))
+    _, _, errors = report("t.csv")
+    assert "row 1 was taken for the names of the columns" in errors
+
+
 def test_only_a_report_is_replaced_and_only_if_asked_to(tmp_path, report):
     (tmp_path / "t.csv").write_text(csv_of([(text,) for text in sentences(5)], "text"))
     assert report("t.csv")[0] == 0
@@ -428,8 +467,82 @@ def test_words():
     ],
 )
 def test_texts_of_few_sources_are_said_to_be(groups, says):
-    said = limits_of_groups(pd.DataFrame({"group": groups}))
+    said = limits_of_groups(pd.DataFrame({"group": groups, "is_copy": False}))
     assert not said if says is None else says in said[0]
+
+
+CHAIN = [  # each is nearly the same as the next, and the first has nothing of the last
+    "a b c d e f g h i j k l", "e f g h i j k l m n o p q r", "k l m n o p q r s t u v",
+    "one two three four five", "six seven eight nine ten",
+]  # fmt: skip
+
+
+def test_a_pair_that_is_shown_is_itself_alike_and_a_chain_is_said_to_be_one():
+    # The first two rows of the family are the ends of the chain
+    texts = [CHAIN[2], CHAIN[0], CHAIN[3], CHAIN[1], CHAIN[4]]
+    table = pd.DataFrame({"text": texts, "title": [x[:3] for x in texts],
+                          "row": range(2, 7), "group": list("vwxyz")})  # fmt: skip
+    (found,) = join_copies(table)
+    assert found["rows"] == [2, 3, 5]
+    assert re.search(r"'(k l|a b)' and 'e f' \(with 1 more, each nearly as", found["found"])
+    assert table["group"].tolist() == ["v", "v", "x", "v", "z"]
+    (limit,) = limits_of_groups(table)
+    assert "come from 3 sources only. 3 of them were put together here" in limit
+    assert "found.csv" in limit
+    # of texts with the same words, these
+    table["text"] = ["Say it, then go", "x y z", "Say it then go!", "p q r", CHAIN[4]]
+    table["group"] = list("vwxyz")
+    (found,) = join_copies(table)
+    assert "'k l' and 'one'" in found["found"]
+
+
+def test_a_row_that_is_left_out_later_is_not_said_to_be_kept(tmp_path, report):
+    rows = [(text,) for text in sentences(4)] + [("🔥🔥",), ("🔥🔥",), ("1889",), ("1889",)]
+    (tmp_path / "t.csv").write_text(csv_of(rows, "text"), encoding="utf-8")
+    table, found = load_texts(tmp_path / "t.csv")
+    kept = found[found["done"].str.startswith("kept")]
+    assert {x.found: x.rows for x in kept.itertuples()} == {
+        "a text without a letter or a digit": [6], "a text that is only a number": [8],
+    }  # fmt: skip
+    assert table["row"].tolist() == [2, 3, 4, 5, 6, 8]
+    nothing = without_left_out(found, table["row"].head(4))
+    assert not nothing["done"].str.startswith("kept").any()
+    assert len(nothing) == len(found) - 2
+
+
+def test_joined_emoji_are_quoted_as_they_are():
+    assert quoted("👩\u200d👩\u200d👧") == "'👩\u200d👩\u200d👧'"
+    assert quoted("a\nb") == r"'a\nb'"
+    assert quoted("long " * 20) == repr("long " * 12 + " …")
+
+
+@pytest.mark.parametrize(("n", "says"), [
+    (0, "for none of 45 texts.</p>"), (1, "for 1 of 45 texts; this one does not count"),
+    (2, "for 2 of 45 texts; these do not count"),
+])  # fmt: skip
+def test_one_that_is_set_aside_is_told_from_many_and_none(n, says):
+    numbers = {"neighbours": {"is_grouped": True, "n_set_aside": n, "n_groups": 30}}
+    measured = SimpleNamespace(numbers=numbers, groups=range(45), agreement=None)
+    assert says in set_aside(measured)
+
+
+@pytest.mark.parametrize(("n_words", "captions"), [
+    (23, ["From the most to the least"]), (24, ["Most", "Least"]),
+])  # fmt: skip
+def test_no_token_stands_among_the_most_and_the_least(n_words, captions):
+    words = pd.DataFrame({"token": [f"w{i}" for i in range(n_words)], "n": 3, "moved": 0.5})
+    measured = SimpleNamespace(words=words, numbers={"words": {"at_least": 3}})
+    page = words_part(SimpleNamespace(measured=measured, folder=""))
+    assert re.findall("<caption>(.*?)</caption>", page) == captions
+    assert page.count(">w11<") == 1
+
+
+def test_too_few_texts_are_refused_before_a_model_is_loaded(tmp_path, report, monkeypatch):
+    (tmp_path / "novel.csv").write_text(csv_of([("A long novel. " * 999,)], "text"))
+    status, _, errors = report("novel.csv", "--encoder", "no/such-model")
+    assert status == 1
+    assert "1 text cannot be compared: at least 3 are needed" in errors
+    assert "loading" not in errors
 
 
 def test_copies_of_a_text_are_no_neighbours(tmp_path, report):

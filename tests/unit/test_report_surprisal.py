@@ -170,7 +170,7 @@ def test_of_the_poems_the_right_findings_fail_their_controls(of_poems):
         "Its title helps to guess a text, beyond the words that it gives away",
         "As one reads on, a text is easier to guess, because of its course",
         "The last word of a line costs more than others",
-        "Labels differ in more than their words: in what the order of words is worth",
+        "Labels differ in more than words: in what the order of words is worth",
     }
     assert holds["The model has some of these texts by heart"] == NO
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from layerwise.progress import say
+from layerwise.report.enough import check_enough
 from layerwise.report.folder import check_target, written_whole
 from layerwise.texts.options import add_text_options
 from layerwise.texts.own import load_texts
@@ -82,6 +83,10 @@ def run(options: argparse.Namespace) -> None:
         options.texts, options.text, options.label, options.title, options.encoding,
         options.as_is, options.group, options.date,
     )  # fmt: skip
+    for found, done in texts.report.loc[texts.report["n_rows"] == 0, ["found", "done"]].values:
+        say(f"  {found}: {done}")
+    if not options.passages:
+        check_enough(len(texts.table), None)
     say("loading the model")
     from layerwise.report.write import make_report  # imports torch: what is wrong is said first
 

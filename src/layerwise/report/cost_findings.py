@@ -225,7 +225,7 @@ def beyond_words(claim: str, tests: dict, write: Callable) -> dict:
     """
     order, beyond = tests["worth of word order"], tests["the same beyond counting"]
     return {
-        "claim": f"{claim} in more than their words: in what the order of words is worth",
+        "claim": f"{claim} in more than words: in what the order of words is worth",
         "value": with_p(order, write),
         "control": f"beyond what it is worth to counting: {with_p(beyond, write)}",
         "holds": OPEN if np.isnan(beyond["p"]) else survives(order, [beyond]),

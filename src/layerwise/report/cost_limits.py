@@ -57,9 +57,9 @@ def cost_limits(costs: Costs, pieces: float, usual: float, asked: dict) -> list[
     elif not costs.versions.loc["lines shuffled", "n"]:
         limits.append(f"Each text is one {unit}: what its course is worth cannot be asked.")
     if not facts["n_headings"]:
-        why = ("passages have no titles of their own" if asked["title"] and asked["passages"]
-               else "without a column of titles (--title)")  # fmt: skip
-        limits.append(f"{why[0].upper()}{why[1:]}, so what a heading saves cannot be said.")
+        why = ("As passages have no titles of their own" if asked["title"] and asked["passages"]
+               else "Without a column of titles (--title)")  # fmt: skip
+        limits.append(f"{why}, what a heading saves cannot be said.")
     elif facts["n_different_headings"] < 2:
         limits.append("All titles are the same, so there is no other's to compare with.")
     if "labels" not in tests:
@@ -81,10 +81,13 @@ def limits_of_sample(facts: dict) -> list[str]:
     """Say what was not read, and what was read in windows."""
     limits = []
     if facts["n_texts"] < facts["n_usable"] or facts["n_beginnings"]:
+        cut = (
+            f", and of {facts['n_beginnings']:,} that are longer only the first {BEGINNING} "
+            "tokens or fewer" if facts["n_beginnings"] else ""
+        )
         limits.append(
             f"A sample was read: {facts['n_texts']:,} of {facts['n_usable']:,} texts, drawn "
-            f"with the seed 0, and of {facts['n_beginnings']:,} that are longer only the first "
-            f"{BEGINNING} tokens or fewer. To read more, raise --most-tokens."
+            f"with the seed 0{cut}. To read more, raise --most-tokens."
         )
     if facts["n_in_windows"]:
         limits.append(

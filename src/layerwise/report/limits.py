@@ -7,6 +7,7 @@ from layerwise.models import Encoder, context_window
 from layerwise.report.measure import FEW_TEXTS, MOSTLY_UNKNOWN, Measured
 from layerwise.report.tokens import count_tokens, pieces_per_word
 from layerwise.report.words import count, percent
+from layerwise.texts.columns import quoted
 from layerwise.texts.poems import load_poems
 
 FEW_OF_A_LABEL = 5
@@ -48,19 +49,25 @@ def limits_of_size(table: pd.DataFrame) -> list[str]:
 
 def limits_of_groups(table: pd.DataFrame) -> list[str]:
     """Say whether the texts come from one source, or from few."""
-    n_groups = table["group"].nunique()
-    if n_groups == 1:
-        return [
-            "All of this is one text, or of one group. An interval over its parts says how "
-            "sure a number is of this source, and nothing of others; nearest texts are parts "
-            "of it as well."
-        ]
+    n_groups, n_near = table["group"].nunique(), int(table["is_copy"].sum())
     if n_groups == len(table) or n_groups >= FEW_TEXTS:
         return []
+    near = (
+        f" {n_near:,} of them were put together here, without being told to, because they are "
+        "nearly the same as others, or as others that are: which ones stands in "
+        "tables/found.csv, and what goes with what in the column group of tables/texts.csv."
+        if n_near else ""
+    )
+    if n_groups == 1:
+        return [
+            f"All of this is one text, or of one group.{near} An interval over its parts says "
+            "how sure a number is of this source, and nothing of others; nearest texts are "
+            "parts of it as well."
+        ]
     return [
-        f"The {len(table):,} texts come from {n_groups} sources only. What the texts of a "
-        "source have in common counts once, so that intervals and tests are as wide as of "
-        f"{n_groups} texts, and no claim is said to hold."
+        f"The {len(table):,} texts come from {count(n_groups, 'source')} only.{near} What the "
+        "texts of a source have in common counts once, so that intervals and tests are as wide "
+        f"as of {count(n_groups, 'text')}, and no claim is said to hold."
     ]
 
 
@@ -71,8 +78,8 @@ def limits_of_labels(table: pd.DataFrame) -> list[str]:
         return ["Without a column of labels, nothing is said about how well neighbours agree."]
     if labels.nunique() == 1:
         return [
-            f"All texts have the label {labels.iloc[0]!r}, so neighbours cannot but agree: "
-            "nothing is said about labels."
+            f"All texts have the label {quoted(labels.iloc[0])}, so neighbours cannot but "
+            "agree: nothing is said about labels."
         ]
     limits = []
     sizes = labels.value_counts()
@@ -89,7 +96,7 @@ def limits_of_labels(table: pd.DataFrame) -> list[str]:
             "says little."
         )
     elif len(small):
-        named = ", ".join(f"{name!r} ({n})" for name, n in small.items())
+        named = ", ".join(f"{quoted(name)} ({n})" for name, n in small.items())
         limits.append(
             f"Too few texts to say anything about these labels: {named}. A text whose label no "
             "other has can never agree with its neighbour."
@@ -97,8 +104,8 @@ def limits_of_labels(table: pd.DataFrame) -> list[str]:
     if sizes.iloc[0] > 0.8 * len(labels):
         limits.append(
             f"{percent(sizes.iloc[0] / len(labels))} of the texts have the label "
-            f"{sizes.index[0]!r}: agreement is high by chance already; compare it with chance "
-            "only."
+            f"{quoted(sizes.index[0])}: agreement is high by chance already; compare it with "
+            "chance only."
         )
     return limits
 

@@ -53,7 +53,7 @@ def methods_paragraphs(facts: dict, models: Sequence[Measured]) -> list[str]:
     return [
         about_texts(facts["texts"]),
         *(about_model(model, facts["models"][model.model]) for model in models),
-        about_measures(models[0]),
+        about_measures(models[0], is_grouped(facts["texts"])),
         *(about_labels(x.model, x.agreement.numbers) for x in models if x.agreement),
         about_software(facts),
     ]
@@ -64,22 +64,31 @@ def about_texts(texts: dict) -> str:
     labels = f" with {count(texts['n_labels'], 'label')}" if texts["n_labels"] else ""
     cut = f", cut into passages by {texts['passages']}" if texts["passages"] else ""
     grouped = grouping(texts)
+    unit = "words" if texts["has_spaces"] else "characters, for want of spaces,"
     drawn = f", drawn at random from {texts['n_usable']:,}" if texts["is_sample"] else ""
     return (
         f"Texts. From {texts['file']} (SHA-256 {texts['file_sha256']}), which holds "
         f"{count(texts['n_rows'], 'row')}, {count(texts['n_texts'], 'text')} were "
-        f"measured{cut}{drawn}{labels}; {texts['n_words']:,} words in all, a median of "
-        f"{number(texts['median_words'], 0)} a text.{grouped} Rows left out and changes made "
+        f"measured{cut}{drawn}{labels}; {texts['n_words']:,} {unit} in all, a median of "
+        f"{texts['median_words']:,.0f} a text.{grouped} Rows left out and changes made "
         f"to texts are listed in tables/found.csv. SHA-256 of the texts as measured: "
         f"{texts['sha256']}."
     )
 
 
+def is_grouped(texts: dict) -> bool:
+    """Say whether intervals are over groups: if there are several, not each of one text."""
+    return 1 < texts["n_groups"] < texts["n_texts"]
+
+
 def grouping(texts: dict) -> str:
     """Say which texts belong together, and what follows."""
-    if not 1 < texts["n_groups"] < texts["n_texts"]:
+    if not is_grouped(texts):
         return ""
-    column = f" (column {texts['group']})" if texts["group"] else ""
+    which = [f"column {texts['group']}"] if texts["group"] else []
+    which += ["the passages of a text being one"] if texts["passages"] else []
+    which += ["texts that are nearly the same being one"] if texts["n_joined"] else []
+    column = f" ({'; '.join(which)})" if which else ""
     return (
         f" They come from {texts['n_groups']:,} groups{column}: texts of one group are not "
         "counted as each other's neighbours; labels are dealt out to whole groups where all "
@@ -105,7 +114,7 @@ def about_model(measured: Measured, model: dict) -> str:
     )
 
 
-def about_measures(measured: Measured) -> str:
+def about_measures(measured: Measured, over_groups: bool) -> str:
     """Say how drift and its baselines were measured."""
     drift, n_layers = measured.numbers["drift"], measured.numbers["n_layers"]
     last = {name: number(values[-1]) for name, values in drift.items()}
@@ -114,7 +123,7 @@ def about_measures(measured: Measured) -> str:
         "of every second text and tested on the texts between, and the other way round "
         f"(orthogonal Procrustes, Schönemann 1966), which gives {last['same text, rotated']}. "
         "Shifted: instead, one vector is added to all texts in layer 0, the mean of the layer "
-        f"less that of layer 0, from the same halves: {last['same text, shifted']}; "
+        f"less that of layer 0, from the same halves: {last['same text, shifted']}. "
         if "same text, rotated" in drift else ""
     )  # fmt: skip
     return (
@@ -124,8 +133,9 @@ def about_measures(measured: Measured) -> str:
         f"other texts in the same layer (after Ethayarajh 2019, of pooled texts), "
         f"{last['random pair']}. Centred, the mean of all texts subtracted from each layer "
         f"(Timkey and van Schijndel 2021): {last['same text, centred']}, with other texts "
-        f"{last['other text, centred']}. {rotated}all in layer {n_layers}, medians over texts. "
-        f"Intervals are 95% percentile bootstrap intervals over texts ({N_DRAWS:,} draws; "
+        f"{last['other text, centred']}. {rotated}All this in layer {n_layers}, medians over "
+        f"texts. Intervals are 95% percentile bootstrap intervals over "
+        f"{'groups' if over_groups else 'texts'} ({N_DRAWS:,} draws; "
         f"Efron and Tibshirani 1993). The level of tests is {number(LEVEL)}, without "
         "correction for their number."
     )

@@ -18,6 +18,7 @@ from layerwise.report.words import count, percent, row_ranges
 
 N_NEAREST = 3  # neighbours of a text that the page lists; the file lists more
 N_WORDS = 12  # tokens at each end
+LIMITS = "What this report cannot say"
 EXCERPT = 600  # characters of a text that the page shows
 
 
@@ -59,7 +60,7 @@ def page_html(
     main = sections[0]
     parts = {
         "findings": ("What the numbers come to", findings_part(claims, facts)),
-        "limits": ("What this report cannot say", limits_part(sections)),
+        "limits": (LIMITS, limits_part(sections)),
         "explore": ("Text by text", explorer_part(main.measured.explorer, len(table))),
         "drift": ("Drift, and what to read it against", drift_part(main)),
         "labels": ("Labels and neighbours", labels_part(main)),
@@ -115,10 +116,16 @@ def findings_part(claims: pd.DataFrame, facts: dict) -> str:
     if len(facts["models"]) == 1:
         shown = shown.rename(columns=lambda name: name.rpartition(": ")[2])
         marks = ["holds"]
+    may_hold = all(x["claims_may_hold"] for x in facts["numbers"].values())
+    unless = "" if may_hold else (
+        " Here that is not enough, because texts or sources are too few, or the model knows "
+        f'too few of their signs: see <a href="#limits">{LIMITS.lower()}</a>.'
+    )
     text = table_html(
         shown,
         "Each claim was fixed before anything was measured. It holds where an interval leaves "
-        f"zero out or a test is significant. {file_link('tables/findings.csv', 'CSV')}",
+        f"zero out or a test is significant.{unless} "
+        f"{file_link('tables/findings.csv', 'CSV')}",
         marks=marks,
     )
     for shared in facts["shared_neighbours"]:
@@ -182,12 +189,15 @@ def set_aside(measured: Measured) -> str:
     x = measured.numbers["neighbours"]
     if not x["is_grouped"]:
         return ""
+    n = x["n_set_aside"]
+    which = "this one does" if n == 1 else "these do"
     text = (
-        f"The nearest of all is a text of the same group for {x['n_set_aside']:,} of "
-        f"{len(measured.groups):,} texts. These do not count: the texts come from "
-        f"{x['n_groups']:,} groups, and only those of other groups are neighbours."
+        f"The texts come from {x['n_groups']:,} groups, and only those of other groups are "
+        f"neighbours. The nearest of all is one of the same group for {n or 'none'} of "
+        f"{len(measured.groups):,} texts"
+        + (f"; {which} not count." if n else ".")
     )
-    if measured.agreement:
+    if measured.agreement and n:
         y = measured.agreement.numbers
         text += (
             f" In the last layer {percent(y['agreement'])} of neighbours have the same label; "
@@ -220,13 +230,16 @@ def words_part(section: Section) -> str:
         )
     write = {"moved": number, "n": lambda n: f"{n:,}"}
     everything = file_link(f"{section.folder}tables/words.csv", "CSV")
-    most = table_html(words.head(N_WORDS), "Most", write)
-    least = table_html(words.iloc[::-1].head(N_WORDS), "Least", write)
+    if len(words) < 2 * N_WORDS:  # two tables would list some of them twice
+        ends = table_html(words, "From the most to the least", write)
+    else:
+        ends = table_html(words.head(N_WORDS), "Most", write)
+        ends += table_html(words.iloc[::-1].head(N_WORDS), "Least", write)
     return (
         f"<p>One minus the cosine of a token's vectors in layer 0 and in the last layer, on "
         f"average over its places, for tokens that occur at least "
         f"{count(numbers['at_least'], 'time')}. {everything}</p>"
-        + f'<div class="beside">{most}{least}</div>'
+        + f'<div class="beside">{ends}</div>'
     )
 
 

@@ -7,15 +7,16 @@ import pandas as pd
 
 from layerwise.models import Encoder, context_window
 from layerwise.progress import say
+from layerwise.report.enough import check_enough
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import count
-from layerwise.splits import families, joined_groups
+from layerwise.splits import families, joined_groups, near_pairs
+from layerwise.texts.columns import quoted
 from layerwise.texts.names import first_words
-from layerwise.texts.own import OwnTexts
+from layerwise.texts.own import OwnTexts, without_left_out
 from layerwise.texts.passages import cut_texts, token_spans
 
 MOST_TEXTS = 5000  # all pairs are compared: beyond it, texts are drawn at random
-FEWEST_TEXTS = 3
 PASSAGE_SIZE = 120  # tokens
 
 
@@ -51,6 +52,9 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
             "a text without any token that the model knows", "left out", table[unread]
         ))
         table = table[~unread]
+        report = without_left_out(
+            report, table["source_row" if "source_row" in table else "row"]
+        )
     n_usable = len(table)
     if n_usable > MOST_TEXTS:
         drawn = np.sort(np.random.default_rng(0).permutation(n_usable)[:MOST_TEXTS])
@@ -59,13 +63,7 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
             "done": f"{MOST_TEXTS:,} were drawn at random", "n_rows": 0, "rows": [],
         })  # fmt: skip
         table = table.iloc[drawn]
-    if len(table) < FEWEST_TEXTS:
-        what = count(len(table), "passage" if options.passages else "text")
-        hint = "" if options.passages else "; a long text can be cut: --passages paragraph"
-        left_out = f" ({'; '.join(x['found'] for x in findings)})" if findings else ""
-        raise ValueError(
-            f"{what}{left_out} cannot be compared: at least {FEWEST_TEXTS} are needed{hint}"
-        )
+    check_enough(len(table), options.passages, "; ".join(x["found"] for x in findings))
     table = table.reset_index(drop=True)
     if options.title and not options.group:
         findings += repeated_titles(table)
@@ -102,7 +100,7 @@ def repeated_titles(table: pd.DataFrame) -> list[dict]:
     sizes = sizes[sizes > 1]
     if sizes.empty:
         return []
-    named = ", ".join(f"{title!r} ({n})" for title, n in sizes.head(3).items())
+    named = ", ".join(f"{quoted(title)} ({n})" for title, n in sizes.head(3).items())
     more = f" and {len(sizes) - 3:,} more" if len(sizes) > 3 else ""
     return [{
         "found": f"titles that several texts have: {named}{more}",
@@ -113,25 +111,41 @@ def repeated_titles(table: pd.DataFrame) -> list[dict]:
 
 
 def join_copies(table: pd.DataFrame) -> list[dict]:
-    """Put texts that are nearly the same into one group, in place, and note which they are.
+    """Put texts that are nearly the same into one group, and note which; ``is_copy``, in place.
 
     A text finds its copy, and shows nothing of the model. So a leak by copies is kept out in
     the same way as one by groups.
     """
     same = families(table["text"].tolist())
     groups = table.groupby(same)["group"].transform("nunique")
-    copies = table[groups > 1]
+    table["is_copy"] = groups > 1
+    copies = table[table["is_copy"]]
     if copies.empty:
         return []
     joined = joined_groups(table["group"], same)
     table["group"] = table.groupby(joined)["group"].transform("first")
-    of_family = [" and ".join(map(repr, titles.head(2)))
-                 for _, titles in copies.groupby(same[copies.index])["title"]]  # fmt: skip
+    by_family = copies.groupby(same[copies.index]).groups
+    of_family = [name_pair(table, members) for members in by_family.values()]
     more = f"; and {len(of_family) - 3:,} more" if len(of_family) > 3 else ""
     return [finding(
         f"texts that are nearly the same as others: {'; '.join(of_family[:3])}{more}",
         "put into one group, so that they do not count as each other's neighbours", copies
     )]  # fmt: skip
+
+
+def name_pair(table: pd.DataFrame, members: pd.Index) -> str:
+    """Name two texts of a family that are nearly the same, and say how many it has."""
+    numbers, first, second = near_pairs(table.loc[members, "text"].tolist())
+    repeated = np.flatnonzero(pd.Series(numbers).duplicated(keep=False))
+    if len(repeated):  # the same words: nearer than any other two
+        pair = np.flatnonzero(numbers == numbers[repeated[0]])[:2]
+    else:
+        i = int(np.flatnonzero(first < second)[0])
+        pair = np.array([np.flatnonzero(numbers == n)[0] for n in (first[i], second[i])])
+    a, b = table.loc[members[pair], "title"]
+    n_more = len(members) - 2
+    more = f" (with {n_more:,} more, each nearly as another of these)" if n_more else ""
+    return f"{quoted(a)} and {quoted(b)}{more}"
 
 
 def different_titles(table: pd.DataFrame) -> pd.Series:

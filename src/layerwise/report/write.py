@@ -31,6 +31,7 @@ from layerwise.report.page import Section, page_html
 from layerwise.report.prepare import prepare
 from layerwise.report.words import count, row_ranges
 from layerwise.texts.own import OwnTexts
+from layerwise.texts.passages import NO_SPACES
 
 
 def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: dict) -> dict:
@@ -107,9 +108,13 @@ def describe_texts(texts: OwnTexts, options: argparse.Namespace) -> dict:
         "passages": options.passages,
         "group": options.group,
         "n_groups": int(table["group"].nunique()),
+        "n_joined": int(table["is_copy"].sum()),
         "n_labels": int(table["label"].nunique()),
         "n_words": int(table["n_words"].sum()),
         "median_words": float(table["n_words"].median()),
+        "has_spaces": bool(
+            2 * table["text"].str.count(NO_SPACES).sum() <= table["n_words"].sum()
+        ),
         "n_tokens": int(table["n_tokens"].sum()),
         "n_unknown": int(table["n_unknown"].sum()),
         "sha256": digest_of_texts(table),
@@ -130,7 +135,7 @@ def write_files(
     write_table(claims, draft / "tables" / "findings.csv")
     found = report.assign(rows=report["rows"].map(lambda rows: row_ranges(rows, len(rows))))
     write_table(found, draft / "tables" / "found.csv")
-    unwritten = ["n_usable", *(["heading"] if read else [])]
+    unwritten = ["n_usable", "is_copy", *(["heading"] if read else [])]
     write_table(table.drop(columns=unwritten), draft / "tables" / "texts.csv")
     for section in sections:
         write_tables(section.measured, draft / section.folder / "tables")

@@ -9,8 +9,16 @@ from layerwise.texts.rows import Rows
 
 def listed(names: list[str]) -> str:
     """Quote and join names, the first twelve of them."""
-    shown = ", ".join(repr(name) for name in names[:12])
+    shown = ", ".join(quoted(name) for name in names[:12])
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def quoted(name: str, longest: int = 60) -> str:
+    """Quote a name, of a long one the beginning; what joins emoji or letters stays as it is."""
+    shown = repr(name if len(name) <= longest else f"{name[:longest]} …")
+    for joiner in ("\u200c", "\u200d"):
+        shown = shown.replace(ascii(joiner)[1:-1], joiner)
+    return shown
 
 
 def column_of(rows: Rows, name: str) -> list[Any]:

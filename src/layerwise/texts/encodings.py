@@ -5,19 +5,22 @@ import io
 import itertools
 import re
 from collections.abc import Iterable
-from typing import BinaryIO, NamedTuple
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TextIO
 
 import charset_normalizer
 
 BLOCK = 1_000_000  # bytes that are looked at together
 ESCAPED, NOT_ASCII = re.compile("[\udc80-\udcff]"), re.compile("[^\x00-\x7f]")
 BYTE_ORDER_MARKS = [  # the longer ones first: UTF-32's begins as UTF-16's does
-    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 ]
+# These take a byte order mark for a character of the text.
+WITHOUT_MARK = {"utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"}
 WESTERN = ["cp1252", "mac_roman"]
 OTHER_SCRIPTS = [
     "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "koi8_r", "cp1253", "cp1255",
@@ -35,6 +38,14 @@ class Encoding(NamedTuple):
     name: str
     errors: str  # "strict", or what becomes of bytes that are not in the encoding
     found: str  # empty for UTF-8 without a byte order mark
+    n_mark: int = 0  # bytes of a byte order mark that the encoding does not take off itself
+
+
+def open_text(path: Path, encoding: Encoding, newline: str) -> TextIO:
+    """Open a file for its characters, without a byte order mark."""
+    file = path.open("rb")
+    file.read(encoding.n_mark)
+    return io.TextIOWrapper(file, encoding.name, encoding.errors, newline)
 
 
 def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
@@ -55,8 +66,8 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
     ValueError
         If the encoding is unknown, or the bytes are not in it.
     """
-    name, errors, found = find_encoding(io.BytesIO(data), encoding)
-    return data.decode(name, errors), found
+    kind = find_encoding(io.BytesIO(data), encoding)
+    return data[kind.n_mark :].decode(kind.name, kind.errors), kind.found
 
 
 def find_encoding(file: BinaryIO, encoding: str | None = None) -> Encoding:
@@ -72,25 +83,34 @@ def find_encoding(file: BinaryIO, encoding: str | None = None) -> Encoding:
         If the encoding is unknown, or the bytes are not in it.
     """
     head = file.read(BLOCK)
+    mark, marked = find_mark(head)
+    n_mark = len(mark) if marked == "utf-8" or encoding in WITHOUT_MARK else 0
+    head = head[n_mark:]
     blocks = itertools.chain([head], iter(lambda: file.read(BLOCK), b""))
     if encoding is not None:
-        return _check(blocks, Encoding(encoding, "strict", ""))
-    for mark, name in BYTE_ORDER_MARKS:
-        if head.startswith(mark):
-            found = f"begins with the byte order mark of {name[:6]}"
-            return _check(blocks, Encoding(name, "strict", found))
+        return _check(blocks, Encoding(encoding, "strict", "", n_mark))
+    found = f"begins with the byte order mark of {marked.upper()}" if mark else ""
+    if mark and marked != "utf-8":
+        return _check(blocks, Encoding(marked, "strict", found))
     if b"\0" in head[:4000]:
         name = "utf-16-le" if head[1:4000:2].count(0) > head[0:4000:2].count(0) else "utf-16-be"
         found = f"is in {name}, to judge by its zero bytes"
-        return _check(blocks, Encoding(name, "strict", found))
+        return _check(blocks, Encoding(name, "strict", found, n_mark))
     broken, whole = _count_beyond_ascii(blocks)
     if not broken:
-        return Encoding("utf-8", "strict", "")
+        return Encoding("utf-8", "strict", found, n_mark)
+    but = f"{found}, but " if found else ""
     if broken < whole:
-        found = f"is in UTF-8 but for {broken} bytes"
-        return Encoding("utf-8", "surrogateescape", found)
+        found = f"{but}is in UTF-8 but for {broken} bytes"
+        return Encoding("utf-8", "surrogateescape", found, n_mark)
     name = guess(head)
-    return Encoding(name, "replace", f"is not in UTF-8, and was taken to be in {name}")
+    found = f"{but}is not in UTF-8, and was taken to be in {name}"
+    return Encoding(name, "replace", found, n_mark)
+
+
+def find_mark(data: bytes) -> tuple[bytes, str]:
+    """Return the byte order mark that bytes begin with, and its encoding; both may be empty."""
+    return next((x for x in BYTE_ORDER_MARKS if data.startswith(x[0])), (b"", ""))
 
 
 def _check(blocks: Iterable[bytes], encoding: Encoding) -> Encoding:
@@ -101,17 +121,20 @@ def _check(blocks: Iterable[bytes], encoding: Encoding) -> Encoding:
         raise ValueError(
             f"unknown encoding {encoding.name!r}: use 'utf-8', 'cp1252', …"
         ) from None
-    n_before = 0
+    n_before = encoding.n_mark
     for block in itertools.chain(blocks, [b""]):  # an empty one is the end
         held = len(decoder.getstate()[0])  # bytes of a character that began before
         try:
             decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
             position = n_before - held + error.start
+            where = f"byte {position} is 0x{error.object[error.start]:02x}"
             raise ValueError(
-                f"the file is not in {encoding.name}: byte {position} is "
-                f"0x{error.object[error.start]:02x}; name its encoding, or none to have it "
-                "guessed"
+                f"the file {encoding.found}, but {where}, which is not in {encoding.name}: "
+                "name its encoding"
+                if encoding.found else
+                f"the file is not in {encoding.name}: {where}; name its encoding, or none to "
+                "have it guessed"
             ) from None
         n_before += len(block)
     return encoding

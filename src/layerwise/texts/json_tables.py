@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from layerwise.texts.encodings import Encoding
+from layerwise.texts.encodings import Encoding, open_text
 from layerwise.texts.rows import Finding, Row, Table, encoding_of, read_text
 
 
@@ -64,7 +64,7 @@ def read_json_lines(path: Path, encoding: str | None) -> Table:
 
 def _json_lines(path: Path, encoding: Encoding) -> Iterator[tuple[int, dict | None]]:
     """Yield the number and the object of each line that is not empty; None if it is broken."""
-    with path.open(encoding=encoding.name, errors=encoding.errors, newline="\n") as file:
+    with open_text(path, encoding, newline="\n") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 try:

@@ -2,10 +2,35 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+
+class Once(argparse.Action):
+    """Keep the value of an option, and refuse a second one: it would take the first's place."""
+
+    filled: argparse.Namespace | None = None
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+        option: str | None = None,
+    ) -> None:  # fmt: skip
+        """Set the attribute."""
+        if self.filled is namespace:
+            first = getattr(namespace, self.dest)
+            raise argparse.ArgumentError(
+                self, f"it takes one value, and is given two, {first!s:.60} and {values!s:.60}"
+            )
+        self.filled = namespace
+        setattr(namespace, self.dest, values)
 
 
 def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Add what :func:`layerwise.texts.own.load_texts` takes; return the group on reading."""
+    """Add what :func:`layerwise.texts.own.load_texts` takes; return the group on reading.
+
+    From then on, every option of the parser that takes one value refuses a second.
+    """
+    for name in (None, "store"):
+        parser.register("action", name, Once)
     parser.add_argument(
         "texts", metavar="TEXTS", help="a table or a folder of texts", type=Path
     )

@@ -18,6 +18,7 @@ from layerwise.texts.columns import (
     is_number,
     listed,
     longest_column,
+    quoted,
 )
 from layerwise.texts.dates import read_date
 from layerwise.texts.files import open_table
@@ -110,7 +111,7 @@ def load_texts(
     if columns.label:
         note_labels(table, findings)
     table = leave_out_repeats(table, findings)
-    return OwnTexts(table, as_table(findings))
+    return OwnTexts(table, without_left_out(as_table(findings), table["row"]))
 
 
 def choose_columns(rows: Rows, path: Path, named: Columns) -> tuple[Columns, list[Finding]]:
@@ -133,7 +134,8 @@ def choose_columns(rows: Rows, path: Path, named: Columns) -> tuple[Columns, lis
         if len(rows.columns) > 1:
             findings.append(Finding(
                 "no column of texts was named",
-                f"{text!r} was read, whose texts are the longest of {listed(rows.columns)}", [],
+                f"{quoted(text)} was read, whose texts are the longest of "
+                f"{listed(rows.columns)}", [],
             ))  # fmt: skip
     return named._replace(text=text), findings
 
@@ -237,7 +239,7 @@ def note_labels(table: pd.DataFrame, findings: list[Finding]) -> None:
     by_folded: dict[str, list[str]] = {}
     for name in labels:
         by_folded.setdefault(name.casefold(), []).append(name)
-    alike = [" and ".join(map(repr, names)) for names in by_folded.values() if len(names) > 1]
+    alike = [" and ".join(map(quoted, names)) for names in by_folded.values() if len(names) > 1]
     if alike:
         findings.append(Finding(
             f"labels that differ only in capitals ({', '.join(alike)})", "kept apart", []
@@ -261,6 +263,19 @@ def leave_out_repeats(table: pd.DataFrame, findings: list[Finding]) -> pd.DataFr
             "the same text under different labels", "the first label is kept", differ
         ))
     return table[~repeated].reset_index(drop=True)
+
+
+def without_left_out(report: pd.DataFrame, kept: pd.Series) -> pd.DataFrame:
+    """Take rows that were left out after all from what is said of those that were kept."""
+    is_kept = report["done"].str.startswith("kept") & (report["n_rows"] > 0)
+    there = set(kept)
+    rows = [
+        [row for row in x.rows if row in there] if of_kept else x.rows
+        for x, of_kept in zip(report.itertuples(), is_kept, strict=True)
+    ]
+    n_rows = [len(x) for x in rows]
+    changed = report.assign(rows=pd.Series(rows, dtype=object), n_rows=n_rows)
+    return changed[~is_kept | (changed["n_rows"] > 0)].reset_index(drop=True)
 
 
 def as_table(findings: list[Finding]) -> pd.DataFrame:

@@ -1,11 +1,18 @@
 """What every reader of a file gives: rows of cells, and what was found on the way."""
 
+import datetime
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from layerwise.texts.encodings import Encoding, decode, find_encoding
+
+# A name of a column that is one of these, or longer, may be a cell of a table without names.
+NUMBER_OR_DATE = re.compile(r"[-+]?[\d.,]*\d|\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ]\d.*)?")
+LONGEST_NAME = 60  # characters
+MOST_WORDS_OF_NAME = 8
 
 
 class Finding(NamedTuple):
@@ -110,6 +117,7 @@ def from_records(
 def name_columns(header: list[Any], width: int, findings: list[Finding]) -> list[str]:
     """Give every column a name of its own; width is that of the widest row."""
     names = ["" if name is None else str(name).strip() for name in header]
+    note_names_like_data(header, names, findings)
     while names and not names[-1] and width < len(names):
         names.pop()
     for i, name in enumerate(names):
@@ -125,6 +133,23 @@ def name_columns(header: list[Any], width: int, findings: list[Finding]) -> list
             "the later ones got their position as well", [],
         ))  # fmt: skip
     return names
+
+
+def note_names_like_data(header: list[Any], names: list[str], findings: list[Finding]) -> None:
+    """Note names of columns that read like a row of a table without them."""
+    if names == [str(i) for i in range(len(names))]:  # a data frame whose columns have none
+        return
+    like_data = [
+        name for cell, name in zip(header, names, strict=True)
+        if isinstance(cell, datetime.date) or NUMBER_OR_DATE.fullmatch(name)
+        or len(name) > LONGEST_NAME or len(name.split()) > MOST_WORDS_OF_NAME
+    ]  # fmt: skip
+    if like_data:
+        named = ", ".join(repr(f"{x[:40]} …" if len(x) > 40 else x) for x in like_data[:3])
+        findings.append(Finding(
+            f"row 1 was taken for the names of the columns, and reads like a text or its data "
+            f"({named})", "if it is one, write a row of names above it", [],
+        ))  # fmt: skip
 
 
 def fit(number: int, cells: list[Any], names: list[str]) -> Row:
