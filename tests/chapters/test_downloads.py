@@ -212,8 +212,7 @@ class Learner:
     def run(self, notebook: Path, **settings: str) -> list:
         """Run a notebook where it lies; return its cells of code."""
         environment = os.environ | {"JUPYTER_PATH": str(self.folder / "jupyter")} | settings
-        for name in ("PYTHONPATH", "OMP_NUM_THREADS"):
-            environment.pop(name, None)
+        environment.pop("PYTHONPATH", None)
         command = [sys.executable, "-m", "nbconvert", "--to=notebook", "--execute"]
         command += ["--ExecutePreprocessor.kernel_name=empty", "--output=done", str(notebook)]
         ran = subprocess.run(
