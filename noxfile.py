@@ -184,7 +184,8 @@ def tests(session: nox.Session) -> None:
     # once; the order is that of tests/conftest.py, the longest first.
     in_parallel = ["--numprocesses=auto", "--maxprocesses=4"]
     in_parallel += ["--dist=loadscope", "--no-loadscope-reorder"]
-    python(session, "-m", "pytest", *in_parallel)
+    # One thread a process: more than there are processors wait for one another.
+    python(session, "-m", "pytest", *in_parallel, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session
