@@ -152,7 +152,7 @@ def test_few_lines_for_a_probe(measured):
             assert (low, high) == pytest.approx((gain - error, gain + error), abs=2 * HALF)
 
 
-def test_the_network_without_pretraining_by_its_five_folds():
+def test_the_network_without_pretraining_by_its_folds():
     folds = load_runs("repeats").query("run == 'random start'")[["alone", "both"]].to_numpy()
     means, spreads = folds.mean(axis=0), folds.std(axis=0, ddof=1)
     told = row(text_shown("task"), "without pretraining", 4)
