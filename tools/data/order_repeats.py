@@ -9,9 +9,6 @@ All of it takes three quarters of an hour of one core. What was trained lies in
 ``data/digests_of_order_repeats.json`` says what they must hold, and what they were made with.
 """
 
-import argparse
-import hashlib
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.model_selection import KFold
 
 from layerwise.embedding import embed_layers
@@ -40,11 +36,12 @@ from tools.data.order_runs import (
     FEWEST_STEPS,
     N_FOLDS,
     SIZE,
+    Training,
     labelled,
     load_lines,
-    made_with,
+    run_training,
 )
-from tools.desk import ROOT, BuildError, run_command, say
+from tools.desk import ROOT, BuildError, say
 
 PARTS = Path("_build/order_repeats")
 TABLES = {
@@ -203,42 +200,8 @@ def make_tables() -> dict[str, bytes]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description="Train again what chapters/task.md repeats.")
-    parser.add_argument("--run", choices=RUNS, help="train this one only, and write no table")
-    parser.add_argument(
-        "--fold", type=int, nargs="+", metavar="N", help="on these folds only, from 0"
-    )
-    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
-    options = parser.parse_args(arguments)
-    return run_command(lambda: make(options))
-
-
-def make(options: argparse.Namespace) -> int:
-    """Train, write, or say whether the tables are what was trained."""
-    torch.set_num_threads(1)  # sums come out in one order
-    if options.run:
-        make_parts([options.run], options.fold)
-        return 0
-    if not options.check:
-        make_parts(list(RUNS), options.fold)
-    made = make_tables()
-    if options.check:
-        other = [str(path) for name, path in TABLES.items()
-                 if (ROOT / path).read_bytes() != made[name]]  # fmt: skip
-        say(f"another: {', '.join(other)}" if other else "the tables are as trained")
-        return 1 if other else 0
-    for name, path in TABLES.items():
-        (ROOT / path).write_bytes(made[name])
-    digests = {
-        "made with": made_with(),
-        "sha256": {
-            path.name: hashlib.sha256(made[name]).hexdigest() for name, path in TABLES.items()
-        },
-    }
-    text = json.dumps(digests, indent=1)
-    (ROOT / DIGESTS).write_text(text + "\n", encoding="utf-8", newline="\n")
-    say(f"{len(made)} tables written")
-    return 0
+    training = Training(RUNS, make_parts, make_tables, TABLES, DIGESTS)
+    return run_training(training, "Train again what chapters/task.md repeats.", arguments)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -159,7 +159,7 @@ def make_parts(names: list[str], folds: list[int] | None) -> None:
             say(f"{name}, fold {i}: {time.perf_counter() - start:.0f} s")
 
 
-def make_tables() -> dict[str, pd.DataFrame]:
+def make_tables() -> dict[str, bytes]:
     """Put the parts together.
 
     Raises
@@ -187,10 +187,12 @@ def make_tables() -> dict[str, pd.DataFrame]:
         margins = read(name, "scores").droplevel(0).sort_index()
         both[name] = pd.concat({order: margins[order] for order in ORDERS}).round(3)
     layers = read("all weights", "layers").rename_axis(["fold", None]).reset_index("fold")
-    return {
+    tables = {
         "scores": both.reset_index(),
         "layers": layers[["fold", "layer", "cosine", "right"]].round(4),
     }
+    return {name: table.to_csv(index=False, lineterminator="\n").encode()
+            for name, table in tables.items()}  # fmt: skip
 
 
 def made_with() -> dict[str, str]:
@@ -203,45 +205,62 @@ def made_with() -> dict[str, str]:
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
+class Training(NamedTuple):
+    """What a command trains: its runs, how they are made, and where their tables lie."""
+
+    runs: Mapping[str, object]
+    make_parts: Callable[[list[str], list[int] | None], None]
+    make_tables: Callable[[], dict[str, bytes]]
+    tables: Mapping[str, Path]
+    digests: Path
+
+
+def run_training(training: Training, description: str, arguments: list[str] | None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description="Train what chapters/task.md shows as tables.")
-    parser.add_argument("--run", choices=RUNS, help="train this one only, and write no table")
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--run", choices=training.runs, help="train this one only, and write no table"
+    )
     parser.add_argument(
         "--fold", type=int, nargs="+", metavar="N", help="on these folds only, from 0"
     )
     parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
     options = parser.parse_args(arguments)
-    return run_command(lambda: make(options))
+    return run_command(lambda: make(training, options))
 
 
-def make(options: argparse.Namespace) -> int:
+def make(training: Training, options: argparse.Namespace) -> int:
     """Train, write, or say whether the tables are what was trained."""
     torch.set_num_threads(1)  # sums come out in one order
     if options.run:
-        make_parts([options.run], options.fold)
+        training.make_parts([options.run], options.fold)
         return 0
     if not options.check:
-        make_parts(list(RUNS), options.fold)
-    made = {name: table.to_csv(index=False, lineterminator="\n").encode()
-            for name, table in make_tables().items()}  # fmt: skip
+        training.make_parts(list(training.runs), options.fold)
+    made, tables = training.make_tables(), training.tables
     if options.check:
-        other = [str(path) for name, path in TABLES.items()
+        other = [str(path) for name, path in tables.items()
                  if (ROOT / path).read_bytes() != made[name]]  # fmt: skip
         say(f"another: {', '.join(other)}" if other else "the tables are as trained")
         return 1 if other else 0
-    for name, path in TABLES.items():
+    for name, path in tables.items():
         (ROOT / path).write_bytes(made[name])
     digests = {
         "made with": made_with(),
         "sha256": {
-            path.name: hashlib.sha256(made[name]).hexdigest() for name, path in TABLES.items()
+            path.name: hashlib.sha256(made[name]).hexdigest() for name, path in tables.items()
         },
     }
     text = json.dumps(digests, indent=1)
-    (ROOT / DIGESTS).write_text(text + "\n", encoding="utf-8", newline="\n")
+    (ROOT / training.digests).write_text(text + "\n", encoding="utf-8", newline="\n")
     say(f"{len(made)} tables written")
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    training = Training(RUNS, make_parts, make_tables, TABLES, DIGESTS)
+    return run_training(training, "Train what chapters/task.md shows as tables.", arguments)
 
 
 if __name__ == "__main__":
