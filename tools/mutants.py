@@ -102,7 +102,8 @@ def faults_of(module: str) -> Iterator[Fault]:
         return (source[whole.start : start] + between + source[end : whole.stop]).decode()
 
     for statement in ast.parse(source).body:  # each by itself: a whole module takes long
-        part = slice(starts[first_line(statement) - 1], starts[statement.end_lineno or 0])
+        begins = min(x.lineno for x in [statement, *getattr(statement, "decorator_list", [])])
+        part = slice(starts[begins - 1], starts[statement.end_lineno or 0])
         right = ast.dump(ast.parse(source[part]))
         for place, node in expressions(statement, "module"):
             if module in DIAGRAMS and isinstance(node, ast.Constant | ast.Call):
@@ -116,12 +117,6 @@ def faults_of(module: str) -> Iterator[Fault]:
                     whole = source[: part.start] + changed + source[part.stop :]
                     old, new = (" ".join(piece.split())[:70] for piece in (text(node), new))
                     yield Fault(module, place, node.lineno, old, new, whole)
-
-
-def first_line(statement: ast.stmt) -> int:
-    """Return the number of the line that a statement begins on, with what decorates it."""
-    decorators = getattr(statement, "decorator_list", [])
-    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def expressions(node: ast.AST, place: str) -> Iterator[tuple[str, ast.expr]]:

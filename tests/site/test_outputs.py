@@ -21,6 +21,13 @@ from tools.site.pdf import make_pdf, one_document
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(autouse=True)
+def numbers_as_pandas_has_them():
+    """Keep out the number format of a chapter whose cells another test has run."""
+    with pd.option_context("display.float_format", None):
+        yield
+
+
 def mended(frame: pd.DataFrame) -> str:
     return improve_tables(improve_html(frame.to_html()))
 

@@ -37,7 +37,8 @@ def embed(tmp_path, small_model, monkeypatch, capsys):
     def command(*arguments: str) -> tuple[int, str, str]:
         model = [] if "--encoder" in arguments else ["--encoder", str(small_model)]
         out = [] if "--out" in arguments else ["--out", "vectors"]
-        status = cli.main(["embed", "--device", "cpu", *arguments, *model, *out])
+        device = [] if "--device" in arguments else ["--device", "cpu"]
+        status = cli.main(["embed", *arguments, *device, *model, *out])
         output, errors = capsys.readouterr()
         assert "Traceback" not in errors
         return status, output, errors
