@@ -6,12 +6,10 @@
 A fault is made from the syntax tree (a comparison flipped, a sign dropped, a number off by one,
 two arguments swapped), or written by hand, for what is drawn (``mutants_by_hand.py``). Each is
 tried in a process of its own, on a copy of the package, with the tests that import the module,
-the nearest first, up to the first that fails. The command fails if fewer than 95 in 100 are
-noticed.
+the nearest first, up to the first that fails. It fails if fewer than 95 in 100 are noticed.
 
-Needs ``os.fork``: Linux or macOS. Why not a known tool: mutmut 3 rewrites functions around
-switches, so that ``show_source`` shows something else; cosmic-ray starts every run anew, and
-so loads torch for each fault; neither takes faults written by hand.
+Needs ``os.fork``: Linux or macOS. Why not a known tool: mutmut 3 rewrites functions, so that
+``show_source`` shows another; cosmic-ray loads torch anew for each; neither takes any by hand.
 """
 
 import argparse
@@ -98,12 +96,11 @@ def faults_of(module: str) -> Iterator[Fault]:
         start, end = span(left).stop, span(right).start  # with the brackets of both
         old, new = (word.encode() for word in SWAPS[type(op)])
         between = source[start:end].replace(old, new, 1)
-        whole = span(node)
-        return (source[whole.start : start] + between + source[end : whole.stop]).decode()
+        before, after = source[span(node).start : start], source[end : span(node).stop]
+        return (before + between + after).decode()
 
     for statement in ast.parse(source).body:  # each by itself: a whole module takes long
-        begins = min(x.lineno for x in [statement, *getattr(statement, "decorator_list", [])])
-        part = slice(starts[begins - 1], starts[statement.end_lineno or 0])
+        part = slice(starts[first_line(statement) - 1], starts[statement.end_lineno or 0])
         right = ast.dump(ast.parse(source[part]))
         for place, node in expressions(statement, "module"):
             if module in DIAGRAMS and isinstance(node, ast.Constant | ast.Call):
@@ -117,6 +114,11 @@ def faults_of(module: str) -> Iterator[Fault]:
                     whole = source[: part.start] + changed + source[part.stop :]
                     old, new = (" ".join(piece.split())[:70] for piece in (text(node), new))
                     yield Fault(module, place, node.lineno, old, new, whole)
+
+
+def first_line(statement: ast.stmt) -> int:
+    """Return the number of the line that a statement begins on, with what decorates it."""
+    return min(x.lineno for x in [statement, *getattr(statement, "decorator_list", [])])
 
 
 def expressions(node: ast.AST, place: str) -> Iterator[tuple[str, ast.expr]]:
