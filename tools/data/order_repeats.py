@@ -21,7 +21,6 @@ from sklearn.model_selection import KFold
 
 from layerwise.embedding import embed_layers
 from layerwise.fine_tuning import (
-    Classifier,
     fine_tune,
     new_classifier,
     predict,
@@ -33,13 +32,16 @@ from layerwise.texts.lines import lines_and_shuffles
 from layerwise.texts.poems import load_poems
 from layerwise.texts.speeches import load_speeches
 from tools.data.order_runs import (
-    FEWEST_STEPS,
+    N_EPOCHS,
     N_FOLDS,
     SIZE,
     Training,
+    enough_epochs,
     labelled,
     load_lines,
+    margins_of,
     run_training,
+    training_lines,
 )
 from tools.desk import ROOT, BuildError, say
 
@@ -61,7 +63,7 @@ class Run(NamedTuple):
     seeds: range
     folds: range = range(N_FOLDS)
     n_lines: int | None = None  # of the training lines; all
-    n_epochs: int = 3
+    n_epochs: int = N_EPOCHS
     pretrained: bool = True
 
 
@@ -77,13 +79,9 @@ RUNS = {
 def train_order(run: Run, seed: int, fold: int, encoder: Encoder) -> pd.DataFrame:
     """Train on the lines outside a fold; return what is right in it, and on prose."""
     lines = load_lines()
-    tested, trained = lines[lines["fold"] == fold], lines[lines["fold"] != fold]
-    if run.n_lines:
-        drawn = np.random.default_rng(seed).permutation(len(trained))[: run.n_lines]
-        trained = trained.iloc[drawn]
-    texts, labels = labelled(trained)
-    steps = -(-len(texts) // SIZE)
-    n_epochs = max(run.n_epochs, -(-FEWEST_STEPS // steps))
+    tested = lines[lines["fold"] == fold]
+    texts, labels = labelled(training_lines(lines, fold, run.n_lines, seed))
+    n_epochs = enough_epochs(len(texts), run.n_epochs)
     start = encoder if run.pretrained else without_pretraining(encoder, seed)
     classifier = new_classifier(start, 2, seed)
     held_out = labelled(tested) if run.table == "long" else None
@@ -103,14 +101,8 @@ def train_order(run: Run, seed: int, fold: int, encoder: Encoder) -> pd.DataFram
     return pd.DataFrame([row])
 
 
-def margins_of(classifier: Classifier, lines: pd.DataFrame) -> np.ndarray:
-    """Return the margins of true lines and of shuffled ones, of shape (2, n_lines)."""
-    logits = predict(classifier, labelled(lines)[0])
-    return (logits[:, 1] - logits[:, 0]).reshape(2, -1)
-
-
 def pieces_of_prose(size: int) -> list[str]:
-    """Return so many words of each annual message, from the hundredth on."""
+    """Return so many words of each annual message, after the first hundred."""
     texts = load_speeches().query("annual")["text"]
     return [" ".join(text.split()[100 : 100 + size]) for text in texts]
 

@@ -81,16 +81,26 @@ def labelled(lines: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     return texts, np.repeat([1, 0], len(lines))
 
 
+def training_lines(
+    lines: pd.DataFrame, fold: int, n_lines: int | None, seed: int = SEED
+) -> pd.DataFrame:
+    """Return the lines outside a fold, or so many of them, drawn at random."""
+    trained = lines[lines["fold"] != fold]
+    if n_lines is None:
+        return trained
+    return trained.iloc[np.random.default_rng(seed).permutation(len(trained))[:n_lines]]
+
+
+def enough_epochs(n_texts: int, n_epochs: int = N_EPOCHS) -> int:
+    """Return how many epochs make the fewest steps, or more if they are asked for."""
+    return max(n_epochs, -(-FEWEST_STEPS // -(-n_texts // SIZE)))
+
+
 def fit(run: Run, fold: int, lines: pd.DataFrame, encoder: Encoder) -> Classifier:
     """Train on the lines outside a fold; return the classifier."""
-    trained = lines[lines["fold"] != fold]
-    if run.n_lines:
-        drawn = np.random.default_rng(SEED).permutation(len(trained))[: run.n_lines]
-        trained = trained.iloc[drawn]
-    texts, labels = labelled(trained)
+    texts, labels = labelled(training_lines(lines, fold, run.n_lines))
     classifier = run.make(encoder)
-    steps = -(-len(texts) // SIZE)
-    n_epochs = max(N_EPOCHS, -(-FEWEST_STEPS // steps))
+    n_epochs = enough_epochs(len(texts))
     fine_tune(classifier, texts, labels, n_epochs, run.learning_rate, SIZE, SEED)
     return classifier
 
