@@ -97,7 +97,7 @@ def cells(page, grid):
 
 def detail(page):
     rows = page.locator(f"{ELEMENT} .here tbody").evaluate(
-        "(body) => [...body.rows].map(({ cells }) => [...cells].map((c) => c.textContent))"
+        "(body) => [...body.rows].map((row) => [...row.cells].map((c) => c.textContent))"
     )
     return {name: rest for name, *rest in rows}
 

@@ -219,7 +219,7 @@ def check_quizzes(page: Page) -> Iterator[Finding]:
         except ValueError as error:
             yield Finding(page.name, quiz.line, f"a quiz: {error}")
     if not quizzes and any(exercises_in(page)):
-        what = "a chapter without a quiz: add :::{quiz} with a question"
+        what = "a chapter without a quiz: add :::{quiz} with a question"  # noqa: RUF027
         yield Finding(page.name, 1, what)
 
 

@@ -81,7 +81,7 @@ def connect(address: str) -> int:
     """
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters is raised
     import ray
-    import ray.data
+    import ray.data  # noqa: F401
 
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it prints what it raises
     try:

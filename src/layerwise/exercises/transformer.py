@@ -171,7 +171,7 @@ def leave_out(attention_and_effect: Callable, run: Callable) -> Verdict:
 EXERCISES = {
     "ex-fourth": Exercise(fourth, [
         "thunder's first number is 0: how large may storm's be beside its second?",
-        "twice as long as thunder means a second number of 4 or more",
+        "twice as long as thunder is a length of 4 or more: a second number of 4 is enough",
     ]),
     "ex-count": Exercise(count, [
         "there are two projections; you may have counted one",

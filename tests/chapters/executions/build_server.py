@@ -14,7 +14,7 @@ import sys
 import traceback
 
 import tools.book.build
-import tools.executions.command
+import tools.executions.command  # noqa: F401
 
 # What a build imports, and takes seconds over.
 for module in (
