@@ -13,7 +13,7 @@ const YOU = "you", MODEL = "the model, LoRA", PAIRS = "counted pairs";
 const PLAYERS = [YOU, MODEL, PAIRS];
 const METHOD_OF = { [MODEL]: "LoRA, all lines", [PAIRS]: "counted pairs, all lines" };
 const ASKED = "One of these is a line, in lower case and without punctuation. The other has its words shuffled. Which is the line?";
-const SCORE_OF = { book: "Score: lines by Dickinson, of poems that the model has not read", typed: "Score: lines that were typed here" };
+const SCORE_OF = { book: "Score: lines by Dickinson, of poems that the model was not trained on", typed: "Score: lines that were typed here" };
 
 class OrderExplorer extends Explorer {
   async fetchData(manifest) {

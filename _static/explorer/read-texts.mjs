@@ -111,7 +111,7 @@ function isEmpty(row) {
 // Rows of cells; a cell in quotation marks may hold anything, a mark in it stands twice.
 export function readTable(content, delimiter) {
   const rows = [[]];
-  const end = delimiter === null ? /\n|$/g : new RegExp(`[\\n\\${delimiter}]|$`, "g");
+  const end = delimiter === null ? /\n|$/g : new RegExp(`[\\n${delimiter.replace(/\W/, "\\$&")}]|$`, "g");
   for (let at = 0; at <= content.length;) {
     let cell = "";
     for (let n_opened = 0; content[at] === '"'; n_opened++) {

@@ -366,3 +366,16 @@ def test_long_titles_run_over_nothing(width, drift):
     for button in buttons.all():
         assert button.evaluate("(b) => b.clientHeight") < 45  # one line
         assert button.get_attribute("title") == button.text_content()
+
+
+@pytest.mark.parametrize("delimiter", ["^", "\\", "]", "-", "d", "s", "t", "é", "0", "$", "."])
+def test_a_file_may_tell_any_delimiter_in_its_first_line(delimiter, drift):
+    rows = [["id", "words"], *([str(i), f"{i} Nodding Wunder, tot"] for i in range(1, 6))]
+    content = f"sep={delimiter}\n{as_table(rows, delimiter)}"
+    drift.locator("#own-file").set_input_files(
+        {"name": "t.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    )
+    said = drift.locator("drift-explorer .own-texts .status")
+    expect(said).to_contain_text("t.csv: 5 texts, of its column “words”.")
+    texts = drift.get_by_label("Your texts").input_value().split("\n\n")
+    assert texts == [text for _, text in rows[1:]]

@@ -108,8 +108,9 @@ def limits_of_language(costs: Costs, pieces: float, usual: float) -> list[str]:
         )
     if pieces > MANY_PIECES * usual:
         limits.append(
-            f"The tokenizer cuts a word of these texts into {number(pieces, 1)} pieces; of "
-            f"English verse it makes {number(usual, 1)}. So they are probably in a language or "
+            "The tokenizer cuts a word of these texts (of a script without spaces, a "
+            f"character) into {number(pieces, 1)} pieces; of English verse it makes "
+            f"{number(usual, 1)}. So they are probably in a language or "
             "a spelling that this model has read little of, and their cost says more of that "
             "than of them. Function words are told from others by an English list. Another "
             "model can be named with --decoder."

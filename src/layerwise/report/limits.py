@@ -126,7 +126,8 @@ def limits_of_language(table: pd.DataFrame, encoder: Encoder) -> list[str]:
     usual = pieces_per_word(count_tokens(load_poems()["text"], encoder))
     if pieces > MANY_PIECES * usual:
         limits.append(
-            f"The tokenizer cuts a word of these texts into {number(pieces, 1)} pieces, "
+            "The tokenizer cuts a word of these texts (of a script without spaces, a "
+            f"character) into {number(pieces, 1)} pieces, "
             f"punctuation counted; of English verse it makes {number(usual, 1)}. So they are "
             "probably in a language, a spelling or a notation that this model was not trained "
             "on, and their vectors say more of letters than of words. A model for the language "
