@@ -60,13 +60,17 @@ def find_occurrences(speeches: pd.DataFrame, word: str, n_around: int = 24) -> p
 def draw_balanced(
     occurrences: pd.DataFrame, most: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Draw as many occurrences with a capital as without one, at most so many of each."""
+    """Draw as many occurrences with a capital as without one, at most so many of each.
+
+    They keep their order: were those with a capital put last, others would be taken first where
+    several are equally near.
+    """
     each = min(most, *occurrences["capital"].value_counts())
     drawn = [
-        rows.iloc[np.sort(rng.choice(len(rows), each, replace=False))]
+        rows.iloc[rng.choice(len(rows), each, replace=False)]
         for _, rows in occurrences.groupby("capital")
     ]
-    return pd.concat(drawn, ignore_index=True)
+    return pd.concat(drawn).sort_index(ignore_index=True)
 
 
 def passages_of(occurrences: pd.DataFrame) -> tuple[list[str], list[tuple[int, int]]]:

@@ -43,6 +43,10 @@ def test_as_many_with_a_capital_as_without_are_drawn():
     assert drawn["capital"].sum() == 5
     assert len(drawn) == 10
     assert drawn["number"].is_unique
+    assert drawn["number"].is_monotonic_increasing
+    assert drawn.index.tolist() == list(range(10))
+    drawn = draw_balanced(occurrences[::-1].reset_index(drop=True), 5, np.random.default_rng(0))
+    assert drawn["number"].is_monotonic_decreasing  # those with a capital last, as they stand
     everything = draw_balanced(occurrences, 50, np.random.default_rng(0))
     assert everything["capital"].sum() == 7  # all there are
     assert len(everything) == 14
