@@ -5,17 +5,17 @@
 
 A fault is made from the syntax tree (a comparison flipped, a sign dropped, a number off by one,
 two arguments swapped), or written by hand, for what is drawn (``mutants_by_hand.py``). Each is
-tried in a process of its own, on a copy of the package, with the tests that import the module,
-the nearest first, up to the first that fails. It fails if fewer than 95 in 100 are noticed.
+tried in a process of its own, on a copy of the package, up to the first test that fails: first
+with the tests that reach its function, the quickest first (``reached.py``), then with all
+others in the files that import its module, the nearest first. It fails if fewer than 95 in 100
+are noticed.
 
 Needs ``os.fork``: Linux or macOS. Why not a known tool: mutmut 3 rewrites functions, so that
 ``show_source`` shows another; cosmic-ray loads torch anew for each; neither takes any by hand.
 """
 
 import argparse
-import ast
-import contextlib
-import hashlib
+import json
 import math
 import os
 import shutil
@@ -26,13 +26,13 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from tools.desk import ROOT, run_command
 from tools.executions.imports import imported, parse
-from tools.mutants_by_hand import BY_HAND, DIAGRAMS, EQUIVALENT, TASTE
+from tools.faults import PACKAGE, Fault, faults_of, sample, written_by_hand
+from tools.mutants_by_hand import EQUIVALENT
+from tools.reached import ReachedFirst, Record, Recorder, tests_that_reach
 
-PACKAGE = ROOT / "src" / "layerwise"
 TESTS = ROOT / "tests" / "unit"
 NUMBER = 150  # how many faults are made from the syntax tree
 WANTED = 0.95
@@ -40,156 +40,6 @@ WANTED = 0.95
 PATIENCE = 2
 PROCESSES = 2
 NOT_TRIED = 99
-
-
-class Fault(NamedTuple):
-    """One thing that is wrong: where, what it says instead, and the module's whole text."""
-
-    module: str  # by_hand/attention.py
-    place: str  # the function
-    line: int
-    old: str
-    new: str
-    text: bytes
-
-    def __str__(self) -> str:
-        """Return what is wrong where, in one line."""
-        return f"{self.module}:{self.line} {self.place}: {self.old}  →  {self.new}"
-
-    @property
-    def key(self) -> str:
-        """What it is called, also after a change elsewhere in the module."""
-        return f"{self.module} {self.place}: {self.old} → {self.new}"
-
-
-# The same with two arguments swapped.
-SYMMETRIC = {"cosine", "cosine_similarity", "max", "min", "transpose"}
-SWAPS = {
-    ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"),
-    ast.Gt: (">", ">="), ast.GtE: (">=", ">"), ast.In: ("in", "not in"),
-    ast.NotIn: ("not in", "in"), ast.Is: ("is", "is not"), ast.IsNot: ("is not", "is"),
-    ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "/"), ast.Div: ("/", "*"),
-    ast.FloorDiv: ("//", "/"), ast.Mod: ("%", "*"), ast.Pow: ("**", "*"),
-    ast.BitAnd: ("&", "|"), ast.BitOr: ("|", "&"), ast.And: ("and", "or"),
-    ast.Or: ("or", "and"),
-}  # fmt: skip
-
-
-def faults_of(module: str) -> Iterator[Fault]:
-    """Make every fault that the syntax tree of a module offers."""
-    source = (PACKAGE / module).read_bytes()
-    starts = [0]
-    for line in source.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-
-    def span(node: ast.expr | ast.keyword) -> slice:
-        return slice(
-            starts[node.lineno - 1] + node.col_offset,
-            starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0),
-        )
-
-    def text(node: ast.expr | ast.keyword) -> str:
-        return source[span(node)].decode()
-
-    def other(node: ast.expr, left: ast.expr, right: ast.expr, op: ast.AST) -> str:
-        """Return an expression with another operator between two of its parts."""
-        start, end = span(left).stop, span(right).start  # with the brackets of both
-        old, new = (word.encode() for word in SWAPS[type(op)])
-        between = source[start:end].replace(old, new, 1)
-        before, after = source[span(node).start : start], source[end : span(node).stop]
-        return (before + between + after).decode()
-
-    for statement in ast.parse(source).body:  # each by itself: a whole module takes long
-        part = slice(starts[first_line(statement) - 1], starts[statement.end_lineno or 0])
-        right = ast.dump(ast.parse(source[part]))
-        for place, node in expressions(statement, "module"):
-            if module in DIAGRAMS and isinstance(node, ast.Constant | ast.Call):
-                continue
-            before, after = source[part.start : span(node).start], source[span(node).stop :]
-            for new in instead(node, text, other):
-                changed = before + new.encode() + after[: part.stop - span(node).stop]
-                with contextlib.suppress(SyntaxError):
-                    if ast.dump(ast.parse(changed)) == right:
-                        continue  # two equal arguments swapped
-                    whole = source[: part.start] + changed + source[part.stop :]
-                    old, new = (" ".join(piece.split())[:70] for piece in (text(node), new))
-                    yield Fault(module, place, node.lineno, old, new, whole)
-
-
-def first_line(statement: ast.stmt) -> int:
-    """Return the number of the line that a statement begins on, with what decorates it."""
-    return min(x.lineno for x in [statement, *getattr(statement, "decorator_list", [])])
-
-
-def expressions(node: ast.AST, place: str) -> Iterator[tuple[str, ast.expr]]:
-    """Walk through what is computed: no annotation, docstring, message or matter of taste."""
-    if isinstance(node, ast.Raise | ast.JoinedStr | ast.Import | ast.ImportFrom):
-        return
-    if isinstance(node, ast.keyword) and node.arg in TASTE:
-        return
-    if isinstance(node, ast.AnnAssign | ast.Assign):
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
-        if any(isinstance(name, ast.Name) and name.id in TASTE for name in targets):
-            return
-    if isinstance(node, ast.expr):
-        yield place, node
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        place = node.name
-    for name, value in ast.iter_fields(node):
-        if name in ("annotation", "returns"):
-            continue
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
-                yield from expressions(child, place)
-
-
-def instead(node: ast.expr, text, other) -> Iterator[str]:
-    """Yield what could stand by mistake in place of an expression."""
-    match node:
-        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in SWAPS:
-            yield other(node, left, right, op)
-        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
-            yield f"(({text(right)}) @ ({text(left)}))"
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in SWAPS:
-            yield other(node, left, right, op)
-        case ast.BoolOp(op=op, values=[left, right]):
-            yield other(node, left, right, op)
-        case ast.UnaryOp(op=ast.USub() | ast.Not() | ast.Invert()):
-            yield f"({text(node.operand)})"
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            yield f"({text(orelse)}) if ({text(test)}) else ({text(body)})"
-        case ast.Constant(value=bool()):
-            yield str(not node.value)
-        case ast.Constant(value=int(number)):
-            yield str(number + 1)
-        case ast.Constant(value=float(number)):
-            yield repr(number * 2 or 1.0)
-        case ast.Attribute(attr="T"):
-            yield text(node.value)
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in SYMMETRIC:
-            pass
-        case ast.Call(args=[first, second, *rest], keywords=named):
-            others = [text(argument) for argument in [second, first, *rest]]
-            others += [text(k) for k in named]  # with its name
-            yield f"{text(node.func)}({', '.join(others)})"
-
-
-def written_by_hand() -> Iterator[Fault]:
-    """Read BY_HAND; a fault whose place is gone has to be written anew."""
-    for module, old, new in [(m, *pair) for m, pairs in BY_HAND.items() for pair in pairs]:
-        source = (PACKAGE / module).read_text(encoding="utf-8")
-        if source.count(old) != 1:
-            raise SystemExit(f"mend BY_HAND: {old!r} does not stand once in {module}")
-        line = source[: source.index(old)].count("\n") + 1
-        yield Fault(module, "by hand", line, old, new, source.replace(old, new).encode())
-
-
-def sample(faults: list[Fault], number: int) -> list[Fault]:
-    """Draw faults so that one that is drawn stays drawn while the rest of the code changes."""
-    # Of several with one key, as the ones in a matrix of ones, the last stands for all.
-    known = {fault.key: fault for fault in faults if fault.key not in EQUIVALENT}
-    drawn = sorted(known.values(), key=lambda f: hashlib.sha256(f.key.encode()).digest())
-    return drawn[:number]
 
 
 def sources() -> dict[str, str]:
@@ -229,7 +79,7 @@ def tests_of(module: str) -> list[str]:
     return sorted(distances, key=far)
 
 
-def start(fault: Fault | None, tests: list[str], folder: Path) -> int:
+def start(fault: Fault | None, tests: list[str], plugin, folder: Path) -> int:
     """Run tests on a copy of the package, with a fault in it, in a process of its own."""
     shutil.copytree(PACKAGE, folder / "layerwise", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "data" / "datasets", folder / "layerwise" / "datasets")
@@ -254,7 +104,7 @@ def start(fault: Fault | None, tests: list[str], folder: Path) -> int:
             options = ["-x", "-q", "-p", "no:cacheprovider"]
             options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis
             # Without a file named, pytest would run every test there is.
-            code = int(pytest.main([*options, *tests])) if tests else NOT_TRIED
+            code = int(pytest.main([*options, *tests], [plugin])) if tests else NOT_TRIED
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()
@@ -265,15 +115,18 @@ def start(fault: Fault | None, tests: list[str], folder: Path) -> int:
 def run_all(jobs: list, seconds: float = math.inf) -> Iterator[tuple]:
     """Run each fault with its tests, a few side by side; yield fault, exit code and output.
 
+    A job is a fault, the files with its tests, and the tests that begin.
+
     What does not end in so many seconds is killed.
     """
     waiting, running = jobs[::-1], {}  # type: ignore[var-annotated]
     with tempfile.TemporaryDirectory() as scratch:
         while waiting or running:
             while waiting and len(running) < PROCESSES:
-                fault, tests = waiting.pop()
+                fault, tests, first = waiting.pop()
                 folder = Path(tempfile.mkdtemp(dir=scratch))
-                running[start(fault, tests, folder)] = fault, folder, time.monotonic()
+                pid = start(fault, tests, ReachedFirst(first), folder)
+                running[pid] = fault, folder, time.monotonic()
             for pid, (fault, folder, since) in list(running.items()):
                 done, status = os.waitpid(pid, os.WNOHANG)
                 if not done and time.monotonic() - since > seconds:
@@ -285,6 +138,19 @@ def run_all(jobs: list, seconds: float = math.inf) -> Iterator[tuple]:
                     shutil.rmtree(folder)
                     del running[pid]
             time.sleep(0.05)
+
+
+def run_without_fault(tests: list[str]) -> Record | None:
+    """Run tests and return what each reaches; None if one fails, and then say so."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        record = folder / "reached.json"
+        pid = start(None, tests, Recorder(folder / "layerwise", record), folder)
+        if os.waitpid(pid, 0)[1]:
+            print((folder / "output").read_text(errors="replace"))
+            print("The tests fail without any fault: mend that first.")
+            return None
+        return Record(*json.loads(record.read_text("utf-8")))
 
 
 def load_libraries() -> None:
@@ -300,6 +166,12 @@ def load_libraries() -> None:
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.chdir(ROOT)
+
+
+def reaching(record: Record, fault: Fault) -> list[str]:
+    """Return the tests that reach the function of a fault, the quickest first."""
+    source = (PACKAGE / fault.module).read_text("utf-8")
+    return tests_that_reach(record, fault.module, source, fault.line)
 
 
 def main() -> int:
@@ -324,20 +196,22 @@ def try_faults(wanted: argparse.Namespace) -> int:
     began = time.monotonic()
     tests = {module: tests_of(module) for module in modules}
     whole = sorted({test for found in tests.values() for test in found})
-    for _, code, output in run_all([(None, whole)]):
-        if code:
-            print(output, "The tests fail without any fault: mend that first.", sep="\n")
-            return 1
+    record = run_without_fault(whole)
+    if record is None:
+        return 1
     seconds = time.monotonic() - began
     print(f"{len(faults)} faults; without one, the tests pass ({seconds:.0f} s)", flush=True)
-    missed = []
-    jobs = [(fault, tests[fault.module]) for fault in faults]
-    for fault, code, output in run_all(jobs, PATIENCE * seconds):
+    missed: list[Fault] = []
+    jobs = [(f, tests[f.module], reaching(record, f)) for f in faults]
+    for tried, (fault, code, output) in enumerate(run_all(jobs, PATIENCE * seconds), 1):
         if code in (0, 5, NOT_TRIED):  # all passed, or there were none
             missed.append(fault)
             print("not noticed:", fault, flush=True)
         elif code not in (1, 2, -signal.SIGKILL):  # a failure, an import that fails, no end
             print(f"ended with {code}: {fault}", output[-500:], sep="\n", flush=True)
+        if tried % 10 == 0:
+            noticed, minutes = tried - len(missed), (time.monotonic() - began) / 60
+            print(f"{tried} tried, {noticed} noticed, {minutes:.0f} min", flush=True)
     share = 1 - len(missed) / max(len(faults), 1)
     print(
         f"{len(faults) - len(missed)} of {len(faults)} faults noticed, {share:.1%}, in "

@@ -4,17 +4,17 @@ import ast
 
 import pytest
 
-from tools import mutants
+from tools import faults, mutants
 
-PACKAGE = mutants.PACKAGE
+PACKAGE = faults.PACKAGE
 MODULES = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
 
 
-def made(tmp_path, monkeypatch, code: str) -> set[str]:
+def bodies(tmp_path, monkeypatch, code: str) -> set[str]:
     """Return what each fault of a function's body turns it into."""
     (tmp_path / "m.py").write_text(f"def f(a, b):\n    {code}\n", encoding="utf-8")
-    monkeypatch.setattr(mutants, "PACKAGE", tmp_path)
-    return {fault.text.decode().split("\n")[1].strip() for fault in mutants.faults_of("m.py")}
+    monkeypatch.setattr(faults, "PACKAGE", tmp_path)
+    return {fault.text.decode().split("\n")[1].strip() for fault in faults.faults_of("m.py")}
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,15 @@ def made(tmp_path, monkeypatch, code: str) -> set[str]:
     ],
 )
 def test_a_fault_changes_one_thing(code, expected, tmp_path, monkeypatch):
-    assert made(tmp_path, monkeypatch, code) == expected
+    assert bodies(tmp_path, monkeypatch, code) == expected
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_fault_of_the_package_can_be_compiled_and_is_one(module):
     source = (PACKAGE / module).read_bytes()
     right = source.splitlines(keepends=True)
-    firsts = [mutants.first_line(statement) - 1 for statement in ast.parse(source).body]
-    for fault in mutants.faults_of(module):
+    firsts = [faults.first_line(statement) - 1 for statement in ast.parse(source).body]
+    for fault in faults.faults_of(module):
         wrong = fault.text.splitlines(keepends=True)
         # the statement that it stands in; to read every module anew would take a minute
         first = max(line for line in firsts if line < fault.line)
@@ -64,10 +64,10 @@ def test_every_fault_of_the_package_can_be_compiled_and_is_one(module):
 
 
 def test_there_are_enough_faults_and_each_of_those_by_hand_has_its_place():
-    faults = [fault for module in MODULES for fault in mutants.faults_of(module)]
-    assert len(mutants.sample(faults, mutants.NUMBER)) == mutants.NUMBER >= 100
-    assert len(list(mutants.written_by_hand())) >= 30
-    assert set(mutants.EQUIVALENT) <= {fault.key for fault in faults}
+    made = [fault for module in MODULES for fault in faults.faults_of(module)]
+    assert len(faults.sample(made, mutants.NUMBER)) == mutants.NUMBER >= 100
+    assert len(list(faults.written_by_hand())) >= 30
+    assert set(mutants.EQUIVALENT) <= {fault.key for fault in made}
 
 
 def test_a_module_is_tried_with_the_tests_that_import_it_the_nearest_first():
