@@ -61,6 +61,7 @@ EQUIVALENT = {
     "figures/page.py svg_with_alt: 1 → 2": "there is one <svg> to name",
     "similarity.py cosine: np.clip((a * b).sum(axis=-1), -1, 1) → "
     "np.clip(-1, (a * b).sum(axis=-1), 1)": "the larger of two, whichever comes first",
+    "texts/encodings.py _share_of_common: 200_000 → 200001": "of how much a guess is made",
     "texts/passages.py windows: cut > after → cut >= after": "a step further, to the same end",
 }
 

@@ -13,10 +13,17 @@ from tiny_checkpoints import BERT, save_tiny, save_tiny_decoder
 
 from layerwise import cli
 from layerwise.by_hand import ngrams
-from layerwise.by_heart import WIDELY_KNOWN, place_to_go_on, ranks_after, recited
+from layerwise.by_heart import (
+    WIDELY_KNOWN,
+    place_to_go_on,
+    ranks_after,
+    recited,
+    recited_of_known,
+)
 from layerwise.decoders import load_decoder
 from layerwise.evaluation import bootstrap_interval
 from layerwise.report import reading as reading_module
+from layerwise.report.cost_figures import wording
 from layerwise.report.cost_findings import (
     FAILS,
     READS_BETTER,
@@ -26,6 +33,7 @@ from layerwise.report.cost_findings import (
     judged,
     survives,
 )
+from layerwise.report.cost_limits import cost_methods
 from layerwise.report.cost_page import strip_html
 from layerwise.report.cost_tests import by_date, by_label, dealt_test, share_between, without
 from layerwise.report.costs import counted_costs, measure_costs, title_kinds
@@ -35,6 +43,7 @@ from layerwise.surprisal import (
     kept_readings,
     read_text,
     shuffle_words_of_prose,
+    token_ids,
     versions,
 )
 from layerwise.texts.dates import read_date
@@ -318,6 +327,15 @@ def test_where_a_text_is_to_be_gone_on_with():
     assert recited([0, 0, 4, 0]) == 2
 
 
+def test_a_known_text_that_is_longer_than_the_model_reads_is_left_out(tiny, monkeypatch):
+    lengths = {name: len(token_ids(rest, tiny, begun)[0])
+               for name, (begun, rest) in WIDELY_KNOWN.items()}  # fmt: skip
+    limit = sorted(lengths.values())[3]  # one is just short enough
+    monkeypatch.setattr(tiny.model.config, "max_position_embeddings", limit)
+    short = {name for name, length in lengths.items() if length <= limit}
+    assert set(recited_of_known(tiny)) == short < set(WIDELY_KNOWN)
+
+
 # ---------------------------------------------------------------- what is read
 
 
@@ -368,6 +386,23 @@ def test_lines_and_words_add_up_to_the_text(tiny):
         assert lines["bits"].sum() == pytest.approx(whole["bits"].sum())
         first = whole[whole["start"] < text.index("\n") + 1]["bits"].sum()
         assert lines["bits"].iloc[0] == pytest.approx(first)
+
+
+@pytest.mark.parametrize("n_texts", [2, 4])
+@pytest.mark.parametrize("is_verse", [True, False])
+def test_parts_of_texts_and_counting_are_named_as_what_they_were(tiny, is_verse, n_texts):
+    poems = load_poems().head(n_texts)
+    if not is_verse:
+        poems = poems.assign(text=[" ".join(sentences(3, seed)) for seed in range(n_texts)])
+    costs = measure_costs(read_all(choose(as_table(poems), tiny, 10**6), tiny))
+    names = ["lines shuffled", "stanzas shuffled"]
+    theirs = names if is_verse else ["sentences shuffled", "paragraphs shuffled"]
+    assert [wording(costs, name) for name in names] == theirs
+    model = {"revision": None, "sha256": {}, "type": "llama", "dtype": "float32",
+             "device": "cpu"}  # fmt: skip
+    methods = cost_methods(costs, "tiny", model)
+    assert ("that counted the other texts" in methods) == (n_texts == 4)  # 2 are too few
+    assert f"and with {theirs[1].split()[0]} shuffled" in methods
 
 
 def test_verse_is_told_from_prose():
