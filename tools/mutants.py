@@ -25,6 +25,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tools.desk import ROOT, run_command
@@ -50,6 +51,17 @@ def sources() -> dict[str, str]:
     return {name: path.read_text("utf-8") for name, path in files.items()}
 
 
+@cache
+def links() -> dict[str, set[str]]:
+    """Return what each module of the package and its tests imports."""
+    texts = sources()
+    return {
+        name: {*imported(parse(text), texts, name)}
+        | {x for x in texts if f'"{x}"' in text}  # import_module
+        for name, text in texts.items()
+    }
+
+
 def dotted(module: str) -> str:
     """Return the name that imports a module: by_hand/bert.py is layerwise.by_hand.bert."""
     name = f"layerwise/{module}".removesuffix(".py").removesuffix("/__init__")
@@ -58,15 +70,12 @@ def dotted(module: str) -> str:
 
 def tests_of(module: str) -> list[str]:
     """Return the test files that import a module, the nearest first."""
-    texts, distances = sources(), {}
+    distances = {}
     for test in sorted(TESTS.glob("test_*.py")):
         seen, level, distance = set(), {test.stem}, 0
         while level and dotted(module) not in level:
             seen |= level
-            level = {x for name in level for x in imported(parse(texts[name]), texts, name)} | {
-                x for name in level for x in texts if f'"{x}"' in texts[name]  # import_module
-            }
-            level -= seen
+            level = {x for name in level for x in links()[name]} - seen
             distance += 1
         if level:
             distances[str(test)] = distance

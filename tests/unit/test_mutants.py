@@ -1,10 +1,15 @@
 """Faults put into the package are faults: each changes one thing, and can be run."""
 
 import ast
+import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from tools import faults, mutants
+from tools import faults, mutants, reached
+from tools.desk import ROOT
 
 PACKAGE = faults.PACKAGE
 MODULES = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
@@ -77,3 +82,120 @@ def test_a_module_is_tried_with_the_tests_that_import_it_the_nearest_first():
     assert names[:2] == ["test_attention.py", "test_by_hand.py"]
     assert "test_packaging.py" not in names
     assert "test_breakages.py" in names  # through claims.py
+
+
+MODULE = """\
+from functools import cache
+
+LIMIT = 3
+
+@cache
+def same(x):
+    return x
+
+def twice(x):
+    return list(map(lambda y: 2 * y, [x]))[0]
+"""
+TESTS = {
+    "conftest": """
+import pytest
+from pack.m import same
+
+@pytest.fixture(scope="session")
+def four():
+    return same(4)
+""",
+    "test_a": """
+import subprocess, sys, time
+from pack.m import same, twice
+
+def test_unseen():
+    subprocess.run([sys.executable, "-c", "from pack.m import twice; assert twice(1) == 2"],
+                   check=True)
+
+def test_slow():
+    time.sleep(0.3)
+    assert isinstance(twice(1), int)
+
+def test_made(four):
+    assert four > 3
+""",
+    "test_b": """
+import threading
+import pytest
+from pack.m import same, twice
+
+@pytest.mark.parametrize("word", ["a b", "[ü", "::"])
+def test_word(word):
+    assert same(word) == word
+
+def test_quick():
+    thread = threading.Thread(target=twice, args=[1])
+    thread.start()
+    thread.join()
+""",
+}
+
+
+@pytest.fixture
+def pack(tmp_path):
+    """Return a function that runs the tests of a small package, with a plugin."""
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "m.py").write_text(MODULE, "utf-8")
+    for name, text in TESTS.items():
+        (tmp_path / f"{name}.py").write_text(text, "utf-8")
+
+    def run(plugin: str) -> tuple[int, list[str]]:
+        code = ("from pathlib import Path; import pytest; from tools.reached import *; raise "
+                f"SystemExit(pytest.main(['-vx', '-p', 'no:cacheprovider'], [{plugin}]))")
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+        ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment,
+                             capture_output=True, text=True, encoding="utf-8")  # fmt: skip
+        tests = [line.split("::", 1)[1] for line in ran.stdout.splitlines() if "%]" in line]
+        return ran.returncode, [test.partition(" PASSED")[0] for test in tests]
+
+    return run
+
+
+def test_the_tests_that_reach_a_function_go_first_and_the_rest_follows(pack, tmp_path):
+    recorder = f"Recorder(Path({str(tmp_path / 'pack')!r}), Path('reached.json'))"
+    code, as_written = pack(recorder)
+    assert (code, len(as_written)) == (0, 7)
+    record = reached.Record(*json.loads((tmp_path / "reached.json").read_text("utf-8")))
+
+    def first(line: int) -> list[str]:
+        return reached.tests_that_reach(record, "m.py", MODULE, line)
+
+    # in a thread; a lambda's caller; what another process does is not seen
+    assert first(10) == ["test_b.py::test_quick", "test_a.py::test_slow"]
+    words = [test for test in first(7) if "test_word" in test]
+    assert first(7) == first(5) == [*words, "test_a.py::test_made"]  # through its fixture
+    assert len(words) == 3
+    assert set(first(3)) == {*first(7), *first(10)}  # outside of functions
+    assert reached.tests_that_reach(record, "another.py", MODULE, 10) == []
+
+    code, tests = pack(f"ReachedFirst({first(10)})")
+    assert tests == ["test_quick", "test_slow", *(x for x in as_written if x not in
+                     ("test_quick", "test_slow"))]  # fmt: skip
+    broken = MODULE.replace("2 * y", "3 * y")
+    (tmp_path / "pack" / "m.py").write_text(broken, "utf-8")
+    code, tests = pack(f"ReachedFirst({first(10)})")
+    assert code == 1  # those that reach it pass; another notices
+    assert tests[:2] == ["test_quick", "test_slow"]
+    assert tests[2].startswith("test_unseen FAILED")
+
+
+def test_a_fault_is_tried_with_its_tests_and_what_they_print_is_kept(monkeypatch, tmp_path):
+    started = []
+
+    def start(fault, tests, plugin, folder):
+        started.append((fault, tests, list(plugin.place)))
+        (folder / "output").write_text(f"of {fault}")
+        if pid := os.fork():
+            return pid
+        os._exit(fault)
+
+    monkeypatch.setattr(mutants, "start", start)
+    jobs = [(1, ["a.py"], ["a.py::x"]), (0, ["b.py"], [])]
+    assert sorted(mutants.run_all(jobs)) == [(0, 0, "of 0"), (1, 1, "of 1")]
+    assert started == jobs
