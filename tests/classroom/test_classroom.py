@@ -190,6 +190,7 @@ def test_a_handout_has_every_exercise_and_question_with_room(classroom):
         assert "You will be able to" in sheet
         assert "{term}" not in sheet
         assert not re.search(r"Start (here|with|by)|\$|\\\\", sheet)  # equations are drawn
+        assert ("data:font/woff2" in sheet) == ("<math" in sheet) == (name == "transformer")
         steps = read_steps((ROOT / "teaching" / "plans" / f"{name}.md").read_text("utf-8"))
         n_planned = sum(step.kind == "exercise" for step in steps)
         assert sheet.count("· in this chapter's session</h3>") == n_planned > 0

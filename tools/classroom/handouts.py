@@ -2,6 +2,7 @@
 
 import html
 import re
+from base64 import b64encode
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from nbformat import NotebookNode
 
 from tools.classroom.notebooks import heading_of, kind_of
 from tools.classroom.plans import named_section, read_steps
-from tools.desk import read_source
+from tools.desk import ROOT, read_source
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 
 PAGE = """\
@@ -31,6 +32,12 @@ PAGE = """\
 </html>
 """
 STYLE = Path(__file__).with_name("handout.css")
+# A sheet is one file, and few systems have a font with roots: those with equations bring it.
+MATH_FONT = ROOT / "_static" / "fonts" / "stix-two-math-subset.woff2"
+MATH_STYLE = """
+@font-face {{ font-family: "STIX Two Math"; src: url("data:font/woff2;base64,{font}"); }}
+math {{ font-family: "STIX Two Math", math; }}
+"""
 LINES_OF_STARS = {1: 2, 2: 4, 3: 6}
 # On paper there are no cells: the sentence that sends to one is left out.
 ON_SCREEN = re.compile(r" ?\bStart (?:here|with|by)\b[^.:]*[.:]")
@@ -71,7 +78,10 @@ def make_handout(name: str, notebook: NotebookNode, session: Collection[str] = (
         parts.append(f'<h2 class="own-page">Test yourself</h2>{quiz}')
     words = html.escape(title[1] if title else name)
     style = STYLE.read_text("utf-8").replace("TITLE", words.replace('"', ""))
-    return PAGE.format(title=words, style=style, body="\n".join(parts))
+    body = "\n".join(parts)
+    if "<math" in body:
+        style += MATH_STYLE.format(font=b64encode(MATH_FONT.read_bytes()).decode())
+    return PAGE.format(title=words, style=style, body=body)
 
 
 def questions(text: str) -> str:
