@@ -285,7 +285,7 @@ const DRIFT_STYLE = `
 .poem { max-height: none; white-space: pre-line; }
 .poem .label { white-space: normal; margin-top: 0.5rem; font-family: inherit; font-style: italic; }
 .poem span { background: color-mix(in srgb, var(--ex-most) calc(var(--moved) * var(--ex-most-behind-text)), transparent); box-decoration-break: clone; }
-.nearest { display: grid; gap: 0.15rem; margin-top: 0.25rem; }
+.nearest { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.15rem; margin-top: 0.25rem; }
 .nearest li { display: flex; justify-content: space-between; gap: 0.75rem; align-items: baseline; border-bottom: 1px solid var(--ex-line); }
 .nearest button { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; background: none; border: 0; padding: 0.3rem 0; min-height: 2rem; text-align: left; cursor: pointer; text-decoration: underline; text-decoration-color: var(--ex-line); text-underline-offset: 0.2em; }
 .nearest .numbers { font-size: 0.875rem; color: var(--ex-muted); }

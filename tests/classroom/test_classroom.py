@@ -189,10 +189,11 @@ def test_a_handout_has_every_exercise_and_question_with_room(classroom):
         assert sheet.count('<section class="quiz">') == len(quizzes) >= 3
         assert "You will be able to" in sheet
         assert "{term}" not in sheet
-        assert "Start here" not in sheet
+        assert not re.search(r"Start (here|with|by)|\$|\\\\", sheet)  # equations are drawn
+        assert ("data:font/woff2" in sheet) == ("<math" in sheet) == (name == "transformer")
         steps = read_steps((ROOT / "teaching" / "plans" / f"{name}.md").read_text("utf-8"))
         n_planned = sum(step.kind == "exercise" for step in steps)
-        assert sheet.count("· in the session</h3>") == n_planned > 0
+        assert sheet.count("· in this chapter's session</h3>") == n_planned > 0
 
 
 def test_every_chapter_has_a_plan_that_adds_up_and_names_what_is_there(classroom):

@@ -2,15 +2,18 @@
 
 import html
 import re
+from base64 import b64encode
 from collections.abc import Collection
 from pathlib import Path
 
+from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat import NotebookNode
 
 from tools.classroom.notebooks import heading_of, kind_of
 from tools.classroom.plans import named_section, read_steps
-from tools.desk import read_source
+from tools.desk import ROOT, read_source
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 
 PAGE = """\
@@ -29,8 +32,15 @@ PAGE = """\
 </html>
 """
 STYLE = Path(__file__).with_name("handout.css")
+# A sheet is one file, and few systems have a font with roots: those with equations bring it.
+MATH_FONT = ROOT / "_static" / "fonts" / "stix-two-math-subset.woff2"
+MATH_STYLE = """
+@font-face {{ font-family: "STIX Two Math"; src: url("data:font/woff2;base64,{font}"); }}
+math {{ font-family: "STIX Two Math", math; }}
+"""
 LINES_OF_STARS = {1: 2, 2: 4, 3: 6}
-ON_SCREEN = re.compile(r" ?\bStart here[^.]*\.")  # on paper there are no cells
+# On paper there are no cells: the sentence that sends to one is left out.
+ON_SCREEN = re.compile(r" ?\bStart (?:here|with|by)\b[^.:]*[.:]")
 EXERCISE = re.compile(r"^### Exercise.*", re.MULTILINE)
 QUESTION = re.compile(
     r'\*\*(.+)\*\*\n\n((?:<details class="quiz">(?s:.*?)</details>\s*)+)'
@@ -39,7 +49,12 @@ QUESTION = re.compile(
 
 def make_handout(name: str, notebook: NotebookNode, session: Collection[str] = ()) -> str:
     """Return the sheet of a chapter, as HTML; the exercises of its session are marked."""
-    markdown = MarkdownIt("commonmark").enable("table")
+    markdown = MarkdownIt("commonmark").enable("table").use(
+        dollarmath_plugin,
+        renderer=lambda latex, given: convert(
+            latex, display="block" if given["display_mode"] else "inline"
+        ),
+    )
     text = [cell.source for cell in notebook.cells if kind_of(cell) == "text"]
     whole = "\n\n".join(text)
     title = re.search(r"^# (?:[\d.]+ )?(.+)$", whole, re.MULTILINE)
@@ -54,15 +69,19 @@ def make_handout(name: str, notebook: NotebookNode, session: Collection[str] = (
             lines = "<div></div>" * n_lines
             heading, _, words = cell.source[found.start() :].partition("\n")
             if heading_of(heading.lstrip("# ")) in session:
-                heading += " · in the session"
+                heading += " · in this chapter's session"
             asked = markdown.render(f"{heading}\n{ON_SCREEN.sub('', words)}")
             parts.append(f'<section>{asked}'
                          f'<div class="lines">{lines}</div></section>')  # fmt: skip
     if quiz := questions(whole):
-        parts.append(f"<h2>Test yourself</h2>{quiz}")
+        # A page of its own: the questions give away what is to be predicted.
+        parts.append(f'<h2 class="own-page">Test yourself</h2>{quiz}')
     words = html.escape(title[1] if title else name)
     style = STYLE.read_text("utf-8").replace("TITLE", words.replace('"', ""))
-    return PAGE.format(title=words, style=style, body="\n".join(parts))
+    body = "\n".join(parts)
+    if "<math" in body:
+        style += MATH_STYLE.format(font=b64encode(MATH_FONT.read_bytes()).decode())
+    return PAGE.format(title=words, style=style, body=body)
 
 
 def questions(text: str) -> str:

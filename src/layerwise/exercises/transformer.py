@@ -178,7 +178,7 @@ EXERCISES = {
         "then the biases, one for each output; then LayerNorm, two for each dimension",
     ]),
     "ex-neighbours": Exercise(neighbours, [
-        "*bird* is what the word means, not how it is spelled: how does the tokenizer cut it?",
+        "how does the tokenizer cut the chapter's `word`? *bird* stands there as a start",
         "`tokenizer.tokenize(...)` returns the pieces as a list",
     ]),
     "ex-softmax": Exercise(softmax, [
