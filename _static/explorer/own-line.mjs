@@ -34,13 +34,13 @@ export class OwnLine {
     if (!this.manifest.weights) return `A line of your own cannot be run here: ${this.manifest.weights_left_out}.`;
     if (isFromFile())
       return "A line of your own needs a server, since browsers run no model on a page opened from a file: " +
-        "in the book’s folder, `nox -s serve` starts one.";
+        "in the book’s folder, “python3 -m nox -s serve” starts one.";
     return null;
   }
 
   build() {
     if (this.whyNot())
-      return h("p", { class: "note" }, `${this.whyNot()} The lines above were computed beforehand.`);
+      return h("p", { class: "note" }, `${this.whyNot()} The lines here were computed beforehand.`);
     this.input = h("input", { type: "text", id: "own", maxlength: 6000, autocomplete: "off", dir: "auto",
       placeholder: this.placeholder, oninput: () => this.typed(), onfocus: () => this.labelButton() });
     this.button = h("button", { class: "action" });

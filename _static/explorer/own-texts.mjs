@@ -21,7 +21,7 @@ export class OwnTexts extends OwnLine {
     if (!this.manifest.weights) return `Texts of your own cannot be run here: ${this.manifest.weights_left_out}.`;
     if (isFromFile())
       return "Texts of your own need a server, since browsers run no model on a page opened from a file: " +
-        "in the book’s folder, `nox -s serve` starts one. Or run `layerwise report` on them.";
+        "in the book’s folder, “python3 -m nox -s serve” starts one. Or run “layerwise report” on them.";
     return null;
   }
 
