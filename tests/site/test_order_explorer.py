@@ -425,5 +425,5 @@ def test_pages_of_another_model_say_why(part, context, explorer_site, altered):
     )  # fmt: skip
     body = place(ELEMENT, f"assets='{assets}'")
     page = open_page(context, explorer_site.page(f"no-{part}.html", body), ELEMENT)
-    assert f"{why}. The lines above" in page.locator(f"{ELEMENT} .note").text_content()
+    assert f"{why}. The lines here" in page.locator(f"{ELEMENT} .note").text_content()
     plays_on(page)
