@@ -19,7 +19,8 @@
     python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
 
 All sessions share one environment, .venv, installed once (tools/install.py); cluster, grading
-and hub add one of their own. After that, only bundle, ranges and lock need the network.
+and hub add one of their own. After that, only bundle, ranges and lock need the network, and the
+first lint and hub, for what npm brings.
 """
 
 import os
