@@ -3,6 +3,8 @@
 import math
 import random
 from collections import Counter
+from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,6 +27,7 @@ from layerwise.exercises import vectors as of_words
 from layerwise.exercises.marking import Exercise, check, compare, judge, mistake
 from layerwise.fine_tuning import lora_classifier
 from layerwise.similarity import nearest
+from layerwise.texts.own import load_texts
 from layerwise.texts.poems import load_poems
 
 MODULES = [
@@ -603,3 +606,14 @@ def test_a_shape_of_ones_own(shape, answer, says):
 
     verdict = wires.judge("ex-own-shape", shape, "The {} here", answer, measure)
     assert verdict.says.startswith(says)
+
+
+def test_texts_of_ones_own_are_others_than_the_books(tmp_path):
+    books = load_texts(Path(str(files("layerwise.datasets") / "presidents.csv")))
+    assert "the book's own" in own_texts.judge("ex-own-texts", books).says
+    lines = [f"the rain of day {i} has not stopped, my dear, since you left" for i in range(20)]
+    pd.DataFrame({"letter": lines}).to_csv(tmp_path / "letters.csv", index=False)
+    mine = load_texts(tmp_path / "letters.csv", text="letter")
+    assert own_texts.judge("ex-own-texts", mine).right
+    few = own_texts.judge("ex-own-texts", mine._replace(table=mine.table.head(19)))
+    assert "19 texts are too few" in few.says

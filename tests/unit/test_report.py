@@ -35,7 +35,7 @@ from layerwise.report.neighbours import nearest_of_other_groups
 from layerwise.report.page import set_aside, words_part
 from layerwise.report.prepare import join_copies
 from layerwise.report.tokens import count_tokens
-from layerwise.report.words import number, p_value, row_ranges
+from layerwise.report.words import number, p_value, percent, row_ranges
 from layerwise.similarity import drift_table, nearest
 from layerwise.texts.columns import quoted
 from layerwise.texts.options import Once
@@ -562,3 +562,8 @@ def test_copies_of_a_text_are_no_neighbours(tmp_path, report):
     assert "A copy" not in nearest.loc[poems.iloc[3]["first_line"], "nearest_title"].tolist()
     texts = pd.read_csv(folder / "tables" / "texts.csv")
     assert texts["group"].nunique() == 12
+
+
+@pytest.mark.parametrize("share", [0.325, 0.175, 0.475, 0.005, 0.015, 0.994, 1.0, 0.0])
+def test_a_percentage_is_the_number_that_stands_elsewhere(share):
+    assert percent(share) == f"{100 * float(number(share)):.0f}%"

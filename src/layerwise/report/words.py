@@ -6,8 +6,8 @@ from layerwise.display import number
 
 
 def percent(x: float) -> str:
-    """Write a share as a whole percentage."""
-    return f"{x:.0%}"
+    """Write a share as a whole percentage, the one that ``number`` writes as two decimals."""
+    return f"{float(f'{x:.2f}'):.0%}"
 
 
 def p_value(p: float) -> str:
