@@ -31,8 +31,8 @@ def findings(tmp_path_factory):
 
 @pytest.mark.parametrize("finding", [
     "chapters/01_one.md:61: error: Incompatible types in assignment",
-    "chapters/01_one.md:62:18: F401",
-    "chapters/01_one.md:63:7: F821 Undefined name `lines`",
+    "chapters/01_one.md:62:18: unused-import",
+    "chapters/01_one.md:63:7: undefined-name: Undefined name `lines`",
 ])  # fmt: skip
 def test_a_mistake_is_found_where_it_stands(findings, finding):
     assert [line for line in findings if line.startswith(finding)]

@@ -280,21 +280,31 @@ def test_what_repeats_costs_more_without_the_heads_that_copy(shown, parts, decod
     cost = torch.nn.functional.cross_entropy(
         outputs.logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
     ).reshape(4, -1) / np.log(2)
-    first, second, _ = row(shown, "nothing", 3)
+    seed = torch.Generator().manual_seed(1)
+    others = torch.randint(100, 49152 - 100, (4, 25), generator=seed)
+    others = torch.cat([once, others], dim=1)
+    log_p = model(others).logits.log_softmax(-1)
+    new = [-log_p[i, q, others[i, q + 1]].item() for i in range(4) for q in range(25, 49)]
+    table = shown[shown.index("others, second") :]
+    first, second, of_others, _ = row(table, "nothing", 4)
+    assert of_others == pytest.approx(np.mean(new) / np.log(2), abs=HALF)
     assert first == pytest.approx(cost[:, :24].mean().item(), abs=HALF)
     assert second == pytest.approx(cost[:, 25:].mean().item(), abs=HALF)
     order = score.flatten().argsort(descending=True)[:6].tolist()
     copying = [(i // 9 + 1, i % 9 + 1) for i in order]
     of_verse = [decoder.tokenizer.encode(text)[:50] for text in load_poems()["text"][:12]]
     costs = []
-    for text in (ids, torch.tensor([each for each in of_verse if len(each) == 50][:3])):
+    for text in (ids, others, torch.tensor([each for each in of_verse if len(each) == 50][:3])):
         means = {place: found.mean((0, 1))
                  for place, found in mixtures(model, text, copying).items()}  # fmt: skip
         logits = cut_run(model, text, copying, means, at=slice(None))
         chances = torch.log_softmax(logits[:, :-1], -1).gather(-1, text[:, 1:, None])[..., 0]
         costs.append(-chances / np.log(2))
-    wanted = [costs[0][:, :24].mean(), costs[0][:, 25:].mean(), costs[1].mean()]
-    np.testing.assert_allclose(row(shown, "six that copy", 3), wanted, atol=HALF)
+    again, new = costs[0][:, 25:].mean(), costs[1][:, 25:].mean()
+    wanted = [costs[0][:, :24].mean(), again, new, costs[2].mean()]
+    np.testing.assert_allclose(row(table, "six that copy", 4), wanted, atol=HALF)
+    left = (new - again) / (of_others - second)
+    assert f"{left:.2f} is left without these heads" in shown
 
 
 def test_the_heads_that_look_are_known_from_attention(shown, parts):

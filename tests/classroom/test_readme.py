@@ -65,7 +65,7 @@ def test_every_file_and_folder_that_is_named_is_there_or_is_made():
                 n_found += 1
                 continue
             assert name in {"start.sh", "course.yml", "jupyterhub_config.py"} or (
-                name.startswith(("chapters/", "_build", "submitted", "release", "FOLDER"))
+                name.startswith(("chapters/", "_build", "submitted", "release", "feedback", "FOLDER"))
             ), name
     assert n_found > 15
 
