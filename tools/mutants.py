@@ -41,6 +41,8 @@ WANTED = 0.95
 PATIENCE = 2
 PROCESSES = 2
 NOT_TRIED = 99
+UNNOTICED = (0, 5, NOT_TRIED)  # all tests passed, or there were none
+CONTROLS = 4  # faults that are none, tried in the places of some that are
 
 
 def sources() -> dict[str, str]:
@@ -183,6 +185,23 @@ def reaching(record: Record, fault: Fault) -> list[str]:
     return tests_that_reach(record, fault.module, source, fault.line)
 
 
+def unchanged_is_unnoticed(faults: list[Fault], tests: dict, record: Record) -> bool:
+    """Try some places without a fault, and say so if a test fails there in another order.
+
+    A test that depends on those before it would notice every fault.
+    """
+    places = faults[:: max(1, len(faults) // CONTROLS)]
+    jobs = [
+        (f._replace(new=f.old, text=(PACKAGE / f.module).read_bytes()),
+         tests[f.module], reaching(record, f))
+        for f in places
+    ]  # fmt: skip
+    upset = [(f, output) for f, code, output in run_all(jobs) if code not in UNNOTICED]
+    for fault, output in upset:
+        print(f"noticed, and nothing was wrong: {fault}", output[-1500:], sep="\n")
+    return not upset
+
+
 def main() -> int:
     """Try the faults; say which were not noticed."""
     parser = argparse.ArgumentParser(description="Put faults into the package, one by one.")
@@ -210,10 +229,12 @@ def try_faults(wanted: argparse.Namespace) -> int:
         return 1
     seconds = time.monotonic() - began
     print(f"{len(faults)} faults; without one, the tests pass ({seconds:.0f} s)", flush=True)
+    if not unchanged_is_unnoticed(faults, tests, record):
+        return 1
     missed: list[Fault] = []
     jobs = [(f, tests[f.module], reaching(record, f)) for f in faults]
     for tried, (fault, code, output) in enumerate(run_all(jobs, PATIENCE * seconds), 1):
-        if code in (0, 5, NOT_TRIED):  # all passed, or there were none
+        if code in UNNOTICED:
             missed.append(fault)
             print("not noticed:", fault, flush=True)
         elif code not in (1, 2, -signal.SIGKILL):  # a failure, an import that fails, no end

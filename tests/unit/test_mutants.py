@@ -199,3 +199,26 @@ def test_a_fault_is_tried_with_its_tests_and_what_they_print_is_kept(monkeypatch
     jobs = [(1, ["a.py"], ["a.py::x"]), (0, ["b.py"], [])]
     assert sorted(mutants.run_all(jobs)) == [(0, 0, "of 0"), (1, 1, "of 1")]
     assert started == jobs
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_where_nothing_is_wrong_nothing_may_be_noticed(code, monkeypatch, capsys):
+    faults = [f for f in mutants.faults_of("shapley.py")][:9]
+    tried = []
+
+    def run_all(jobs):
+        for fault, tests, first in jobs:
+            tried.append(fault)
+            assert (tests, first) == (["test_shapley.py"], ["first"])
+            yield fault, code, "the output"
+
+    monkeypatch.setattr(mutants, "run_all", run_all)
+    monkeypatch.setattr(mutants, "reaching", lambda record, fault: ["first"])
+    tests = {"shapley.py": ["test_shapley.py"]}
+    assert mutants.unchanged_is_unnoticed(faults, tests, None) == (code == 0)
+    assert len(tried) >= mutants.CONTROLS
+    source = (mutants.PACKAGE / "shapley.py").read_bytes()
+    assert {fault.text for fault in tried} == {source}
+    assert all(fault.text != source for fault in faults)
+    said = capsys.readouterr().out
+    assert ("nothing was wrong: shapley.py" in said and "the output" in said) == (code == 1)
