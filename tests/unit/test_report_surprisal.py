@@ -571,3 +571,12 @@ def test_a_text_is_set_token_by_token_and_never_a_program():
     assert "&lt;b&gt;" in strip
     assert re.findall(r"--bits: (\d+)%", strip) == ["40", "10", "10"]
     assert re.sub("<[^>]+>", "", strip) == "&lt;b&gt;&amp;hope"
+
+
+def test_the_share_between_labels_is_that_of_an_analysis_of_variance():
+    labels = np.array(["a", "b", "a", "b", "c"])
+    values = np.array([5.0, 9.0, 6.0, 10.0, 4.0])
+    table = pd.DataFrame({"label": labels, "value": values})
+    between = table.groupby("label")["value"].transform("mean")
+    assert share_between(labels, values) == pytest.approx(between.var() / table["value"].var())
+    assert share_between(labels, np.full(5, 3.0)) == 0
