@@ -185,17 +185,19 @@ def reaching(record: Record, fault: Fault) -> list[str]:
     return tests_that_reach(record, fault.module, source, fault.line)
 
 
+def job(fault: Fault, tests: dict[str, list[str]], record: Record) -> tuple:
+    """Return a fault, the files with its tests, and the tests that begin."""
+    return fault, tests[fault.module], reaching(record, fault)
+
+
 def unchanged_is_unnoticed(faults: list[Fault], tests: dict, record: Record) -> bool:
     """Try some places without a fault, and say so if a test fails there in another order.
 
     A test that depends on those before it would notice every fault.
     """
     places = faults[:: max(1, len(faults) // CONTROLS)]
-    jobs = [
-        (f._replace(new=f.old, text=(PACKAGE / f.module).read_bytes()),
-         tests[f.module], reaching(record, f))
-        for f in places
-    ]  # fmt: skip
+    right = [f._replace(new=f.old, text=(PACKAGE / f.module).read_bytes()) for f in places]
+    jobs = [job(fault, tests, record) for fault in right]
     upset = [(f, output) for f, code, output in run_all(jobs) if code not in UNNOTICED]
     for fault, output in upset:
         print(f"noticed, and nothing was wrong: {fault}", output[-1500:], sep="\n")
@@ -232,7 +234,7 @@ def try_faults(wanted: argparse.Namespace) -> int:
     if not unchanged_is_unnoticed(faults, tests, record):
         return 1
     missed: list[Fault] = []
-    jobs = [(f, tests[f.module], reaching(record, f)) for f in faults]
+    jobs = [job(fault, tests, record) for fault in faults]
     for tried, (fault, code, output) in enumerate(run_all(jobs, PATIENCE * seconds), 1):
         if code in UNNOTICED:
             missed.append(fault)

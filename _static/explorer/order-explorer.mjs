@@ -1,5 +1,5 @@
 // <order-explorer>: which of two orders is the line? The reader against a model and counted pairs,
-// both of which have not read the line's poem: computed beforehand for lines of such poems, and in
+// neither of which was trained on the line's poem: computed beforehand for lines of such poems, and in
 // this page for a line that is typed. Attributes: assets.
 
 import { fetchText } from "./assets.mjs";

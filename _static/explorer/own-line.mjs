@@ -7,6 +7,8 @@ import { count, h } from "./shared.mjs";
 const PARTS = ["vocab", "weights"]; // that the model is loaded from
 const PAUSE_IN_TYPING = 250; // milliseconds
 const NOTICED = 200; // milliseconds; what takes longer shows how far it is
+export const SERVER = "since browsers run no model on a page opened from a file: in the book’s folder, " +
+  "“python3 -m nox -s serve” starts one.";
 
 // An explorer that uses it has: markPending(pending); show({ text, tokens, attentions, own });
 // showNothing(reason), when the line cannot be run.
@@ -33,8 +35,7 @@ export class OwnLine {
   whyNot() {
     if (!this.manifest.weights) return `A line of your own cannot be run here: ${this.manifest.weights_left_out}.`;
     if (isFromFile())
-      return "A line of your own needs a server, since browsers run no model on a page opened from a file: " +
-        "in the book’s folder, “python3 -m nox -s serve” starts one.";
+      return `A line of your own needs a server, ${SERVER}`;
     return null;
   }
 

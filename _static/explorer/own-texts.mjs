@@ -5,7 +5,7 @@ import { isFromFile, megabytes } from "./assets.mjs";
 import { mean_pool } from "./bert.mjs";
 import { compareTexts, tokenMovement } from "./compare-texts.mjs";
 import { offsetsOf } from "./offsets.mjs";
-import { OwnLine } from "./own-line.mjs";
+import { OwnLine, SERVER } from "./own-line.mjs";
 import { decode, splitTexts, textsOfFile, textsOfPasted, writeTable } from "./read-texts.mjs";
 import { count, h, shorten } from "./shared.mjs";
 
@@ -20,8 +20,7 @@ export class OwnTexts extends OwnLine {
   whyNot() {
     if (!this.manifest.weights) return `Texts of your own cannot be run here: ${this.manifest.weights_left_out}.`;
     if (isFromFile())
-      return "Texts of your own need a server, since browsers run no model on a page opened from a file: " +
-        "in the book’s folder, “python3 -m nox -s serve” starts one. Or run “layerwise report” on them.";
+      return `Texts of your own need a server, ${SERVER} Or run “layerwise report” on them.`;
     return null;
   }
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
+from test_interventions import IDS, N_DIMS, N_LAYERS, make
 
 from layerwise.lens import divergence, last_step, linear_map, streams_of, with_one
-from tests.unit.test_interventions import IDS, N_DIMS, N_LAYERS, make
 
 
 @pytest.fixture(params=["llama", "gpt2"])

@@ -6,11 +6,11 @@ from base64 import b64encode
 from collections.abc import Collection
 from pathlib import Path
 
-from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat import NotebookNode
 
+from _ext.mathml import latex_to_mathml
 from tools.classroom.notebooks import heading_of, kind_of
 from tools.classroom.plans import named_section, read_steps
 from tools.desk import ROOT, read_source
@@ -51,8 +51,8 @@ def make_handout(name: str, notebook: NotebookNode, session: Collection[str] = (
     """Return the sheet of a chapter, as HTML; the exercises of its session are marked."""
     markdown = MarkdownIt("commonmark").enable("table").use(
         dollarmath_plugin,
-        renderer=lambda latex, given: convert(
-            latex, display="block" if given["display_mode"] else "inline"
+        renderer=lambda latex, given: latex_to_mathml(
+            latex, "block" if given["display_mode"] else "inline"
         ),
     )
     text = [cell.source for cell in notebook.cells if kind_of(cell) == "text"]

@@ -5,8 +5,8 @@
     python -m tools.data.presidents --check    change nothing, exit 1 if it would be another
 
 No text is chosen by hand. Of each annual message the rule takes one paragraph: of those between
-``FEWEST_WORDS`` and ``MOST_WORDS``, the one nearest the middle. The table is
-committed, and ``data/digests_of_presidents.json`` says what it must hold.
+``FEWEST_WORDS`` and ``MOST_WORDS``, the one nearest the middle. The table is committed,
+and ``data/digests_of_presidents.json`` says what it must hold.
 """
 
 import csv

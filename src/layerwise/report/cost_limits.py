@@ -11,7 +11,7 @@ from layerwise.report.costs import COUNTED, FEWEST_TO_COUNT, N_FOLDS, ORDER, Cos
 from layerwise.report.limits import MANY_PIECES
 from layerwise.report.measure import FEW_TEXTS
 from layerwise.report.reading import BEGINNING
-from layerwise.report.words import count
+from layerwise.report.words import count, cut_into
 
 FEW_COUNTED = 20_000  # characters
 
@@ -108,11 +108,9 @@ def limits_of_language(costs: Costs, pieces: float, usual: float) -> list[str]:
         )
     if pieces > MANY_PIECES * usual:
         limits.append(
-            "The tokenizer cuts a word of these texts (of a script without spaces, a "
-            f"character) into {number(pieces, 1)} pieces; of English verse it makes "
-            f"{number(usual, 1)}. So they are probably in a language or "
-            "a spelling that this model has read little of, and their cost says more of that "
-            "than of them. Function words are told from others by an English list. Another "
+            f"{cut_into(pieces)}; of English verse it makes {number(usual, 1)}. So they are "
+            "probably in a language or a spelling that this model has read little of, and their "
+            "cost says more of that than of them. Function words are told from others by an English list. Another "
             "model can be named with --decoder."
         )
     return limits

@@ -6,7 +6,7 @@ from layerwise.display import number
 from layerwise.models import Encoder, context_window
 from layerwise.report.measure import FEW_TEXTS, MOSTLY_UNKNOWN, Measured
 from layerwise.report.tokens import count_tokens, pieces_per_word
-from layerwise.report.words import count, percent
+from layerwise.report.words import count, cut_into, percent
 from layerwise.texts.columns import quoted
 from layerwise.texts.poems import load_poems
 
@@ -126,9 +126,8 @@ def limits_of_language(table: pd.DataFrame, encoder: Encoder) -> list[str]:
     usual = pieces_per_word(count_tokens(load_poems()["text"], encoder))
     if pieces > MANY_PIECES * usual:
         limits.append(
-            "The tokenizer cuts a word of these texts (of a script without spaces, a "
-            f"character) into {number(pieces, 1)} pieces, "
-            f"punctuation counted; of English verse it makes {number(usual, 1)}. So they are "
+            f"{cut_into(pieces)}, punctuation counted; of English verse it makes "
+            f"{number(usual, 1)}. So they are "
             "probably in a language, a spelling or a notation that this model was not trained "
             "on, and their vectors say more of letters than of words. A model for the language "
             "can be named with --encoder."

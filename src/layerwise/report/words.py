@@ -26,6 +26,14 @@ def count(n: int, one: str) -> str:
     return f"{n:,} {one if n == 1 else one + 's'}"
 
 
+def cut_into(pieces: float) -> str:
+    """Begin a sentence on how many tokens a word is cut into."""
+    return (
+        "The tokenizer cuts a word of these texts (of a script without spaces, a character) "
+        f"into {number(pieces, 1)} pieces"
+    )
+
+
 def row_ranges(rows: Sequence[int], most: int = 12) -> str:
     """Write numbers of rows, neighbours as a range: 3–7, 9."""
     ranges: list[list[int]] = []
