@@ -109,9 +109,9 @@ def limits_of_language(costs: Costs, pieces: float, usual: float) -> list[str]:
     if pieces > MANY_PIECES * usual:
         limits.append(
             f"{cut_into(pieces)}; of English verse it makes {number(usual, 1)}. So they are "
-            "probably in a language or a spelling that this model has read little of, and their "
-            "cost says more of that than of them. Function words are told from others by an English list. Another "
-            "model can be named with --decoder."
+            "probably in a language or a spelling that this model has read little of, and "
+            "their cost says more of that than of them. Function words are told from others by "
+            "an English list. Another model can be named with --decoder."
         )
     return limits
 
