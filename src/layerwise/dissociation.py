@@ -101,12 +101,12 @@ def run_copies(
         run_last(model, ids, deepcopy(cache), n_last)
     cache.batch_select_indices(torch.arange(n, device=ids.device).repeat(k))
     with ExitStack() as stack:
-        stack.enter_context(resume(model, n_same, same[0].repeat(k, 1, 1)))
+        stack.enter_context(resume(model, n_same, torch.cat([same[0]] * k)))
         for i, changes_of_copy in enumerate(changes):
             for place, source in changes_of_copy:
                 change = put_in_rows(slice(i * n, (i + 1) * n), source)
                 stack.enter_context(replace(place, change, at=-n_last))
-        logits = run_last(model, ids.repeat(k, 1), cache, n_last)
+        logits = run_last(model, torch.cat([ids] * k), cache, n_last)
     return logits.unflatten(0, (k, n))
 
 

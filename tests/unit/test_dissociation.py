@@ -11,6 +11,7 @@ from layerwise.dissociation import (
     last_logits,
     lead,
     restored,
+    right_and_gap,
     run_copies,
     run_cuts,
     stand_ins,
@@ -97,3 +98,10 @@ def test_stand_ins_are_of_the_same_layers_and_none_of_those_found():
     assert [layer for layer, _ in drawn.values()] == [2, 2, 5]
     assert len({*drawn.values(), *found}) == 6
     assert list(stand_ins([(1, 1), (1, 2)], 3, 0).values()) == [(1, 3)]  # too few are free
+
+
+def test_what_is_answered_right_and_the_gap_between_pairs():
+    leads = torch.tensor([2.0, -1.0, 3.0, -4.0, -0.5, 1.0])  # the second half should be below 0
+    right, gap = right_and_gap(leads)
+    assert right == pytest.approx(4 / 6)
+    assert gap == pytest.approx(((2 + 4) + (-1 + 0.5) + (3 - 1)) / 3)

@@ -31,14 +31,16 @@ from layerwise.report.cost_findings import (
     by_heart_finding,
     cost_findings,
     judged,
+    label_findings,
+    recited_texts,
     survives,
 )
 from layerwise.report.cost_limits import cost_methods
 from layerwise.report.cost_page import strip_html
 from layerwise.report.cost_tests import by_date, by_label, dealt_test, share_between, without
-from layerwise.report.costs import counted_costs, measure_costs, title_kinds
+from layerwise.report.costs import counted_costs, in_parts, measure_costs, title_kinds
 from layerwise.report.findings import NO, OPEN, YES
-from layerwise.report.reading import are_verse, choose, line_spans, read_all
+from layerwise.report.reading import BEGINNING, are_verse, choose, line_spans, read_all
 from layerwise.surprisal import (
     kept_readings,
     read_text,
@@ -48,6 +50,7 @@ from layerwise.surprisal import (
 )
 from layerwise.texts.dates import read_date
 from layerwise.texts.own import load_texts
+from layerwise.texts.passages import passage_spans, token_spans
 from layerwise.texts.poems import load_poems
 
 ROOT = Path(__file__).parents[2]
@@ -314,6 +317,8 @@ def test_the_measure_of_memory_fires_on_what_is_recited(of_poems):
     assert by_heart_finding(with_one)["holds"] == NO
     mute = with_one.reading._replace(known=dict.fromkeys(WIDELY_KNOWN, 0))
     assert by_heart_finding(with_one._replace(reading=mute))["holds"] == OPEN
+    recited_by.iloc[9, 1] = 11  # one fewer than the longest
+    assert recited_texts(with_one)["tokens"].tolist() == [12]
 
 
 def test_where_a_text_is_to_be_gone_on_with():
@@ -348,8 +353,14 @@ def test_too_much_is_drawn_and_cut_and_in_the_same_way_each_time(tiny):
     assert 3 <= chosen.facts["n_texts"] < chosen.facts["n_usable"] == 60
     assert chosen.facts["n_beginnings"] > 0
     pd.testing.assert_frame_equal(chosen.table, again.table)
+    spans = token_spans(tiny.tokenizer)
     for x in chosen.table.itertuples():
-        assert table["text"][x.row].startswith(x.text)
+        text = table["text"][x.row]
+        assert text.startswith(x.text)
+        if x.text != text.strip():  # whole sentences, as many as have room
+            first, after = passage_spans(text, "sentence", BEGINNING, 0, spans)[:2]
+            assert x.text == text[slice(*first)]
+            assert len(spans(text[: after[1]])) > BEGINNING
     everything = choose(table, tiny, 10**6)
     assert everything.facts["n_texts"] == 60
     assert everything.facts["n_beginnings"] == 0
@@ -409,6 +420,9 @@ def test_verse_is_told_from_prose():
     assert are_verse(load_poems()["text"])
     assert not are_verse(pd.Series(sentences(10)))
     assert not are_verse(pd.Series(["\n".join([" ".join(sentences(3))] * 3)] * 4))  # paragraphs
+    at_most, longer = (pd.Series([f"{'x' * n}\n{'y' * n}"] * 3) for n in (100, 101))
+    assert are_verse(at_most)
+    assert not are_verse(longer)
 
 
 def test_words_of_prose_stay_in_their_sentence():
@@ -571,6 +585,27 @@ def test_a_text_is_set_token_by_token_and_never_a_program():
     assert "&lt;b&gt;" in strip
     assert re.findall(r"--bits: (\d+)%", strip) == ["40", "10", "10"]
     assert re.sub("<[^>]+>", "", strip) == "&lt;b&gt;&amp;hope"
+
+
+def test_parts_are_means_of_their_tenth():
+    bits = np.array([3.0, 5, 1, 1, 2, 2, 0, 4, 7, 9, 1, 1, 6, 2, 8, 8, 1, 3, 0, 2])
+    np.testing.assert_allclose(in_parts(bits), bits.reshape(10, 2).mean(axis=1))
+    assert in_parts(np.repeat([2.5], 37)).mean() == pytest.approx(2.5, rel=0.02)
+    assert np.isnan(in_parts(np.array([]))).all()
+
+
+@pytest.mark.parametrize("p", [0.01, np.nan])
+def test_labels_that_cannot_be_compared_are_said_to_be(of_poems, p):
+    tests = {name: dict(x) for name, x in of_poems.tests["labels"].items()}
+    tests["cost"] |= {"value": 0.31, "chance": 0.12, "p": p}
+    found, _ = label_findings(of_poems._replace(tests={"labels": tests}))
+    if np.isnan(p):
+        assert (found["value"], found["holds"]) == ("not to be had", OPEN)
+    else:
+        assert found["value"].startswith(
+            "31% of the variance lies between labels, by chance 12%; p = 0.010"
+        )
+    assert label_findings(of_poems._replace(tests={})) == []
 
 
 def test_the_share_between_labels_is_that_of_an_analysis_of_variance():
