@@ -47,8 +47,14 @@ def what_is_wanted(root: Path) -> str:
     stand in pyproject.toml too; changing one installs nothing again.
     """
     pins = [read_lines(root / name) for name in (REQUIREMENTS, TORCH)]
-    settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
-    package = [settings["build-system"], settings["project"], settings["tool"]["setuptools"]]
+    settings = root / "pyproject.toml"
+    try:
+        found = tomllib.loads(read_text(settings))
+        package = [found["build-system"], found["project"], found["tool"]["setuptools"]]
+    except tomllib.TOMLDecodeError as error:
+        raise InstallError(f"{settings} is not TOML: {error}") from None
+    except KeyError as error:
+        raise InstallError(f"{settings} has no table {error}: put it back") from None
     place = [str(root), sys.executable, platform.python_version()]
     decides = json.dumps([pins, package, place], sort_keys=True)
     return hashlib.sha256(decides.encode()).hexdigest()
@@ -56,14 +62,34 @@ def what_is_wanted(root: Path) -> str:
 
 def read_lines(path: Path) -> list[str]:
     """Return the lines of a requirements file, without comments."""
-    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
+    lines = (line.partition("#")[0].strip() for line in read_text(path).splitlines())
     return [line for line in lines if line]
+
+
+def read_text(path: Path) -> str:
+    """Read settings or pins.
+
+    Raises
+    ------
+    InstallError
+        If they are not there, or not UTF-8.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise InstallError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        where = f"{path} is not UTF-8 (byte {error.start})"
+        raise InstallError(f"{where}: save it in that encoding") from None
+    if text.startswith("\ufeff"):
+        raise InstallError(f"{path} begins with a byte order mark: save it without one")
+    return text
 
 
 def is_whole(environment: Path, wanted: str) -> bool:
     """Tell whether an environment is the one wanted, and its Python starts."""
     stamp = environment / "installed.sha256"
-    if not stamp.is_file() or stamp.read_text("utf-8") != wanted:
+    if not stamp.is_file() or stamp.read_bytes() != wanted.encode():
         return False
     try:
         started = subprocess.run(
@@ -87,8 +113,7 @@ def install(root: Path, environment: Path, say: Callable[[str], None] = print) -
         return
     cpu_index = find_cpu_index()
     say(what_will_be_downloaded(root, cpu_index))
-    shutil.rmtree(environment, ignore_errors=True)
-    venv.create(environment, with_pip=True)
+    make_anew(environment)
     run_pip(environment, "--no-deps", "--require-hashes", "--requirement", root / REQUIREMENTS)
     install_torch(root, environment, cpu_index)
     run_pip(environment, "--no-deps", "--no-build-isolation", "--editable", root)
@@ -118,17 +143,34 @@ def install_more(root: Path, environment: Path, pins: str, beside: bool) -> Path
         If something cannot be installed.
     """
     folder = environment / pins.removeprefix("requirements-").removesuffix(".txt")
-    wanted = hashlib.sha256((root / pins).read_bytes()).hexdigest()
+    wanted = hashlib.sha256(read_text(root / pins).encode()).hexdigest()
     if is_whole(folder, wanted):
         return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    venv.create(folder, with_pip=True)
+    make_anew(folder)
     if beside:  # by addsitedir also what is installed there as editable is seen: the package
         seen = f"import site; site.addsitedir({str(packages_of(environment))!r})\n"
         (packages_of(folder) / "beside.pth").write_text(seen, "utf-8")
     run_pip(folder, "--no-deps", "--require-hashes", "--requirement", root / pins)
     (folder / "installed.sha256").write_text(wanted, "utf-8")
     return folder
+
+
+def make_anew(environment: Path) -> None:
+    """Make an environment with nothing but pip in it, in place of one that is there.
+
+    Raises
+    ------
+    InstallError
+        If the machine refuses.
+    """
+    try:
+        shutil.rmtree(environment, ignore_errors=True)
+        venv.create(environment, with_pip=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise InstallError(
+            f"{environment} cannot be made: {error}. Is the disk full, may it be written? "
+            "Nothing is lost: run the same command again."
+        ) from None
 
 
 def packages_of(environment: Path) -> Path:
@@ -227,5 +269,5 @@ def what_will_be_downloaded(root: Path, cpu_index: str | None) -> str:
 
 def read_sizes(path: Path) -> dict[str, int]:
     """Read the sizes in MB that the comments of requirements-torch.txt note."""
-    found = re.findall(r"^# ([\w-]+): (\d+) MB$", path.read_text("utf-8"), flags=re.MULTILINE)
+    found = re.findall(r"^# ([\w-]+): (\d+) MB$", read_text(path), flags=re.MULTILINE)
     return {name: int(size) for name, size in found}

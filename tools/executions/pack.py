@@ -27,6 +27,8 @@ MEMBER = re.compile(rf"([\w.-]+)/([0-9a-f]{{16}})/({FILES})")
 # Executed notebooks of the whole book are a few megabytes: far more is not a pack of this book.
 LARGEST_PACK = 500_000_000
 MOST_MEMBERS = 2_000
+# The last: tarfile calls itself for each header that announces another.
+DAMAGED = (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, RecursionError)
 
 
 def pack(store: Store, executions: list[Execution], file: Path) -> None:
@@ -80,7 +82,7 @@ def read_members(file: Path) -> dict[str, str]:
                 texts[member.name] = read_member(archive, member)
     except FileNotFoundError:
         raise BuildError(f"{file} does not exist") from None
-    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as error:
+    except DAMAGED as error:
         reason = f"{type(error).__name__}: {error}"
         raise BuildError(
             f"{file} is damaged or not a pack of executions ({reason}): pack it again"

@@ -12,13 +12,18 @@ from IPython.utils.text import SList
 
 
 def checked_system(command: str) -> None:
-    """Run ``!command``; raise if it fails."""
-    done = subprocess.run(
-        shell.var_expand(command, depth=1), shell=True, text=True,
+    """Run ``!command``; raise if it fails.
+
+    What it shows is shown as it comes: some commands never stop.
+    """
+    with subprocess.Popen(
+        shell.var_expand(command, depth=1), shell=True, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    print(done.stdout, end="")
-    done.check_returncode()
+    ) as running:  # fmt: skip
+        while piece := running.stdout.read(8192):  # type: ignore[union-attr]
+            print(piece, end="")
+    if running.returncode:
+        raise subprocess.CalledProcessError(running.returncode, running.args)
 
 
 def checked_output(command: str, split: bool = True, depth: int = 0):
