@@ -247,10 +247,10 @@ def ranges(session: nox.Session) -> None:
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
     pip += ["--target", str(folder)]
     session.run(*pip, oldest["transformers"], external=True)
-    if index := tools.install.find_cpu_index():
+    if index := tools.install.find_cpu_index(oldest["torch"].removeprefix("torch==")):
         session.run(*pip, "--index-url", index, oldest["torch"], external=True)
     else:
-        session.warn(f"not tried: {oldest['torch']}; no index of builds without CUDA answers")
+        session.warn(f"not tried: {oldest['torch']}; no index has it without CUDA")
     # What one library of today says to an old one of the other is no fault of the package.
     tests = ["tests/unit", "-W", "default::DeprecationWarning", *session.posargs]
     python(session, "-m", "pytest", *tests, env={"PYTHONPATH": str(folder)})

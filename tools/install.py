@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import tomllib
+import urllib.parse
 import urllib.request
 import venv
 from collections.abc import Callable
@@ -28,6 +29,8 @@ PIN_FILES = REQUIREMENTS, TORCH = "requirements.txt", "requirements-torch.txt"
 CLUSTER, HUB = "requirements-cluster.txt", "requirements-hub.txt"
 GRADING = "requirements-grading.txt"
 SCRIPTS = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+# Of an NVIDIA driver; the last in Linux under Windows.
+DRIVER_SIGNS = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"]
 
 
 class InstallError(Exception):
@@ -111,7 +114,7 @@ def install(root: Path, environment: Path, say: Callable[[str], None] = print) -
     wanted = what_is_wanted(root)
     if is_whole(environment, wanted):
         return
-    cpu_index = find_cpu_index()
+    cpu_index = find_cpu_index(pinned_torch(root))
     say(what_will_be_downloaded(root, cpu_index))
     make_anew(environment)
     run_pip(environment, "--no-deps", "--require-hashes", "--requirement", root / REQUIREMENTS)
@@ -189,7 +192,7 @@ def install_torch(root: Path, environment: Path, cpu_index: str | None) -> None:
             run_pip(environment, *alone)
             return
         except InstallError:
-            pass  # the index answered, but has no such build for this Python or machine
+            pass  # the build is listed, and does not fit this system or cannot be had
     run_pip(environment, "--requirement", root / TORCH)
 
 
@@ -213,8 +216,22 @@ def run_pip(environment: Path, *arguments) -> None:
         )
 
 
-def find_cpu_index() -> str | None:
-    """Return the index to take torch from, or None for pip's own.
+def pinned_torch(root: Path) -> str:
+    """Return the version of torch that is pinned.
+
+    Raises
+    ------
+    InstallError
+        If none is.
+    """
+    pins = [line for line in read_lines(root / TORCH) if line.startswith("torch==")]
+    if len(pins) != 1:
+        raise InstallError(f"{root / TORCH} must have one line torch==VERSION: put it back")
+    return pins[0].removeprefix("torch==")
+
+
+def find_cpu_index(version: str) -> str | None:
+    """Return the index that has a version of torch without CUDA, or None for pip's own.
 
     It is the environment variable ``TORCH_CPU_INDEX``, or PyTorch's own; an empty one says
     that the ordinary build is wanted.
@@ -222,13 +239,17 @@ def find_cpu_index() -> str | None:
     index = os.environ.get("TORCH_CPU_INDEX", CPU_INDEX)
     if not index or sys.platform != "linux" or has_nvidia_driver():
         return None
-    return index if read_index(index) is not None else None
+    python = f"(cp{sys.version_info.major}{sys.version_info.minor}|py3)"
+    machine = rf"[\w.]*({platform.machine()}|any)"
+    wheel = rf"torch-{re.escape(version)}(\+cpu)?-{python}-\w+-{machine}\.whl"
+    page = urllib.parse.unquote(read_index(index) or "")
+    return index if re.search(wheel, page) else None
 
 
 def has_nvidia_driver() -> bool:
     """Tell whether an NVIDIA driver is there, which CUDA builds need."""
-    signs = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"]
-    return any(Path(sign).exists() for sign in signs) or shutil.which("nvidia-smi") is not None
+    found = any(Path(sign).exists() for sign in DRIVER_SIGNS)
+    return found or shutil.which("nvidia-smi") is not None
 
 
 def read_index(index: str) -> str | None:

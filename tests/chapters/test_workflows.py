@@ -62,6 +62,15 @@ class TestWorkflow:
                 known.add(step.get("id"))
 
 
+def test_the_book_runs_what_ci_runs():
+    workflow = load(ROOT / ".github/workflows/book.yml")
+    theirs = " ".join(step.get("run", "") for step in workflow["jobs"]["build"]["steps"])
+    ours = (ROOT / ".ci/run").read_text("utf-8")
+    command = r"nox -s (?:book|lint|tests|cluster|grading)|\.github/install-\w+|pip install nox"
+    assert len(set(re.findall(command, ours))) == 7
+    assert sorted(set(re.findall(command, theirs))) == sorted(set(re.findall(command, ours)))
+
+
 def test_the_book_is_built_tested_published_and_once_a_week_from_nothing():
     workflow = load(ROOT / ".github/workflows/book.yml")
     assert workflow["on"]["schedule"]

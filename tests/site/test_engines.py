@@ -1,4 +1,4 @@
-"""What holds in every engine: Chromium, Firefox and, where it can be had, WebKit.
+"""What holds in every engine: Chromium, Firefox and WebKit.
 
 The pages are the site's own, each with a listener at its head that keeps what goes wrong.
 """
@@ -97,7 +97,7 @@ def make(name: str, request) -> Iterator[Engine]:
             missing("there is no Firefox", "Install it: apt-get install firefox-esr")
         return firefox_engine()
     if not (WEBKIT_DRIVER and mini_browser()):
-        pytest.skip("WEBKIT IS NOT TESTED. Install it: apt-get install webkit2gtk-driver xvfb")
+        missing("there is no WebKit", "Install it: apt-get install webkit2gtk-driver xvfb")
     return webkit_engine()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 PACKAGE = "layerwise"
+DATA = "layerwise.datasets"  # holds no code: what a chapter reads of it, its header names
 RUN_TEXT = {"exec", "eval", "compile"}  # as functions: model.eval() and re.compile() run none
 IMPORT_BY_NAME = {"__import__", "import_module", "run_module", "run_path", "run_cell"}
 MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
@@ -59,7 +60,9 @@ def imported_by_cell(cell: str, modules: dict[str, str]) -> list[str] | None:
     except SyntaxError:
         return None
     texts = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
-    named_in_text = any(isinstance(text, str) and PACKAGE in text for text in texts)
+    named_in_text = any(
+        isinstance(text, str) and PACKAGE in text and text != DATA for text in texts
+    )
     if named_in_text or PACKAGE in magics or "%run" in magics or imports_are_hidden(tree):
         return None
     return list(imported(tree, modules))

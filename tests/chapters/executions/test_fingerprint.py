@@ -117,6 +117,15 @@ def test_an_edit_of_a_figure_runs_only_chapters_that_draw(basis, chapters):
     assert set() < draws
 
 
+def test_only_the_chapter_that_runs_the_command_rests_on_every_module(basis, chapters):
+    n_modules = len(list((ROOT / "src/layerwise").rglob("*.py")))
+    rests = {name: prints.fingerprint_of(x, basis).parts["package"] for name, x in
+             chapters.items()}  # fmt: skip
+    on_all = [name for name, files in rests.items()
+              if sum(file.endswith(".py") for file in files) == n_modules]  # fmt: skip
+    assert on_all == ["chapters/own_texts"]
+
+
 def test_every_part_changes_the_digest(fingerprint):
     digests = {fingerprint.digest}
     for part, values in fingerprint.parts.items():
