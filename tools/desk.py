@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -59,7 +59,7 @@ def models_asked_for(options: argparse.Namespace) -> dict[str, str | None]:
     return {"encoder": options.encoder, "decoder": options.decoder}
 
 
-def run_command(action: Callable[[], int]) -> int:
+def run_command(action: Callable[[], int | None]) -> int:
     """Run a command to its end; what goes wrong outside of it ends in one sentence."""
     before = handle_signals()
     for stream in (sys.stdout, sys.stderr):  # a name may hold what a terminal cannot show
@@ -84,11 +84,30 @@ def asked_to_check(description: str, arguments: list[str] | None) -> bool:
     return parser.parse_args(arguments).check
 
 
-def finish(action: Callable[[], int]) -> int:
+def write_made(made: Mapping[Path, bytes | dict], check: bool = False) -> int:
+    """Write files of the book, or say whether they are as made; return the exit status.
+
+    A dict is written as JSON, in the order of its keys.
+    """
+    status = 0
+    for path, content in made.items():
+        if isinstance(content, dict):
+            content = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+        if check:
+            same = (ROOT / path).read_bytes() == content
+            status |= not same
+            say(f"{path}: {'as' if same else 'not as'} it is made")
+        else:
+            (ROOT / path).write_bytes(content)
+            say(f"{path}: {len(content):,} bytes")
+    return status
+
+
+def finish(action: Callable[[], int | None]) -> int:
     """Run an action and say in one sentence what has stopped it."""
     try:
         UNWINDS.set()
-        return action()
+        return action() or 0
     except BuildError as error:
         say(f"error: {error}")
     except KeyboardInterrupt:

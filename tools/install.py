@@ -169,7 +169,7 @@ def make_anew(environment: Path) -> None:
     try:
         shutil.rmtree(environment, ignore_errors=True)
         venv.create(environment, with_pip=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
         raise InstallError(
             f"{environment} cannot be made: {error}. Is the disk full, may it be written? "
             "Nothing is lost: run the same command again."

@@ -26,7 +26,7 @@ from tools.install import (
     read_index,
     read_sizes,
 )
-from tools.wheels import Target, best_file, files_of, linux_platforms
+from tools.wheels import Target, best_file, files_of, linux_platforms, read_pins
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = ["book", "decoder", "excel", "glove", "lab", "speeches", "test"]
@@ -77,13 +77,8 @@ def extras(names: list[str]) -> list[str]:
 
 def pins_on_linux(text: str) -> dict[str, str]:
     """Return the name and version of each pin that holds on the machine that is counted."""
-    pins = {}
-    for line in text.splitlines():
-        if found := re.match(r"([\w.-]+)==([^\s;]+)\s*(?:;\s*([^\\]+))?", line):
-            name, version, marker = found.groups()
-            if COUNTED.holds(marker, PATCH):
-                pins[name] = version
-    return pins
+    return {pin.name: pin.version for pin in read_pins(text)
+            if COUNTED.holds(pin.marker, PATCH)}  # fmt: skip
 
 
 def size_of_cpu_build(version: str) -> int:
@@ -106,7 +101,7 @@ def note_sizes() -> None:
     libraries = pins_on_linux((ROOT / REQUIREMENTS).read_text("utf-8"))
     # The override of torch's needs stands in pyproject.toml, which --no-config leaves out.
     of_torch = ["--no-config", "--python-platform=linux", "--python-version=3.11"]
-    with_cuda = pins_on_linux(compile_pins(*of_torch, write_input(torch)))
+    with_cuda = pins_on_linux(compile_pins(*of_torch, TORCH))
     sizes = read_sizes(path) | {
         "libraries": megabytes(libraries),
         "torch": megabytes({n: v for n, v in with_cuda.items() if n not in libraries}),
@@ -116,14 +111,6 @@ def note_sizes() -> None:
     notes = [f"# {name}: {size} MB" for name, size in sorted(sizes.items())]
     head = "# Torch comes apart from the rest: see tools/install.py. Downloads on Linux:"
     path.write_text("\n".join([head, *notes, torch]) + "\n", "utf-8")
-
-
-def write_input(torch: str) -> str:
-    """Write a requirement into a file for uv to read; return its path."""
-    path = ROOT / "_build" / "torch.in"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(torch + "\n", "utf-8")
-    return str(path)
 
 
 def megabytes(pins: dict[str, str]) -> int:

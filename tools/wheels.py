@@ -1,4 +1,4 @@
-"""Which file of a package a machine would take, and how large it is, as the index says."""
+"""What is pinned; which file of a package a machine would take, and how large it is."""
 
 import json
 import re
@@ -12,6 +12,27 @@ from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 
 PACKAGES = "https://pypi.org/simple"
+
+
+class Pin(NamedTuple):
+    """A line of requirements.txt."""
+
+    name: str
+    version: str
+    marker: str | None
+    text: str  # as it stands there, with its digests
+    via: frozenset[str]  # what wants it
+
+
+def read_pins(text: str) -> list[Pin]:
+    """Read the pins of a compiled file of requirements, and what each is there for."""
+    pins = []
+    for block in re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE):
+        if head := re.match(r"([\w.-]+)==([^\s;]+)(?: ; ([^\\\n]+?))?(?: \\)?\n", block):
+            said = re.search(r"# via (.+)", block)
+            via = frozenset(re.findall(r"[\w.-]+", said[1]) if said else ())
+            pins.append(Pin(head[1], head[2], head[3], block.partition("    #")[0], via))
+    return pins
 
 
 class Target(NamedTuple):

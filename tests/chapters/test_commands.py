@@ -46,7 +46,8 @@ def test_the_picture_needs_a_site(tmp_path, capsys, monkeypatch):
     from tools.site import picture
 
     monkeypatch.setattr(picture, "SITE", tmp_path)
-    assert picture.main(["--to", str(tmp_path / "picture.png")]) == 1
+    monkeypatch.setattr(picture, "PICTURE", tmp_path / "picture.png")
+    assert picture.main() == 1
     assert capsys.readouterr().out.startswith(f"error: no site in {tmp_path}: build it first")
 
 
@@ -71,8 +72,7 @@ def test_every_tool_is_run_through_the_desk(path):
     """But those that run where the libraries of the book are not installed yet."""
     alone = path.name in ("install.py", "lock.py") or path.parent.name == "stick"
     main = path.read_text("utf-8").partition("\ndef main(")[2]
-    # run_training is run_command with the options of what is trained beforehand.
-    assert alone or "run_command(" in main or "run_training(" in main
+    assert alone or "run_command(" in main
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -14,6 +14,7 @@ import pytest
 from tools import install
 
 ROOT = Path(__file__).parents[2]
+HAS_NVIDIA_DRIVER = install.has_nvidia_driver
 BACKEND = """
 import zipfile
 
@@ -124,16 +125,77 @@ def test_with_a_driver_or_where_the_index_does_not_answer_torch_is_the_ordinary_
     (said,) = put_together(clone)
     assert "2,300 MB: 2,000 MB are torch with CUDA" in said
     assert "ordinary" in installed_build(clone / ".venv")
-    monkeypatch.undo()
-    monkeypatch.setattr(install, "has_nvidia_driver", lambda: True)
-    assert install.find_cpu_index() is None
 
 
-def test_an_index_without_the_build_that_is_needed_is_no_hindrance(clone, indexes):
-    shutil.rmtree(indexes / "cpu/torch")
-    make_wheel(indexes / "cpu/torch", "torch", "2.12.0+cpu", "an older one")
+def test_where_cuda_may_be_of_use_or_builds_are_of_one_kind_no_index_is_asked(
+    indexes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(install, "has_nvidia_driver", HAS_NVIDIA_DRIVER)
+    monkeypatch.setattr(install, "DRIVER_SIGNS", [tmp_path / "driver"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert install.find_cpu_index("2.13.0")
+    (tmp_path / "driver").touch()
+    assert install.find_cpu_index("2.13.0") is None
+    (tmp_path / "driver").unlink()
+    program = tmp_path / "nvidia-smi"
+    program.touch(mode=0o755)
+    assert install.find_cpu_index("2.13.0") is None
+    program.unlink()
+    monkeypatch.setattr(install.sys, "platform", "darwin")
+    assert install.find_cpu_index("2.13.0") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["torch-2.12.0+cpu-py3-none-any.whl", "torch-2.13.0+cpu-cp39-cp39-linux_x86_64.whl",
+     "torch-2.13.0+cpu-cp311-cp311-win_amd64.whl", "torchvision-2.13.0+cpu-py3-none-any.whl"],
+)  # fmt: skip
+def test_an_index_without_the_build_that_is_needed_is_no_hindrance(
+    clone, indexes, name, monkeypatch
+):
+    monkeypatch.setattr(install.platform, "machine", lambda: "x86_64")
+    (wheel,) = (indexes / "cpu/torch").iterdir()
+    wheel.rename(wheel.with_name(name))
+    (said,) = put_together(clone)
+    assert "2,000 MB are torch with CUDA" in said  # and not the size of a build it lacks
+    assert "ordinary" in installed_build(clone / ".venv")
+
+
+def test_a_build_that_is_listed_and_does_not_fit_is_no_hindrance(clone, indexes):
+    (wheel,) = (indexes / "cpu/torch").iterdir()
+    wheel.write_bytes(b"cut off")
     put_together(clone)
     assert "ordinary" in installed_build(clone / ".venv")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        ("pyproject.toml", b"[a", "is not TOML"),
+        ("pyproject.toml", b"[project]\n", r"has no table 'build-system'"),
+        ("pyproject.toml", "\ufeff[project]".encode(), "begins with a byte order mark"),
+        ("pyproject.toml", "# é".encode("latin-1"), r"is not UTF-8 \(byte 2\)"),
+        ("requirements.txt", "# é".encode("latin-1"), r"is not UTF-8 \(byte 2\)"),
+        ("requirements.txt", None, "cannot be read: No such file"),
+        ("requirements-torch.txt", b"# torch\n", "must have one line torch==VERSION"),
+    ],
+)
+def test_settings_and_pins_that_are_broken_are_told_in_a_sentence(
+    clone, file, content, sentence
+):
+    (clone / file).unlink()
+    if content is not None:
+        (clone / file).write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(install.InstallError, match=rf"{file} {sentence}"):
+            put_together(clone)
+    assert not (clone / ".venv").exists()
+
+
+def test_a_place_where_no_environment_can_be_made_is_told_in_a_sentence(clone):
+    (clone / ".venv").touch()  # a file
+    with pytest.raises(install.InstallError, match=r"\.venv cannot be made: .* run the same"):
+        put_together(clone)
 
 
 def test_a_silent_index_is_waited_for_three_seconds_at_most(monkeypatch):
@@ -150,34 +212,45 @@ def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_sentence(clone, ind
     assert not (clone / ".venv/installed.sha256").exists()
 
 
-@pytest.mark.parametrize("what", ["moved", "its Python gone", "another Python", "cut off"])
-def test_an_environment_that_does_not_fit_is_made_anew(clone, what, tmp_path, monkeypatch):
-    environment = clone / ".venv"
-    (environment / "bin").mkdir(parents=True)
-    (environment / "bin/python").symlink_to(shutil.which("python3"))
-    stamp = environment / "installed.sha256"
-    stamp.write_text(install.what_is_wanted(clone))
-    assert install.is_whole(environment, install.what_is_wanted(clone))
-    if what == "moved":
-        clone = clone.rename(tmp_path / "moved")
-    elif what == "its Python gone":
-        (environment / "bin/python").unlink()
-        (environment / "bin/python").symlink_to("/nowhere/python")
+@pytest.mark.parametrize("what", ["its Python gone", "another Python", "cut off"])
+def test_an_environment_that_does_not_fit_is_made_anew(clone, what, monkeypatch):
+    """Without pip, which takes seconds each time; a clone that moves is tried with it."""
+    create = install.venv.create
+    monkeypatch.setattr(install.venv, "create", lambda folder, with_pip: create(folder))
+    monkeypatch.setattr(install, "run_pip", lambda *_: None)
+    assert len(put_together(clone)) == 1
+    python, stamp, remains = (
+        clone / ".venv" / name for name in ("bin/python", "installed.sha256", "remains")
+    )
+    remains.touch()
+    assert put_together(clone) == []
+    if what == "its Python gone":
+        python.unlink()
+        python.symlink_to("/nowhere/python")
     elif what == "another Python":
         monkeypatch.setattr(install.platform, "python_version", lambda: "3.9.1")
     else:
         stamp.unlink()
-    assert not install.is_whole(clone / ".venv", install.what_is_wanted(clone))
+    assert len(put_together(clone)) == 1
+    assert python.exists()
+    assert not remains.exists()
+    assert put_together(clone) == []
 
 
-@pytest.mark.parametrize("how", ["moved", "copied"])
-def test_a_clone_that_was_moved_or_copied_heals_itself(clone, how, tmp_path):
+def healed_at_home(clone: Path) -> None:
+    assert len(put_together(clone)) == 1
+    assert put_together(clone) == []
+    assert str(clone) in (clone / ".venv/bin/pip").read_text().splitlines()[0]
+
+
+def test_a_clone_that_was_moved_or_copied_heals_itself(clone, tmp_path):
+    """Moved, then copied: each environment takes seconds to make."""
     put_together(clone)
-    there = tmp_path / "there"
-    clone.rename(there) if how == "moved" else shutil.copytree(clone, there, symlinks=True)
-    assert len(put_together(there)) == 1
-    assert put_together(there) == []
-    assert str(there) in (there / ".venv/bin/pip").read_text().splitlines()[0]
+    moved = clone.rename(tmp_path / "moved")
+    healed_at_home(moved)
+    copied = shutil.copytree(moved, tmp_path / "copied", symlinks=True)
+    healed_at_home(copied)
+    assert put_together(moved) == []
 
 
 def test_settings_of_tools_install_nothing_again_and_a_pin_does(clone):

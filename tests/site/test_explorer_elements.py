@@ -329,12 +329,11 @@ def test_a_model_too_large_for_a_page_leaves_the_lines(
     open_page(context, address, "lens-explorer")
 
 
-def test_data_of_another_build_is_refused(context, explorer_site, explorer_assets):
+def test_data_of_another_build_is_refused(context, explorer_site, pages):
     """Examples that do not belong to the manifest would be a wrong picture."""
     element = "attention-explorer"
     explorer_site.server.faults["examples.json"] = "damaged"
-    address = f"{explorer_site.url}{element}.html"
-    page = open_page(context, address, element, "unavailable")
+    page = open_page(context, pages[element], element, "unavailable")
     assert page.get_by_text(FALLBACK).is_visible()
     assert "damaged or of another version" in page.locator(f"{element} .note").text_content()
 

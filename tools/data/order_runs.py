@@ -1,8 +1,6 @@
 """Train what the chapter on a task shows but has no time to train: every fold, method and seed.
 
-    python -m tools.data.order_runs                     train what is missing, write the tables
-    python -m tools.data.order_runs --run LoRA --fold 0 train one run on one fold only
-    python -m tools.data.order_runs --check             change nothing; 1 if a table is another
+    python -m tools.data.order_runs    train what is missing, write the tables
 
 One run on one fold takes up to a minute of one core, all of them a quarter of an hour. What was
 trained lies in ``_build/order_runs``; delete it to train everything again. The tables are
@@ -10,12 +8,10 @@ committed, and ``data/digests_of_order_runs.json`` says what they must hold, and
 libraries and processor they were made with.
 """
 
-import argparse
 import hashlib
-import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +35,7 @@ from layerwise.models import Encoder, load_encoder
 from layerwise.similarity import cosine
 from layerwise.texts.lines import lines_and_shuffles
 from layerwise.texts.poems import load_poems
-from tools.desk import ROOT, BuildError, run_command, say
+from tools.desk import ROOT, run_command, say, write_made
 
 N_FOLDS = 5
 ORDERS = ("true", "shuffled")
@@ -155,32 +151,22 @@ def part_of(name: str, fold: int, table: str) -> Path:
     return ROOT / PARTS / f"{name.replace(' ', '-')}-{fold}-{table}.csv"
 
 
-def make_parts(names: list[str], folds: list[int] | None) -> None:
+def make_parts() -> None:
     """Train what is missing, and keep it."""
     lines, encoder = load_lines(), load_encoder(device="cpu")
     (ROOT / PARTS).mkdir(parents=True, exist_ok=True)
-    for name in names:
+    for name, run in RUNS.items():
         for i in range(N_FOLDS):
-            if (folds and i not in folds) or part_of(name, i, "scores").exists():
+            if part_of(name, i, "scores").exists():
                 continue
             start = time.perf_counter()
-            for table, rows in train(RUNS[name], i, lines, encoder).items():
+            for table, rows in train(run, i, lines, encoder).items():
                 rows.to_csv(part_of(name, i, table), lineterminator="\n")
             say(f"{name}, fold {i}: {time.perf_counter() - start:.0f} s")
 
 
-def make_tables() -> dict[str, bytes]:
-    """Put the parts together.
-
-    Raises
-    ------
-    BuildError
-        If some are missing.
-    """
-    missing = [f"{name}, fold {i}" for name in RUNS for i in range(N_FOLDS)
-               if not part_of(name, i, "scores").exists()]  # fmt: skip
-    if missing:
-        raise BuildError(f"not trained yet: {'; '.join(missing)}")
+def make_tables() -> dict[Path, bytes]:
+    """Put the parts together, as the bytes of each table."""
 
     def read(name: str, table: str) -> pd.DataFrame:
         return pd.concat(
@@ -201,7 +187,7 @@ def make_tables() -> dict[str, bytes]:
         "scores": both.reset_index(),
         "layers": layers[["fold", "layer", "cosine", "right"]].round(4),
     }
-    return {name: table.to_csv(index=False, lineterminator="\n").encode()
+    return {TABLES[name]: table.to_csv(index=False, lineterminator="\n").encode()
             for name, table in tables.items()}  # fmt: skip
 
 
@@ -215,62 +201,20 @@ def made_with() -> dict[str, str]:
     }
 
 
-class Training(NamedTuple):
-    """What a command trains: its runs, how they are made, and where their tables lie."""
-
-    runs: Mapping[str, object]
-    make_parts: Callable[[list[str], list[int] | None], None]
-    make_tables: Callable[[], dict[str, bytes]]
-    tables: Mapping[str, Path]
-    digests: Path
-
-
-def run_training(training: Training, description: str, arguments: list[str] | None) -> int:
-    """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(
-        "--run", choices=training.runs, help="train this one only, and write no table"
-    )
-    parser.add_argument(
-        "--fold", type=int, nargs="+", metavar="N", help="on these folds only, from 0"
-    )
-    parser.add_argument("--check", action="store_true", help="change nothing; 1 if it differs")
-    options = parser.parse_args(arguments)
-    return run_command(lambda: make(training, options))
-
-
-def make(training: Training, options: argparse.Namespace) -> int:
-    """Train, write, or say whether the tables are what was trained."""
+def make(
+    make_parts: Callable[[], None], make_tables: Callable[[], dict[Path, bytes]], digests: Path
+) -> None:
+    """Train, write the tables, and note their digests."""
     torch.set_num_threads(1)  # sums come out in one order
-    if options.run:
-        training.make_parts([options.run], options.fold)
-        return 0
-    if not options.check:
-        training.make_parts(list(training.runs), options.fold)
-    made, tables = training.make_tables(), training.tables
-    if options.check:
-        other = [str(path) for name, path in tables.items()
-                 if (ROOT / path).read_bytes() != made[name]]  # fmt: skip
-        say(f"another: {', '.join(other)}" if other else "the tables are as trained")
-        return 1 if other else 0
-    for name, path in tables.items():
-        (ROOT / path).write_bytes(made[name])
-    digests = {
-        "made with": made_with(),
-        "sha256": {
-            path.name: hashlib.sha256(made[name]).hexdigest() for name, path in tables.items()
-        },
-    }
-    text = json.dumps(digests, indent=1)
-    (ROOT / training.digests).write_text(text + "\n", encoding="utf-8", newline="\n")
-    say(f"{len(made)} tables written")
-    return 0
+    make_parts()
+    made = make_tables()
+    sha256 = {path.name: hashlib.sha256(table).hexdigest() for path, table in made.items()}
+    write_made({**made, digests: {"made with": made_with(), "sha256": sha256}})
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run the command; return its exit status."""
-    training = Training(RUNS, make_parts, make_tables, TABLES, DIGESTS)
-    return run_training(training, "Train what chapters/task.md shows as tables.", arguments)
+    return run_command(lambda: make(make_parts, make_tables, DIGESTS))
 
 
 if __name__ == "__main__":

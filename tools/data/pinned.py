@@ -15,7 +15,7 @@ import pandas as pd
 
 from layerwise.texts import glove, speeches
 from layerwise.texts.pinned import package_folder
-from tools.desk import ROOT, BuildError, asked_to_check, run_command, say, sha256_of_file
+from tools.desk import BuildError, asked_to_check, run_command, sha256_of_file, write_made
 
 FOLDER = Path("data/datasets")
 VECTORS = ["data/glove_6B_50d_emb.npy", "data/glove_6B_index.parquet"]
@@ -49,22 +49,13 @@ def list_vectors() -> pd.DataFrame:
 
 def make(check: bool) -> int:
     """Make the lists, or say whether they are as made; return the exit status."""
-    status = 0
     try:
         lists = {"speeches": list_speeches(), "glove": list_vectors()}
     except ModuleNotFoundError as error:
         raise BuildError(str(error)) from error
-    for name, listed in lists.items():
-        path = FOLDER / f"{name}.csv"
-        content = listed.to_csv(index=False, lineterminator="\n").encode()
-        if check:
-            same = (ROOT / path).read_bytes() == content
-            status |= not same
-            say(f"{path}: {'as' if same else 'not as'} it is made")
-        else:
-            (ROOT / path).write_bytes(content)
-            say(f"{path}: {len(listed)} files listed")
-    return status
+    made = {FOLDER / f"{name}.csv": table.to_csv(index=False, lineterminator="\n").encode()
+            for name, table in lists.items()}  # fmt: skip
+    return write_made(made, check)
 
 
 def main(arguments: list[str] | None = None) -> int:

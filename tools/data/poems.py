@@ -33,16 +33,6 @@ SCHEMA = pa.schema(
 )
 
 
-def poems_folder(data: Path) -> Path:
-    """Give the folder of the source files."""
-    return data / "poems"
-
-
-def digests_path(data: Path) -> Path:
-    """Give the file of the line digests."""
-    return data / "digests.json"
-
-
 def parquet_path(data: Path) -> Path:
     """Give the file that is derived."""
     return data / "datasets" / "dickinson_poems.parquet"
@@ -110,8 +100,8 @@ def describe(poems: list[Poem], expected: pa.Table, found: pa.Table) -> str:
 
 def read_exact_poems(data: Path) -> list[Poem]:
     """Read the poems of a data folder, and check them against the digests beside them."""
-    poems = read_poems(poems_folder(data))
-    check_poems(poems, read_digests(digests_path(data)))
+    poems = read_poems(data / "poems")
+    check_poems(poems, read_digests(data / "digests.json"))
     return poems
 
 
@@ -139,12 +129,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; 1 if wrong")
     parser.add_argument("--data", type=Path, default=ROOT / "data", help="the data folder")
     options = parser.parse_args(arguments)
-
-    def run() -> int:
-        say(check(options.data) if options.check else build(options.data))
-        return 0
-
-    return run_command(run)
+    act = check if options.check else build
+    return run_command(lambda: say(act(options.data)))
 
 
 if __name__ == "__main__":

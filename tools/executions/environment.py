@@ -54,7 +54,6 @@ def kernel_variables(workplace: Workplace, packages: Path, roles: list[str]) -> 
 
     Parameters
     ----------
-    workplace : Workplace
     packages : Path
         What the chapter can import.
     roles : list of str

@@ -55,7 +55,6 @@ class Fingerprint:
 
         Parameters
         ----------
-        other : Fingerprint
         other_is : str
             What to call the other one.
 

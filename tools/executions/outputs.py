@@ -32,7 +32,6 @@ def make_repeatable(notebook: NotebookNode, hidden: dict[str, str]) -> None:
 
     Parameters
     ----------
-    notebook : NotebookNode
     hidden : dict of str to str
         Paths of this execution, and what to write in their place.
     """

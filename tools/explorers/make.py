@@ -5,10 +5,10 @@
 Writes to DIR
 
 - ``manifest.json``: what was made from which weights, with digests, the measured error and the
-  compiled kernel;
+  compiled kernel; why something was left out;
 - ``weights.bin``: the matrices as whole numbers of 10 bits (an int8 and two bits), in blocks of
-  32 with one fp16 scale a block; vectors and small tables as float32 (left out, and said so, if
-  it would be too large for a page);
+  32 with one fp16 scale a block; vectors and small tables as float32 (left out if it would be
+  too large for a page);
 - ``vocab.txt``: the vocabulary, one piece a line, line n is id n;
 - ``examples.json``: some lines with the attention of every layer and head, in full precision;
 - ``drift.json``: how far the poems move from layer to layer;
@@ -17,9 +17,9 @@ Writes to DIR
 - ``senses.json``: places of words of two senses, with the nearest others in every layer;
 - ``learning.json``: what each method trained beforehand made of each line;
 - ``lens.json``, ``patching.json``: what lenses read, what patches and cuts do, in the decoder
-  (left out, and said so, where it is not here or not one that these were made for);
+  (left out where it is not here or not one that these were made for);
 - ``order_lora.safetensors``: what LoRA learned of the order of words, to be added to the
-  weights (left out, and said so, if they are not those it was trained on).
+  weights (left out if they are not those it was trained on).
 
 Nothing here is committed: the build makes it again from the installed model.
 """
@@ -38,7 +38,7 @@ from layerwise.models import load_encoder
 from layerwise.texts.poems import load_poems
 from layerwise.texts.speeches import load_speeches
 from tools.data import order_lora
-from tools.desk import ROOT, BuildError, run_command, say
+from tools.desk import ROOT, BuildError, run_command
 from tools.explorers.drift import make_drift
 from tools.explorers.examples import LINES, make_example
 from tools.explorers.learning import make_learning
@@ -58,7 +58,6 @@ from tools.explorers.weights import (
 )
 
 FORMAT = 2
-PARTS = "weights vocab examples drift poems strips senses learning lens patching order".split()
 MAX_WEIGHTS_BYTES = 40_000_000  # more is too much for a phone to fetch for one page
 
 
@@ -77,12 +76,10 @@ def poems_to_count(poems: pd.DataFrame) -> dict:
 
 
 def write(folder: Path, name: str, content: bytes | dict) -> dict:
-    """Write a file whole or not at all, a dict as JSON; return its name, size and digest."""
+    """Write a file, a dict as JSON; return its name, size and digest."""
     if isinstance(content, dict):
         content = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    partial = folder / (name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(folder / name)
+    (folder / name).write_bytes(content)
     return {"file": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
@@ -91,7 +88,6 @@ def add_weights(manifest: dict, lines: list[str], encoder, out: Path) -> None:
     parameters = parameters_of(encoder.model)
     size = weights_size(parameters)
     if size > MAX_WEIGHTS_BYTES:
-        (out / "weights.bin").unlink(missing_ok=True)  # an earlier build may have left it
         manifest["weights"] = None
         manifest["weights_left_out"] = (
             f"{manifest['checkpoint']} is {size / 1e6:.0f} MB even in {BITS} bits a number, "
@@ -129,7 +125,6 @@ def add_order(manifest: dict, out: Path) -> None:
     if manifest["checkpoint"] == digest["made with"]["encoder"]:
         manifest["order"] = write(out, order_lora.FILE.name, data)
         return
-    (out / order_lora.FILE.name).unlink(missing_ok=True)
     manifest["order"] = None
     manifest["order_left_out"] = (
         f"the classifier was trained with {digest['made with']['encoder']}, and these pages "
@@ -189,7 +184,7 @@ def build(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the command line, make the assets; return the exit status."""
+    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
     parser.add_argument("--model", help="a checkpoint the book knows; default: the book's own")
@@ -198,8 +193,8 @@ def main(arguments: list[str] | None = None) -> int:
     return run_command(lambda: make(options.out, options.model, options.decoder))
 
 
-def make(out: Path, model: str | None, decoder: str | None) -> int:
-    """Make the assets, say what was made; return the exit status.
+def make(out: Path, model: str | None, decoder: str | None) -> None:
+    """Make the assets.
 
     Raises
     ------
@@ -207,17 +202,9 @@ def make(out: Path, model: str | None, decoder: str | None) -> int:
         If the model is unknown, or not here.
     """
     try:
-        manifest = build(out, model, decoder=decoder)
+        build(out, model, decoder=decoder)
     except ValueError as error:
         raise BuildError(str(error)) from error
-    for part in PARTS:
-        made = manifest[part]
-        size = f"{made['file']}, {made['bytes'] / 1e6:.2f} MB" if made else "none"
-        say(f"{part}: {size}")
-    if reason := manifest.get("interventions_left_out"):
-        say(reason)
-    say(manifest.get("weights_left_out") or f"error of rounding: {manifest['error']}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
 from layerwise.checkpoints import DEFAULTS
 from layerwise.surprisal import kept_readings
 from layerwise.texts.poems import load_poems
-
-CONDITIONS = ("printed", "own title")  # what is shown, with alternatives
+from tools.data.readings import SHOWN
 
 
 def make_strips() -> dict:
@@ -14,7 +13,7 @@ def make_strips() -> dict:
     row.
     """
     readings = kept_readings()
-    shown = readings[readings["condition"].isin(CONDITIONS)]
+    shown = readings[readings["condition"].isin(SHOWN)]
     pieces = sorted({piece for best in shown["alternatives"] for piece in best})
     number_of = {piece: i for i, piece in enumerate(pieces)}
     by_poem = {key: read for key, read in shown.groupby(["number", "condition"])}
@@ -22,10 +21,10 @@ def make_strips() -> dict:
         {
             "title": poem.title,
             "text": poem.text,
-            "starts": by_poem[poem.number, CONDITIONS[0]]["start"].tolist(),
+            "starts": by_poem[poem.number, SHOWN[0]]["start"].tolist(),
             "readings": [
                 describe_reading(by_poem[poem.number, condition], number_of)
-                for condition in CONDITIONS
+                for condition in SHOWN
             ],
         }
         for poem in load_poems().itertuples()

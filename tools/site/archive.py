@@ -44,7 +44,7 @@ def archive_site(site: Path, archive: Path) -> None:
     files = {
         path.relative_to(site).as_posix(): path.read_bytes()
         for path in sorted(site.rglob("*"))
-        if path.is_file() and path.name != ".buildinfo"
+        if path.is_file()
     }
     files["HOW-TO-OPEN.txt"] = NOTE.encode()
     archive.parent.mkdir(parents=True, exist_ok=True)
@@ -64,10 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--to", type=Path, default=ROOT / "_build" / "layer-by-layer.zip")
     options = parser.parse_args(arguments)
 
-    def run() -> int:
+    def run() -> None:
         archive_site(options.site, options.to)
         say(f"{options.to}: {options.to.stat().st_size / 1e6:.1f} MB")
-        return 0
 
     return run_command(run)
 

@@ -104,13 +104,7 @@ def one_document(site: Path, solutions: str) -> str:
 
 
 def make_pdf(site: Path, target: Path, solutions: str = "open") -> None:
-    """Print a built site.
-
-    Parameters
-    ----------
-    site, target : Path
-    solutions : str
-        ``"open"``, or ``"left-out"`` for a copy to work with.
+    """Print a built site, its solutions ``"open"``, or ``"left-out"`` for a copy to work with.
 
     Raises
     ------
@@ -149,10 +143,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--solutions", choices=["open", "left-out"], default="open")
     options = parser.parse_args(arguments)
 
-    def run() -> int:
+    def run() -> None:
         make_pdf(options.site, options.to, options.solutions)
         say(f"{options.to}: {options.to.stat().st_size / 1e6:.1f} MB")
-        return 0
 
     return run_command(run)
 

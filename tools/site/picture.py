@@ -3,10 +3,8 @@
     python -m tools.site.picture
 """
 
-import argparse
 import io
 import sys
-from pathlib import Path
 from typing import Literal
 
 from PIL import Image
@@ -32,8 +30,8 @@ def take(browser: Browser, url: str, width: int, height: int, theme: Theme) -> I
     return Image.open(io.BytesIO(picture)).convert("RGB")
 
 
-def take_both(target: Path) -> int:
-    """Take both, put one over the other, keep them small; return the exit status."""
+def take_both() -> None:
+    """Take both, put one over the other, keep them small."""
     check_site(SITE)
     with served(SITE) as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_OPTIONS)
@@ -48,17 +46,13 @@ def take_both(target: Path) -> int:
     place = (sheet.width - frame[0] - 24, sheet.height - frame[1] - 24)
     sheet.paste(Image.new("RGB", frame, "#3a3833"), place)
     sheet.paste(telephone, (place[0] + edge, place[1] + edge))
-    sheet.quantize(128, dither=Image.Dither.NONE).save(target, optimize=True)
-    say(f"{target}: {target.stat().st_size / 1000:.0f} kB")
-    return 0
+    sheet.quantize(128, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
+    say(f"{PICTURE}: {PICTURE.stat().st_size / 1000:.0f} kB")
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Take the picture; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--to", type=Path, default=PICTURE)
-    options = parser.parse_args(arguments)
-    return run_command(lambda: take_both(options.to))
+    return run_command(take_both)
 
 
 if __name__ == "__main__":
