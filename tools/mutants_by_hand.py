@@ -38,7 +38,7 @@ BY_HAND: dict[str, list[tuple[str, str]]] = {
     ],
     "texts/poems.py": [
         ("html.escape(verse)", "verse"),
-        ("text.splitlines()", 'text.split("\\n")'),
+        ("line_feeds(text)", "text"),
     ],
     "checks.py": [
         ("np.abs(ours - theirs)", "(ours - theirs)"),

@@ -7,6 +7,10 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from layerwise.arrays import plain
+from layerwise.evaluation import check_labels
+from layerwise.similarity import to_numbers
+
 N_BINS = 10
 
 
@@ -23,7 +27,7 @@ def calibration_error(confidence, is_right, n_bins: int = N_BINS) -> float:
     n_bins : int
         Of equal width between 0 and 1.
     """
-    confidence, is_right = np.asarray(confidence, float), np.asarray(is_right, float)
+    confidence, is_right = (np.asarray(plain(x), float) for x in (confidence, is_right))
     if confidence.shape != is_right.shape or not confidence.size:
         raise ValueError(f"{confidence.size} confidences, but {is_right.size} answers")
     if not ((confidence >= 0) & (confidence <= 1)).all():
@@ -67,8 +71,21 @@ def fit_temperature(logits, labels) -> float:
     -------
     float
         From 1/20 to 20. Above 1 the model was too sure.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a logit is no number, or a label is missing or none of the columns.
     """
-    logits, labels = np.asarray(logits, float), np.asarray(labels)
+    logits = to_numbers(logits, "logits")
+    labels = check_labels(labels, len(logits))
+    n_labels = logits.shape[-1]
+    if not np.isin(labels, np.arange(n_labels)).all():
+        raise ValueError(
+            f"labels are the columns of the logits, from 0 to {n_labels - 1}; got "
+            f"{sorted(set(labels.tolist()))[:5]}"
+        )
+    labels = labels.astype(int)
 
     def loss(log_temperature: float) -> float:
         chosen = log_softmax(logits / np.exp(log_temperature), axis=1)

@@ -10,16 +10,14 @@ import math
 
 import numpy as np
 
+from layerwise.arrays import one_line, plain
+
 TOLERANCE = 1e-5
 
 
 def to_array(x) -> np.ndarray:
     """Return numbers of any kind (tensor, array, list, number) as an array of float64."""
-    if hasattr(x, "detach"):  # a tensor, on any device, with or without a gradient
-        x = x.detach().cpu().double().numpy()
-    elif isinstance(x, list | tuple):
-        x = [to_array(item) for item in x]
-    return np.asarray(x, dtype=float)
+    return np.asarray(plain(x), dtype=float)
 
 
 def largest_difference(ours, theirs) -> float:
@@ -64,7 +62,7 @@ def _difference(ours, theirs) -> float:
         raise ValueError("None cannot be compared: does a function lack its return?")
     if type(ours) is not type(theirs):
         kinds = " and ".join(type(x).__name__ for x in (ours, theirs))
-        raise ValueError(f"{kinds} cannot be compared: {ours!r:.40} and {theirs!r:.40}")
+        raise ValueError(f"{kinds} cannot be compared: {one_line(ours)} and {one_line(theirs)}")
     if all(are_arrays):
         return _difference_of_arrays(ours, theirs)
     return 0.0 if ours == theirs else math.inf
@@ -76,7 +74,7 @@ def _plain(x):
         return to_array(x)
     if not hasattr(x, "__array__"):
         return x
-    x = np.asarray(x)
+    x = np.asarray(plain(x))
     return to_array(x) if x.dtype.kind in "biuf" else x.tolist()
 
 

@@ -9,8 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
+from transformers import PreTrainedTokenizerBase
 
-from layerwise.batching import batches_by_length, map_in_parallel, pad, tokens_per_batch
+from layerwise.batching import (
+    BATCH_TOKENS,
+    batches_by_length,
+    map_in_parallel,
+    pad,
+    tokens_per_batch,
+)
 from layerwise.models import Encoder, has_decoder, run_every_layer
 from layerwise.pooling import POOLINGS
 from layerwise.tokenizing import check_texts, tokenize
@@ -30,8 +37,8 @@ def check_encoder(encoder: Encoder) -> None:
         If it is no Encoder, or the model also has a decoder, which would need a text of its
         own.
     ValueError
-        If the tokenizer has no padding token, the model is on another device or in training
-        mode, or its attention depends on the batches before.
+        If the tokenizer has no padding token, the device is unknown, the model is on another
+        one or in training mode, or its attention depends on the batches before.
     """
     if not isinstance(encoder, Encoder):
         raise TypeError(
@@ -59,23 +66,53 @@ def check_encoder(encoder: Encoder) -> None:
             "block-sparse attention depends on the length of the longest text, and on the "
             "texts read before: call model.set_attention_type('original_full') first"
         )
-    if torch.device(device).type != model.device.type:
+    if kind_of_device(device) != model.device.type:
         raise ValueError(
             f"the model is on {model.device}, the encoder's device is {device}: pass "
             f"Encoder(tokenizer, model.to({str(device)!r}), {str(device)!r})"
         )
 
 
-def pool_every_layer(batch: Mapping[str, Tensor], encoder: Encoder, pooling: str) -> Tensor:
+def kind_of_device(device: torch.device | str) -> str:
+    """Return what kind of device an encoder's is: one that a batch can be made for."""
+    try:
+        kind = torch.device(device).type
+    except (RuntimeError, TypeError):
+        kind = ""
+    if kind not in BATCH_TOKENS:
+        raise ValueError(
+            f"the encoder's device is {device!r}: it should be one of {sorted(BATCH_TOKENS)}, "
+            "the one that the model is on"
+        )
+    return kind
+
+
+def cls_is_last(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Tell whether a tokenizer puts its [CLS] behind a text, as that of an XLNet does."""
+    added = tokenizer([""])["input_ids"][0]
+    return tokenizer.cls_token_id in added[-1:] and tokenizer.cls_token_id not in added[:1]
+
+
+def pool_every_layer(
+    batch: Mapping[str, Tensor], encoder: Encoder, pooling: str, from_end: bool = False
+) -> Tensor:
     """Run the model on one batch, and pool each layer's hidden states.
+
+    Parameters
+    ----------
+    batch, encoder, pooling
+    from_end : bool
+        Whether a text's last [CLS] is the one to take: one before it was typed.
 
     Returns
     -------
     Tensor of shape (n_layers + 1, n_texts, n_dims)
     """
     counts = batch["attention_mask"]
-    if pooling == "cls":  # not the first token of all: an XLNet has its [CLS] at the end
-        counts = batch["input_ids"] == encoder.tokenizer.cls_token_id
+    if pooling == "cls":
+        is_cls = (batch["input_ids"] == encoder.tokenizer.cls_token_id) & counts.bool()
+        n_to_come = is_cls.flip(1).cumsum(1).flip(1)  # from each token on
+        counts = is_cls & (n_to_come == 1) if from_end else is_cls
     hidden_states = run_every_layer(batch, encoder)
     return torch.stack([POOLINGS[pooling](layer, counts) for layer in hidden_states])
 
@@ -96,6 +133,13 @@ def padding_counts(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> 
     together = torch.stack(run_every_layer(company, encoder))[:, :1, : alone.shape[2]]
     tolerance = ROUNDING if alone.dtype.itemsize >= 4 else ROUNDING_OF_HALF
     return bool((alone - together).abs().max() > tolerance * alone.abs().max())
+
+
+def read_together(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> list[list[int]]:
+    """Group the positions of texts into batches, of texts of one length if padding counts."""
+    lengths = [len(text["input_ids"]) for text in inputs]
+    may_pad = not padding_counts(inputs, encoder)
+    return list(batches_by_length(lengths, tokens_per_batch(encoder), may_pad))
 
 
 def check_cls(inputs: Sequence[Mapping[str, Tensor]], encoder: Encoder) -> None:
@@ -182,13 +226,12 @@ def embed_layers(
     inputs = tokenize(texts, encoder, truncate)
     if pooling == "cls":
         check_cls(inputs, encoder)
-    lengths = [len(text["input_ids"]) for text in inputs]
-    may_pad = not padding_counts(inputs, encoder)
-    batches = list(batches_by_length(lengths, tokens_per_batch(encoder), may_pad))
+    from_end = pooling == "cls" and cls_is_last(encoder.tokenizer)
+    batches = read_together(inputs, encoder)
 
     def embed(positions: list[int]) -> Tensor:
         batch = pad([inputs[i] for i in positions], encoder)
-        return pool_every_layer(batch, encoder, pooling).cpu()
+        return pool_every_layer(batch, encoder, pooling, from_end).cpu()
 
     embeddings = np.empty(0, dtype=np.float32)
     bar = tqdm(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from layerwise.arrays import plain
 from layerwise.similarity import cosine
 
 N_DRAWS = 2000  # of a bootstrap interval
@@ -23,7 +24,7 @@ def check_labels(labels, n_texts: int) -> np.ndarray:
     ValueError
         If there are more or fewer, or some are missing.
     """
-    labels = np.asarray(labels)
+    labels = np.asarray(plain(labels, "labels"))
     if labels.shape != (n_texts,):
         raise ValueError(f"{n_texts} texts, but {len(labels)} labels")
     missing = np.flatnonzero(pd.isna(labels)).tolist()
@@ -93,7 +94,7 @@ def bootstrap_interval(
     low, high : float
         The middle 95% of the means of the draws.
     """
-    gains = np.asarray(gains, dtype=float)
+    gains = np.asarray(plain(gains, "gains"), dtype=float)
     groups = np.arange(len(gains)) if groups is None else groups
     _, group = np.unique(groups, return_inverse=True)
     sums, sizes = np.bincount(group, gains), np.bincount(group)  # (n_groups,)
@@ -114,6 +115,18 @@ class Paired(NamedTuple):
     p: float
 
 
+def check_successes(is_right) -> np.ndarray:
+    """Check that an option succeeds or fails on each text; nan would count as a success."""
+    is_right = np.asarray(plain(is_right, "answers"))
+    odd = np.flatnonzero(~pd.Series(is_right.ravel()).isin([0, 1]))
+    if odd.size:
+        raise ValueError(
+            f"{len(odd)} of {is_right.size} texts are neither right nor wrong: text {odd[0]} "
+            f"is {is_right.ravel()[odd[0]]}; leave them out, or decide with True and False"
+        )
+    return is_right.astype(bool)
+
+
 def paired_test(first, second) -> Paired:
     """Test two options on the same texts: McNemar's test, in its exact form.
 
@@ -127,8 +140,13 @@ def paired_test(first, second) -> Paired:
     ----------
     first, second : bool array of shape (n_texts,)
         Where each option succeeds.
+
+    Raises
+    ------
+    ValueError
+        If they are not the same texts, or an option neither succeeds nor fails on one.
     """
-    first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    first, second = check_successes(first), check_successes(second)
     if first.shape != second.shape:
         raise ValueError(f"{first.size} and {second.size} texts: the same ones are needed")
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())

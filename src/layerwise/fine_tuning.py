@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from layerwise.batching import batches_by_length, pad, tokens_per_batch
+from layerwise.batching import pad
+from layerwise.embedding import read_together
 from layerwise.models import Encoder
 from layerwise.pooling import mean_pool
 from layerwise.tokenizing import tokenize
@@ -192,9 +193,8 @@ def predict(classifier: Classifier, texts: Sequence[str]) -> np.ndarray:
     encoder, head = classifier
     inputs = tokenize(texts, encoder, truncate=True)
     logits = np.empty((len(inputs), head.out_features))
-    lengths = [len(text["input_ids"]) for text in inputs]
     with torch.inference_mode():
-        for positions in batches_by_length(lengths, tokens_per_batch(encoder)):
+        for positions in read_together(inputs, encoder):
             batch = pad([inputs[i] for i in positions], encoder)
             logits[positions] = logits_of(batch, classifier).double().cpu()
     return logits

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from layerwise.batching import batches_by_length, map_in_parallel, pad, tokens_per_batch
-from layerwise.embedding import check_encoder
+from layerwise.batching import map_in_parallel, pad
+from layerwise.embedding import check_encoder, read_together
 from layerwise.models import Encoder, run_every_layer
 from layerwise.similarity import directions
 from layerwise.tokenizing import check_texts, tokenize
@@ -121,8 +121,7 @@ def embed_places(
         there = [layer[rows, columns] for layer in run_every_layer(batch, encoder)]
         return which, torch.stack(there).float().cpu().numpy()
 
-    lengths = [len(text["input_ids"]) for text in inputs]
-    batches = list(batches_by_length(lengths, tokens_per_batch(encoder)))
+    batches = read_together(inputs, encoder)
     result = np.empty(0, dtype=np.float32)
     for which, vectors in map_in_parallel(embed, batches, torch.device(encoder.device)):
         if not result.size:

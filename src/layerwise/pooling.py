@@ -3,6 +3,7 @@
 Chapter: ``chapters/context.md``, "Which layer, which token?".
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -92,6 +93,13 @@ def max_pool(hidden_states: Tensor, mask: Tensor) -> Tensor:
 POOLINGS = {"cls": cls_pool, "mean": mean_pool, "max": max_pool}
 
 
+def at_least_single(x):
+    """Return an array or Tensor in float32, or in a precision that loses nothing of it."""
+    if isinstance(x, Tensor):
+        return x.to(torch.promote_types(x.dtype, torch.float32))
+    return x.astype(np.result_type(x.dtype, np.float32), copy=False)
+
+
 def combine_layers(layer_embeddings, how: str, n_last: int = 4):
     """Make one vector a text from its last few layers.
 
@@ -102,6 +110,7 @@ def combine_layers(layer_embeddings, how: str, n_last: int = 4):
     ----------
     layer_embeddings : array or Tensor of shape (n_layers + 1, n_texts, n_dims)
     how : {"mean", "sum", "concat"}
+        The first two in float32, if the numbers were integers or of half precision.
     n_last : int
         How many layers, counted from the last.
 
@@ -118,9 +127,9 @@ def combine_layers(layer_embeddings, how: str, n_last: int = 4):
         raise ValueError(f"n_last={n_last}, but there are {len(layer_embeddings)} layers")
     last = layer_embeddings[-n_last:]  # (n_last, n_texts, n_dims)
     if how == "mean":
-        return last.mean(0)
+        return at_least_single(last).mean(0)
     if how == "sum":
-        return last.sum(0)
+        return at_least_single(last).sum(0)
     if how == "concat":
         return last.swapaxes(0, 1).reshape(last.shape[1], -1)
     raise ValueError(f"unknown combination {how!r}: use 'mean', 'sum' or 'concat'")

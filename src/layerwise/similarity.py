@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 
+from layerwise.arrays import plain, precision
 from layerwise.tables import as_table
 
 COMPARISONS = [
@@ -38,15 +38,12 @@ def to_numbers(x, name: str = "vectors") -> np.ndarray:
     Raises
     ------
     TypeError
-        If it does not hold real numbers, or its rows differ in length.
+        If it does not hold real numbers, some are masked, or its rows differ in length.
     ValueError
         If it has no dimension, or one of its numbers is nan or infinite.
     """
-    if isinstance(x, torch.Tensor):
-        x = x.detach().cpu()
-        x = x.double() if x.is_floating_point() else x
     try:
-        array = np.asarray(x)
+        array = np.asarray(plain(x))
         if array.dtype.kind not in "biufO":  # O: a table of several types of numbers
             raise TypeError(f"numbers of type {array.dtype}")
         array = array.astype(np.float64)
@@ -238,14 +235,6 @@ def center(layer_embeddings) -> np.ndarray:
     left = np.linalg.norm(centred, axis=-1) / np.linalg.norm(vectors, axis=-1).clip(1e-300)
     centred[left <= ROUNDING * precision(layer_embeddings)] = 0
     return centred
-
-
-def precision(x) -> float:
-    """Return the distance from 1 to the next number in the precision that x came in."""
-    if isinstance(x, torch.Tensor):
-        return torch.finfo(x.dtype).eps if x.is_floating_point() else np.finfo(float).eps
-    dtype = np.asarray(x).dtype
-    return float(np.finfo(dtype).eps if dtype.kind == "f" else np.finfo(float).eps)
 
 
 def center_or_say_why(layer_embeddings) -> np.ndarray:

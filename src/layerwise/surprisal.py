@@ -18,6 +18,7 @@ import torch
 
 from layerwise.checkpoints import DEFAULTS
 from layerwise.decoders import Decoder
+from layerwise.texts.cleaning import line_feeds
 from layerwise.texts.lines import another_order
 from layerwise.texts.passages import Span, paragraph_spans, sentence_spans
 from layerwise.texts.poems import split_stanzas
@@ -106,7 +107,7 @@ def read_text(text: str, decoder: Decoder, before: str = "") -> pd.DataFrame:
 def shuffle_words(text: str, rng: np.random.Generator) -> str:
     """Shuffle the words within each line; one of two words or more changes if it can."""
     lines = []
-    for line in text.split("\n"):
+    for line in line_feeds(text).split("\n"):
         words = line.split(" ")
         lines.append(" ".join(another_order(words, rng)))
     return "\n".join(lines)
@@ -145,6 +146,11 @@ def shuffle_words_of_prose(text: str, rng: np.random.Generator) -> str:
 def join_stanzas(stanzas: Sequence[Sequence[str]]) -> str:
     """Write stanzas of lines as text."""
     return "\n\n".join("\n".join(stanza) for stanza in stanzas)
+
+
+def normal(text: str, is_verse: bool = True) -> str:
+    """Return a text as its versions are written: with line feeds, verse as of its stanzas."""
+    return join_stanzas(split_stanzas(text)) if is_verse else line_feeds(text)
 
 
 LAST_WORD = re.compile(r"[\w'’-]+(?=\W*$)")
@@ -193,8 +199,9 @@ def versions(
     Returns
     -------
     DataFrame
-        Columns ``condition``, ``number``, ``before`` and ``text``. A condition that leaves a
-        text as it is has no row of it.
+        Columns ``condition``, ``number``, ``before`` and ``text``. All are versions of the
+        text as :func:`normal` writes it, so that they differ in nothing else. A condition that
+        leaves a text as it is has no row of it.
     """
     rng = np.random.default_rng(seed)
     titles = poems["title"].tolist()
@@ -207,7 +214,8 @@ def versions(
             asked, tokenize=False, add_generation_prompt=True
         ))  # fmt: skip
     rows = []
-    for i, (number, text) in enumerate(zip(poems["number"], poems["text"], strict=True)):
+    texts = [normal(text, is_verse) for text in poems["text"]]
+    for i, (number, text) in enumerate(zip(poems["number"], texts, strict=True)):
         rows.append(("printed", number, "", text))
         if titles[i]:
             rows.append(("own title", number, f"{titles[i]}\n\n", text))

@@ -3,13 +3,16 @@
 Chapter: ``chapters/tokens.md``, "Input IDs".
 """
 
+import copy
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
+from layerwise.arrays import one_line
 from layerwise.models import Encoder, context_window, number_of_tokens
 
 N_NAMED = 10  # bad texts that a message names one by one
@@ -32,7 +35,7 @@ def check_texts(texts: Iterable[str]) -> list[str]:
     texts = list_of_texts(texts)
     if not texts:
         raise ValueError("texts is empty: pass at least one text")
-    wrong = {i: f"is {text!r:.40}, of type {type(text).__name__}, not a string"
+    wrong = {i: f"is {one_line(text)}, of type {type(text).__name__}, not a string"
              for i, text in enumerate(texts) if not isinstance(text, str)}  # fmt: skip
     if wrong:
         raise TypeError(name_all(wrong, texts) + ": leave it out, or turn it into a string")
@@ -77,7 +80,7 @@ def list_of_texts(texts) -> list:
         return list(texts)
     except TypeError:
         raise TypeError(
-            f"texts is {texts!r:.40}, of type {kind}: pass a list of strings"
+            f"texts is {one_line(texts)}, of type {kind}: pass a list of strings"
         ) from None
 
 
@@ -119,7 +122,7 @@ def tokenize(texts: Sequence[str], encoder: Encoder, truncate: bool) -> list[dic
     UserWarning
         If more than half of a text is unknown to the tokenizer.
     """
-    tokenizer, window = encoder.tokenizer, context_window(encoder)
+    tokenizer, window = that_drops_the_end(encoder.tokenizer), context_window(encoder)
     cut = truncate and window < math.inf
     columns = tokenizer(
         list(texts), padding=False, truncation=cut, max_length=int(window) if cut else None,
@@ -155,6 +158,15 @@ def tokenize(texts: Sequence[str], encoder: Encoder, truncate: bool) -> list[dic
         {name: torch.tensor(column[i]) for name, column in columns.items()}
         for i in range(len(texts))
     ]
+
+
+def that_drops_the_end(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """Return a tokenizer that drops the end of what is too long; some drop the beginning."""
+    if tokenizer.truncation_side == "right":
+        return tokenizer
+    tokenizer = copy.copy(tokenizer)  # a caller's own stays as it is
+    tokenizer.truncation_side = "right"
+    return tokenizer
 
 
 def warn_of_unknown(texts: Sequence[str], input_ids: list[list[int]], tokenizer) -> None:

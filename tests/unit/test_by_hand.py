@@ -132,6 +132,51 @@ def test_a_part_put_in_by_hand_is_refused(tiny_encoder, lines):
         bert.encode(claims.padded_batch(tiny_encoder, lines), model)
 
 
+def other_activation(model):
+    model.encoder.layer[1].intermediate.intermediate_act_fn = nn.Tanh()
+
+
+def without_bias(model):
+    model.encoder.layer[1].attention.self.key = nn.Linear(8, 8, bias=False)
+
+
+def norm_without_weights(model):
+    model.encoder.layer[0].output.LayerNorm = nn.LayerNorm(8, elementwise_affine=False)
+
+
+def hook(model):
+    model.register_forward_hook(lambda module, inputs, output: None)
+
+
+def hook_before(model):
+    model.encoder.layer[1].register_forward_pre_hook(lambda module, inputs: None)
+
+
+def other_forward(model):
+    model.encoder.layer[1].output.forward = lambda hidden, residual: hidden
+
+
+CHANGES = {
+    other_activation: "parts of another kind: Tanh as intermediate_act_fn",
+    without_bias: "; encoder.layer.1.attention.self.key has no bias|: encoder.*key has no bias",
+    norm_without_weights: "encoder.layer.0.output.LayerNorm has no bias",
+    hook: "it has a hook or a forward of its own",
+    hook_before: "encoder.layer.1 has a hook",
+    other_forward: "encoder.layer.1.output has a hook or a forward of its own",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_bert_that_was_changed_is_refused(tiny_encoder, lines, change):
+    model = BertModel(BertConfig(**SMALL)).eval()
+    batch = claims.padded_batch(tiny_encoder, lines)
+    model(**batch, output_hidden_states=True, output_attentions=True)  # keeps hooks of its own
+    bert.encode(batch, model)
+    change(model)
+    with pytest.raises(TypeError, match=f"not the one rebuilt here: .*{CHANGES[change]}"):
+        bert.encode(batch, model)
+
+
 def test_training_mode_is_refused(tiny_encoder, lines):
     model = BertModel(BertConfig(**SMALL)).eval()
     model.encoder.layer[0].train()  # a part of it is enough
@@ -179,6 +224,12 @@ def test_a_batch_that_is_none_is_refused(tiny_encoder, lines):
     del batch["token_type_ids"]
     with pytest.raises(TypeError, match=r"no tensor for token_type_ids: call tokenizer\("):
         bert.encode(batch, tiny_encoder.model)
+    batch = claims.padded_batch(tiny_encoder, lines)
+    places = torch.arange(batch["input_ids"].shape[1])[None]
+    for more in ({"position_ids": places.flip(1)}, {"inputs_embeds": torch.ones(1, 2, 16)}):
+        with pytest.raises(TypeError, match=f"the batch has {next(iter(more))}, .*leave"):
+            bert.encode({**batch, **more}, tiny_encoder.model)
+    bert.encode({**batch, "position_ids": None, "special": places}, tiny_encoder.model)
     of_lists = tiny_encoder.tokenizer(lines)
     with pytest.raises(TypeError, match="for input_ids, token_type_ids, attention_mask:"):
         bert.encode(of_lists, tiny_encoder.model)

@@ -37,6 +37,21 @@ def test_a_temperature_undoes_what_margins_were_multiplied_by():
     assert calibration_error(cooled, is_right) < 0.02 < calibration_error(sure, is_right)
 
 
+def test_logits_and_labels_that_are_none_are_refused():
+    logits = np.array([[1.0, 2, 0], [0, 3, 1], [5, 1, 2]])
+    for labels, said in [
+        ([0, 1, 3], r"from 0 to 2; got \[0, 1, 3\]"), ([0, -1, 1], r"got \[-1, 0, 1\]"),
+        ([0, 1], "3 texts, but 2 labels"), ([0, 1, np.nan], r"texts \[2\] have no label"),
+        ([0, 0.5, 1], "from 0 to 2"),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            fit_temperature(logits, labels)
+    assert fit_temperature(logits, [0.0, 1, 2]) == fit_temperature(logits, [0, 1, 2])
+    logits[1, 2] = np.nan
+    with pytest.raises(ValueError, match="logits: vector 1 has a nan"):
+        fit_temperature(logits, [0, 1, 2])
+
+
 def test_what_is_no_confidence_is_refused():
     with pytest.raises(ValueError, match="3 confidences, but 2 answers"):
         calibration_error([0.5, 0.6, 0.7], [True, False])

@@ -29,6 +29,7 @@ from layerwise.batching import batches_by_length, pad
 from layerwise.checkpoints import DEFAULT_CHECKPOINT
 from layerwise.embedding import embed_layers, padding_counts
 from layerwise.models import Encoder, load_encoder
+from layerwise.occurrences import embed_places
 from layerwise.pooling import POOLINGS
 from layerwise.similarity import cosine, layer_to_layer, static_to_layer
 from layerwise.texts.poems import load_poems
@@ -257,6 +258,18 @@ def test_a_device_may_be_a_string(tiny_encoder, lines):
 def test_an_encoder_that_says_another_device_is_refused(tiny_encoder):
     with pytest.raises(ValueError, match=r"model is on cpu, .* is cuda:1: pass .*to\('cuda:1'"):
         embed_layers(["hope"], tiny_encoder._replace(device="cuda:1"))
+
+
+@pytest.mark.parametrize("device", ["gpu", None, "cuda:x", 3.5, "meta"])
+def test_a_device_that_cannot_be_is_refused_in_one_sentence(tiny_encoder, device):
+    other = tiny_encoder._replace(device=device)
+    with pytest.raises(ValueError, match=f"device is {device!r}: .*'cpu', 'cuda'") as refused:
+        embed_layers(["hope"], other)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(ValueError, match=f"device is {device!r}:"):
+        embed_places(["hope"], [(0, 0)], other)
+    with pytest.raises(ValueError, match=f"unknown device '{device}': use 'auto'"):
+        load_encoder(device=device)
 
 
 def test_what_is_no_encoder_is_refused(tiny_encoder):

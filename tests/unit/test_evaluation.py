@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 from scipy.stats import bootstrap, norm
 
+from layerwise.calibration import calibration_error
+from layerwise.checks import largest_difference
 from layerwise.evaluation import (
     bootstrap_interval,
+    check_labels,
     neighbour_agreement,
     paired_test,
     shuffled_agreement,
@@ -41,6 +44,18 @@ def test_shuffles_are_dealt_the_same_way_to_every_option():
     two[0] = 7
     gap = np.abs(shuffled_agreement(one, labels, 200) - shuffled_agreement(two, labels, 200))
     assert 0 < gap.max() <= 0.1 + 1e-9  # one text in ten has another neighbour
+
+
+def test_labels_are_dealt_and_none_is_made_up():
+    """How many share the label of one text is known, unless labels are drawn anew."""
+    labels = np.array(list("aaaaaaabbc"))
+    all_near_the_fourth = np.full((10, 9), 3)
+    dealt = shuffled_agreement(all_near_the_fourth, labels, 300)
+    assert set(dealt) == {0.7, 0.2, 0.1}
+    groups = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2])  # of 4, 2 and 6 texts
+    labels = np.array(list("aaaabbaaaaaa"))
+    dealt = shuffled_agreement(np.full((12, 11), 4), labels, 300, groups)
+    assert set(dealt) == {6 / 12, 8 / 12, 2 / 12}  # where the b is: in the third, first, second
 
 
 def test_labels_that_do_not_fit_or_are_missing_are_refused():
@@ -90,6 +105,28 @@ def test_two_options_that_never_differ_are_no_evidence():
 def test_options_on_other_texts_are_refused():
     with pytest.raises(ValueError, match="2 and 3 texts"):
         paired_test([True, False], [True, False, True])
+
+
+def test_what_is_neither_success_nor_failure_is_refused():
+    for odd in (np.nan, None, pd.NA, 0.7):
+        for pair in (([1, 0, odd], [0, 1, 1]), ([0, 1, 1], [1, 0, odd])):
+            with pytest.raises(ValueError, match=f"^1 of 3 texts .*: text 2 is {odd};"):
+                paired_test(*pair)
+    with pytest.raises(ValueError, match=r"^2 of 2 texts .*: text 0 is yes;"):
+        paired_test(["yes", "no"], [True, False])
+    for kind in (bool, int, float, object):
+        assert paired_test(np.array([1, 1, 0, 0, 1], kind), [0, 0, 0, 1, 0])[:2] == (3, 1)
+
+
+def test_masked_numbers_are_refused():
+    masked = np.ma.array([1.0, 0, 1], mask=[False, True, False])
+    for measure in (bootstrap_interval, lambda x: paired_test(x, x), lambda x: cosine(x, x),
+                    lambda x: calibration_error(x, [1, 1, 0]), lambda x: check_labels(x, 3),
+                    lambda x: largest_difference(x, x), lambda x: largest_difference([x], [x]),
+                    lambda x: cosine([x, x], [x, x])):  # fmt: skip
+        with pytest.raises(TypeError, match=r"1 of 3 \w+ are masked: leave them out"):
+            measure(masked)
+        measure(np.ma.array([1.0, 0, 1]))  # of which none is masked
 
 
 def test_triples_are_all_there_are_and_each_gap_is_its_own():

@@ -177,6 +177,20 @@ def test_a_cls_that_is_typed_into_one_text_does_not_make_up_for_the_others(tmp_p
         embed_layers(["<s> hope", "soul"], encoder, pooling="cls")
 
 
+def test_the_cls_that_counts_is_the_one_that_was_added(tmp_path):
+    settings = {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32}
+    save_tiny(tmp_path / "xlnet", "xlnet", "xlnet", **settings)
+    save_tiny(tmp_path / "roberta", "roberta", "roberta", **ROBERTA)
+    for name, place in {"xlnet": -1, "roberta": 0}.items():
+        encoder = load_encoder(tmp_path / name, device="cpu")
+        texts = ["<s> hope", "wild <s> nights <s> is the soul", "hope"]
+        ours = embed_layers(texts, encoder, pooling="cls", progress=False)
+        for i, text in enumerate(texts):
+            of_token = tokens_of_each_layer(encoder, text)
+            theirs = np.stack([tokens[place] for tokens in of_token])
+            np.testing.assert_allclose(ours[:, i], theirs, atol=1e-5)
+
+
 def test_block_sparse_attention_is_made_full_or_refused(tmp_path):
     save_tiny(tmp_path, "big_bird", "bert", **BERT, block_size=4, sep_token_id=3)
     encoder = load_encoder(tmp_path, device="cpu")

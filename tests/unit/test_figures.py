@@ -29,6 +29,7 @@ from layerwise.figures.page import (
     INK,
     SHADE,
     SHADES,
+    figure_to_svg,
     label_width,
     new_figure,
     shares,
@@ -208,15 +209,14 @@ def test_a_readers_settings_are_left_as_they_were(draw):
     before = dict(plt.rcParams)
     figure = draw()
     assert dict(plt.rcParams) == before
-    if draw is not curve:  # a chapter's own text would need TeX
-        show(figure, ALT)
-        assert dict(plt.rcParams) == before
+    show(figure, ALT)
+    assert dict(plt.rcParams) == before
 
 
 @any_figure
 def test_a_readers_settings_do_not_change_the_books_figures(draw):
     ours = show(draw(), ALT).data
-    with plt.style.context(["dark_background", ODD if draw is not curve else {}]):
+    with plt.style.context(["dark_background", ODD]):
         theirs = show(draw(), ALT).data
     if draw is curve:  # what a chapter draws itself may differ in its line, not in its text
         assert "fill: #" not in "".join(re.findall("<text[^>]*>", theirs))
@@ -244,6 +244,26 @@ def test_a_legend_beside_the_axes_does_so_too():
     assert [text.get_color() for text in legend.get_texts()] == [INK]
 
 
+@pytest.mark.parametrize("settings", [{}, ODD])
+def test_what_a_chapter_writes_has_its_dollar_signs(settings):
+    with plt.rc_context(settings):
+        figure, axes = new_figure()
+        axes.plot([1, 2], label="cost $5 and $6")
+        axes.legend()
+        axes.annotate("$5 to $6", (0, 1))
+        axes.set_title("$7 to $8")
+        figure.suptitle("$1 to $2")
+        figure.legend(["all $3 of $4"])
+        written = texts(show(figure, ALT).data)
+    assert {"cost $5 and $6", "$5 to $6", "$7 to $8", "$1 to $2", "all $3 of $4"} <= {*written}
+
+
+def test_the_name_of_a_figure_may_begin_with_a_number():
+    named = ids(figure_to_svg(attention_heatmap(WEIGHTS, TOKENS), "01-model"))
+    assert named
+    assert all(name.startswith("01-model") for name in named)
+
+
 def test_a_figure_has_the_size_it_was_given_and_no_frame():
     assert tuple(new_figure()[0].get_size_inches()) == (4.8, 3.2)
     figure, axes = new_figure(4, 2.5)
@@ -256,7 +276,8 @@ def test_a_figure_has_the_size_it_was_given_and_no_frame():
 # --- Tokens of all kinds -----------------------------------------------------------------
 
 FAR = ["床前明月光", "हिन्दी", "🦋", "שלום"]
-AS_TYPED = [*FAR, "$x^2$", "$", "a_b^c", "\\frac{1}{2}", "%", "#{}", ""]
+OURS = ["#000000", INK, SHADE, 'id="x', "url(#a)", 'xlink:href="#a']  # like the page's own
+AS_TYPED = [*FAR, *OURS, "$x^2$", "$", "a_b^c", "\\frac{1}{2}", "%", "#{}", ""]
 SIGNS = {"line\nend": "line↵end", "\r": "␍", "a\tb": "a␉b", "\x00": "␀", "\x7f": "␡",
          "\ud800": "\ufffd", "a\u2002b": "a b"}  # fmt: skip
 
@@ -609,6 +630,16 @@ def test_a_comparison_draws_the_median_of_each_at_each_layer():
     assert [text.get_text() for text in legend.get_texts()] == COMPARISONS
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("layer", "cosine")
     assert list(axes.get_xticks()) == [1, 2, 3]
+
+
+def test_the_legend_names_every_comparison_whatever_it_is_called():
+    names = ["_own", "", "$5"]
+    rows = [(name, layer, 0.5) for name in names for layer in (1, 2)]
+    figure = compare_by_layer(pd.DataFrame(rows, columns=["comparison", "layer", "cosine"]), "")
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == names
+    markers = [line.get_marker() for line in legend.get_lines()]
+    assert markers == [line.get_marker() for line in figure.axes[0].get_lines()]
 
 
 def test_a_comparison_looks_the_same_beside_others_and_with_other_texts():

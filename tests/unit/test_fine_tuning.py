@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from tiny_checkpoints import BERT, save_tiny
 
 from layerwise.fine_tuning import (
     fine_tune,
@@ -15,6 +16,7 @@ from layerwise.fine_tuning import (
     trained_parameters,
     without_pretraining,
 )
+from layerwise.models import load_encoder
 
 TEXTS = ["a bird came down the walk", "walk the down came bird a", "wild nights",
          "the soul selects her own society", "nights wild wild", "I saw a moor"]  # fmt: skip
@@ -114,3 +116,11 @@ def test_without_pretraining_the_shape_stays_and_the_weights_do_not(encoder):
     table = bare.model.embeddings.word_embeddings.weight
     assert not torch.allclose(table, encoder.model.embeddings.word_embeddings.weight, atol=1e-2)
     assert bare.model.config._attn_implementation == "eager"
+
+
+def test_a_prediction_does_not_depend_on_the_texts_beside_it(tmp_path):
+    encoder = load_encoder(save_tiny(tmp_path, "fnet", "bert", **BERT), device="cpu")
+    classifier = new_classifier(encoder, 3)
+    texts = ["hope is", "hope", "the thing with feathers that perches in the soul", "soul"]
+    alone = np.concatenate([predict(classifier, [text]) for text in texts])
+    np.testing.assert_allclose(predict(classifier, texts), alone, atol=1e-5)

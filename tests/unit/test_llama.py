@@ -190,6 +190,42 @@ def test_a_llama_with_other_parts_is_refused(tmp_path, settings, said):
         read(torch.tensor([[1, 2]]), other.model)
 
 
+CHANGES = {
+    "training mode": (lambda model: model.train(), "it is in training mode: call model.eval"),
+    "bfloat16": (lambda model: model.bfloat16(), "it computes in torch.bfloat16: call model."),
+    "float16": (lambda model: model.half(), "it computes in torch.float16"),
+    "a bias": (
+        lambda model: setattr(model, "lm_head", torch.nn.Linear(24, 9)), "lm_head has a bias"
+    ),
+    "a hook": (
+        lambda model: model.model.layers[1].mlp.register_forward_hook(lambda *_: None),
+        "model.layers.1.mlp has a hook",
+    ),
+    "another activation": (
+        lambda model: setattr(model.model.layers[2].mlp, "act_fn", torch.nn.Tanh()),
+        "parts of another kind: Tanh as act_fn",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), CHANGES.values(), ids=CHANGES)
+def test_a_llama_that_was_changed_is_refused(tmp_path, change, said):
+    other = load_decoder(save_tiny_decoder(tmp_path / "other", attention_dropout=0.5), "cpu")
+    other.model(torch.tensor([[1, 2]]), output_hidden_states=True)  # keeps hooks of its own
+    read(torch.tensor([[1, 2]]), other.model)
+    change(other.model)
+    with pytest.raises(TypeError, match=f"not the one rebuilt here: .*{said}"):
+        read(torch.tensor([[1, 2]]), other.model)
+
+
+def test_in_double_precision_it_is_the_same_to_the_rounding_of_single(tiny):
+    other = tiny._replace(model=deepcopy(tiny.model).double())
+    ids = ids_of(TEXT, other)
+    with torch.inference_mode():
+        assert read(ids, other.model).dtype == torch.float64
+    assert difference(ids, other) < 1e-4
+
+
 def test_nothing_and_too_much_to_read_are_refused(tiny):
     with pytest.raises(ValueError, match="nothing to read"):
         read(torch.zeros(1, 0, dtype=torch.long), tiny.model)

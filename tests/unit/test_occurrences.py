@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tiny_checkpoints import BERT, save_tiny
 
+from layerwise.models import load_encoder
 from layerwise.occurrences import (
     draw_balanced,
     embed_places,
@@ -79,6 +81,24 @@ def test_several_places_of_a_text_stay_in_their_order(encoder):
     assert np.abs(together[6, 0] - together[6, 2]).max() > 0.1  # two places of one word
     with pytest.raises(ValueError, match=r"text 1 \('a longer.*has no token at 1$"):
         embed_places(texts, [(0, 0), (1, 1)], encoder)
+
+
+OTHERS = {
+    "convbert": {**BERT, "embedding_size": 16, "conv_kernel_size": 3},
+    "fnet": BERT,
+    "mobilebert": {**BERT, "embedding_size": 16, "intra_bottleneck_size": 16},
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_vector_does_not_depend_on_the_texts_beside_it(kind, tmp_path):
+    encoder = load_encoder(save_tiny(tmp_path, kind, "bert", **OTHERS[kind]), device="cpu")
+    texts = ["hope is", "hope", "the thing with feathers that perches in the soul", "soul"]
+    places = [(2, 4), (1, 0), (0, 0), (3, 0), (0, 5)]
+    together = embed_places(texts, places, encoder)
+    for i, (text, character) in enumerate(places):
+        alone = embed_places([texts[text]], [(0, character)], encoder)
+        np.testing.assert_allclose(together[:, i], alone[:, 0], atol=1e-5)
 
 
 def test_the_nearest_are_of_other_groups():

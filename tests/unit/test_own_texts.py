@@ -6,7 +6,7 @@ import json
 import pandas as pd
 import pytest
 
-from layerwise.texts.cleaning import clean
+from layerwise.texts.cleaning import LINE_END, clean
 from layerwise.texts.columns import listed
 from layerwise.texts.encodings import decode
 from layerwise.texts.own import load_texts
@@ -298,6 +298,10 @@ def test_cleaning_leaves_what_an_author_may_have_written():
         assert clean(text) == (text, [])
     assert clean(" a&amp;b ", as_is=True) == (" a&amp;b ", [])
     assert clean("a\ud800b", as_is=True)[0] == "a\ufffdb"
+    assert clean("One\vTwo\u2028Three") == (
+        "One\nTwo\nThree",
+        [("line ends of Windows, of old Macs or of Word", "turned into line feeds")],
+    )
     assert clean("<style>p {}</style><p class='x'>One</p><p>Two</p>")[0] == "One\nTwo"
 
 
@@ -371,3 +375,8 @@ def test_passages_overlap_by_whole_sentences():
         cut_texts(table, "token", 3, 3)
     with pytest.raises(ValueError, match="unknown unit 'chapter'"):
         cut_texts(table, "chapter")
+
+
+def test_a_line_ends_where_python_says():
+    for sign in [*map(chr, range(0x3000)), "\r\n", "\n\r"]:
+        assert LINE_END.split(f"a{sign}b") == f"a{sign}b".splitlines()

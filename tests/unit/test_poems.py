@@ -29,6 +29,12 @@ def lines(page: str) -> list[list[str]]:
         TWO_STANZAS.replace("\n\n", "\n \t\n"),
         TWO_STANZAS.replace("\n\n", "\n\n\n \n\n"),
         TWO_STANZAS.replace("\n\n", "\r\n\xa0\r\n"),
+        TWO_STANZAS.replace("\n\n", "\n\u200b\n"),
+        TWO_STANZAS.replace("\n\n", "\n \u200b\xad \n\u2060\n"),
+        TWO_STANZAS.replace("\n", "\u200b \ufeff\n\ufeff"),
+        "\ufeff" + TWO_STANZAS,
+        "\ufeff" + "\n".join("  " + line for line in TWO_STANZAS.split("\n")),
+        "\ufeff" + "\n".join("\t" + line for line in TWO_STANZAS.split("\n")),
         f"\n\n  \n{TWO_STANZAS}\n\n \n",
         TWO_STANZAS.replace("\n", "  \t\n"),
         "\n".join("    " + line for line in TWO_STANZAS.split("\n")),
@@ -98,7 +104,7 @@ def test_a_poem_without_title_source_and_name_has_only_lines(blank):
     assert "id" not in root.find(".//span").attrib
 
 
-@pytest.mark.parametrize("text", ["", " \n\t\n"])
+@pytest.mark.parametrize("text", ["", " \n\t\n", "\ufeff\n\u200b"])
 def test_a_poem_without_a_line_is_refused(text):
     with pytest.raises(ValueError, match="a poem without a line cannot be set"):
         poem_html(text)

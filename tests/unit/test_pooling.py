@@ -130,6 +130,16 @@ def test_the_last_layers_are_combined(kind):
     np.testing.assert_array_equal(combine_layers(layers, "concat", n_last=1), LAYERS[-1])
 
 
+def test_large_numbers_of_half_precision_and_integers_are_combined():
+    layers = np.array([[[60_000, 3]], [[50_016, 4]], [[40_000, 7]]])  # each a float16, too
+    for kind in (np.float16, np.int64):
+        for some in (layers.astype(kind), torch.from_numpy(layers.astype(kind))):
+            assert combine_layers(some, "sum", 3).tolist() == [[150_016, 14]]
+            assert combine_layers(some, "mean", 2).tolist() == [[45_008, 5.5]]
+    for kind in (np.float32, np.float64):
+        assert combine_layers(LAYERS.astype(kind), "sum").dtype == kind
+
+
 @pytest.mark.parametrize("pooling", sorted(POOLINGS))
 def test_a_mask_of_zeros_is_refused_with_the_text_it_belongs_to(pooling):
     mask = torch.tensor([[1, 1], [0, 0], [0, 0]])

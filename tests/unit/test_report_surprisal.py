@@ -264,6 +264,15 @@ def test_labels_of_one_source_count_once():
     assert grouped["chance"] > 5 * alone["chance"]
 
 
+def test_values_are_dealt_and_none_is_made_up():
+    values = np.array([0.5, 3.25, 3.25, -1.0, 8.0])
+    seen = []
+    labels = pd.Series(list("aabbb"))
+    dealt_test(values, labels, pd.Series(range(5)), lambda given, own: seen.append(own) or 0.0)
+    assert {tuple(sorted(own)) for own in seen} == {tuple(sorted(values))}
+    assert len({tuple(own) for own in seen}) > 50
+
+
 def test_an_order_that_counting_knows_as_well_is_none_of_the_models():
     bits, table, groups = made_up()
     more = np.where(table["label"] == "long", 0.4, 0.0)

@@ -307,3 +307,20 @@ def test_opposite_vectors_are_at_minus_one_and_never_beyond():
     vectors = np.random.default_rng(1).normal(size=(3000, 7)).astype("float32")
     assert cosine(vectors, -vectors).min() == -1
     assert cosine(vectors, vectors).max() == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64])
+def test_lists_of_tensors_are_read_as_the_tensor_they_make(dtype):
+    rows = torch.tensor([[[3, 4], [-1, 2]], [[1, 0], [5, -6]]], dtype=dtype)
+    rows.requires_grad_(dtype.is_floating_point)
+    for some in ([rows[0], rows[1]], [list(rows[0]), list(rows[1])], tuple(rows)):
+        np.testing.assert_array_equal(cosine(some, rows[:, :1]), cosine(rows, rows[:, :1]))
+        np.testing.assert_array_equal(center(some), center(rows))
+
+
+def test_what_rounding_leaves_is_as_large_in_a_list_of_tensors():
+    row = torch.tensor([0.1, 0.7, -0.3])
+    nearly = torch.stack([row, row * (1 + 1e-7), row])
+    assert (center(nearly) == 0).all()
+    assert (center(list(nearly)) == 0).all()
+    assert (center(nearly.double()) != 0).any()

@@ -17,6 +17,7 @@ from layerwise.second_lines import (
 )
 from layerwise.surprisal import (
     load_readings,
+    normal,
     read_text,
     read_versions,
     shuffle_lines,
@@ -109,6 +110,41 @@ def test_ends_are_exchanged_as_far_with_and_without_the_rhyme():
     assert "He pays no intent,—" in swap_ends(VERSE, broken=False)
     assert ends(swap_ends(VERSE, broken=True))[::2] == ends(VERSE)[::2]
     assert swap_ends("One\nline\n\nor two", broken=True) == "One\nline\n\nor two"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\x85", "\u2028"])
+def test_words_stay_in_their_line_whatever_ends_it(end):
+    one, other = (np.random.default_rng(1) for _ in range(2))
+    assert shuffle_words(VERSE.replace("\n", end), one) == shuffle_words(VERSE, other)
+
+
+FIVE_LINES = "a b c\nd e f\n\ng h i\nj k l\nm n o"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FIVE_LINES.replace("\n\n", "\n\n\n"),
+        FIVE_LINES.replace("\n\n", "\n \n"),
+        FIVE_LINES.replace("\n\n", "\n\u200b\n"),
+        FIVE_LINES.replace("\n", "\r\n"),
+        f"\ufeff\n{FIVE_LINES} \n",
+    ],
+)
+def test_versions_differ_in_what_they_say_and_not_in_blanks(tiny, text):
+    def of(text):
+        return versions(pd.DataFrame({"number": [1], "title": "", "text": [text]}), tiny)
+
+    rows = of(text)
+    assert [*rows["condition"]] == ["printed", "words shuffled", "lines shuffled",
+                                    "stanzas shuffled"]  # fmt: skip
+    pd.testing.assert_frame_equal(rows, of(FIVE_LINES))
+
+
+def test_a_text_is_read_as_its_versions_are_written():
+    for text in load_poems()["text"]:
+        assert normal(text) == text
+    assert normal("a\r\n\r\n\r\n b", is_verse=False) == "a\n\n\n b"
 
 
 def test_every_poem_has_its_title_and_anothers(tiny):

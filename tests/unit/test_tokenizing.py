@@ -1,5 +1,6 @@
 """What a caller passes is a series of texts, or is refused with all that is wrong with it."""
 
+import copy
 import warnings
 
 import claims
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from layerwise.embedding import embed_layers
+from layerwise.report.explorer import offsets_of
 from layerwise.tokenizing import check_texts, tokenize
 
 TWO = ["wild nights!", "hope"]
@@ -90,6 +92,11 @@ BAD_TEXTS = {
         "^2 of 4 texts: text 1 is nan, of type float, .*; text 3 is nan, .*: leave",
     ),
     "bytes": ([b"hope"], TypeError, "^text 0 is b'hope', of type bytes"),
+    "a column": ([pd.Series(TWO)], TypeError, "^text 0 is 0 wild nights! 1 hope dtype"),
+    "a table": ([TABLE], TypeError, "^text 0 is title text 0 a wild nights! 1 b hope, of"),
+    "an array of rows": (
+        [np.eye(3)], TypeError, r"^text 0 is array\(\[\[1., 0., 0.\], \[0., 1., 0.\], .*, of",
+    ),
     "tokens": ([["wild", "nights"]], TypeError, r"^text 0 is \['wild', 'nights'\], of type l"),
     "half a character": (
         ["hope", b"caf\xe9".decode("utf-8", "surrogateescape"), "a \ud83d b"], ValueError,
@@ -175,6 +182,19 @@ def test_truncating_drops_the_end_and_only_the_end(tiny_encoder):
     embeddings = embed_layers([long, "hope"], tiny_encoder, truncate=True, progress=False)
     expected = embed_layers([fits, "hope"], tiny_encoder, progress=False)
     np.testing.assert_allclose(embeddings, expected, **claims.TOLERANCE)
+
+
+def test_the_end_is_dropped_also_by_a_tokenizer_that_would_drop_the_beginning(tiny_encoder):
+    tokenizer = copy.deepcopy(tiny_encoder.tokenizer)
+    tokenizer.truncation_side = "left"
+    left = tiny_encoder._replace(tokenizer=tokenizer)
+    text = "hope " * 300 + "feathers " * 300
+    (ours,), (theirs,) = (tokenize([text], own, True) for own in (left, tiny_encoder))
+    assert ours["input_ids"].tolist() == theirs["input_ids"].tolist()
+    cut = tokenizer(text, truncation=True, max_length=9)["input_ids"]  # as before, for others
+    assert tokenizer.decode(cut[1:-1]) == " ".join(["feathers"] * 7)
+    assert len(offsets_of(text, 512, left)) == 512
+    assert offsets_of(text, 512, left)[1] == (0, 4)
 
 
 def test_input_ids_are_those_of_the_tokenizer(tiny_encoder, lines):

@@ -8,8 +8,10 @@ Chapter: ``chapters/transformer.md``, "The whole encoder".
 Source: Devlin et al. (2019), "BERT", section 3, and Vaswani et al. (2017), section 3.
 """
 
+import inspect
 import math
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -126,13 +128,15 @@ def encoder_layer(
     return layer_norm(attended + transformed, layer.output.LayerNorm), shares
 
 
-# All that a BERT is made of; a part of another kind computes something else.
+# All that a BERT is made of, and as what; any other part computes something else.
 PARTS = {
-    *(f"Bert{part}" for part in [
-        "Model", "Embeddings", "Encoder", "Layer", "Attention", "SelfAttention", "SelfOutput",
-        "Intermediate", "Output", "Pooler",
-    ]),
-    "ModuleList", "Embedding", "Linear", "LayerNorm", "Dropout", "GELUActivation", "Tanh",
+    "BertModel": "", "BertEmbeddings": "embeddings", "BertEncoder": "encoder",
+    "BertLayer": "layer", "BertAttention": "attention", "BertSelfAttention": "self",
+    "BertSelfOutput": "output", "BertIntermediate": "intermediate", "BertOutput": "output",
+    "BertPooler": "pooler", "ModuleList": "layer", "LayerNorm": "LayerNorm",
+    "Embedding": "word_embeddings position_embeddings token_type_embeddings",
+    "Linear": "query key value dense", "Dropout": "dropout",
+    "GELUActivation": "intermediate_act_fn", "Tanh": "activation",
 }  # fmt: skip
 
 
@@ -142,8 +146,8 @@ def check_rebuilt(model: BertModel) -> None:
     Raises
     ------
     TypeError
-        If it is another model, has another activation, attention or precision, sees only
-        what came before, or is in training mode; names all of these.
+        If it is another model, has other parts, hooks or another precision, sees only what
+        came before, or is in training mode; names all of these.
     """
     if not isinstance(model, BertModel) or model.config.model_type != "bert":
         raise TypeError(
@@ -160,30 +164,63 @@ def check_rebuilt(model: BertModel) -> None:
         }.items()
         if (value := getattr(model.config, name, ours)) != ours
     ]
-    other += not_rebuilt(model, PARTS)
-    if any(module.training for module in model.modules()):
-        other.append("it is in training mode: call model.eval()")
+    other += not_rebuilt(model, PARTS, has_bias=True)
     if other:
         raise TypeError("this BERT is not the one rebuilt here: " + "; ".join(other))
 
 
-def not_rebuilt(model: PreTrainedModel, parts: Collection[str]) -> list[str]:
+def not_rebuilt(model: PreTrainedModel, parts: Mapping[str, str], has_bias: bool) -> list[str]:
     """Say what a model is made of, or computes in, that is not rebuilt; a clause for each.
 
     Parameters
     ----------
     model : PreTrainedModel
-    parts : collection of str
-        The classes of modules that are rebuilt; of numbers single and double precision are.
+    parts : mapping of str to str
+        The classes of modules that are rebuilt, and by which names a model may have them; of
+        numbers single and double precision are.
+    has_bias : bool
+        Whether all parts that may have a bias do, or none.
     """
-    said = []
-    kinds = {type(module).__name__ for module in model.modules()} - set(parts)
-    if kinds:
-        said.append(f"it has parts of another kind: {', '.join(sorted(kinds))}")
+    named = list(model.named_modules())
+    kinds = {
+        f"{kind} as {role}" if role else kind
+        for role, kind in ((role_of(name), type(module).__name__) for name, module in named)
+        if role not in parts.get(kind, "none").split(" ")
+    }
+    said = [f"it has parts of another kind: {', '.join(sorted(kinds))}"] if kinds else []
+    wrong = {
+        f"{'has no' if has_bias else 'has a'} bias": [
+            name for name, module in named
+            if hasattr(module, "bias") and (module.bias is not None) != has_bias
+        ],
+        "has a hook or a forward of its own": [
+            name for name, module in named if is_hooked(module)
+        ],
+        "is in training mode: call model.eval()": [
+            name for name, module in named if module.training
+        ],
+    }  # fmt: skip
+    said += [f"{names[0] or 'it'} {what}" for what, names in wrong.items() if names]
     dtypes = {str(weight.dtype) for weight in model.parameters()}
     if len(dtypes) > 1 or not dtypes <= {"torch.float32", "torch.float64"}:
         said.append(f"it computes in {', '.join(sorted(dtypes))}: call model.float()")
     return said
+
+
+def role_of(name: str) -> str:
+    """Return as what a model has a part: ``layer`` for ``encoder.layer.3``."""
+    return re.sub(r"\.\d+$", "", name).rpartition(".")[2]
+
+
+def is_hooked(module: nn.Module) -> bool:
+    """Tell whether a module has been made to do more, or other, than its class does.
+
+    The hooks by which transformers keeps what each layer returns change nothing.
+    """
+    hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
+    keeping = "transformers.utils.output_capturing"
+    others = [hook for hook in hooks if getattr(hook, "__module__", "") != keeping]
+    return bool(others) or "forward" in vars(module)
 
 
 def check_batch(batch: Mapping[str, Tensor]) -> None:
@@ -192,7 +229,8 @@ def check_batch(batch: Mapping[str, Tensor]) -> None:
     Raises
     ------
     TypeError
-        If one of its three parts is missing, or no Tensor.
+        If one of its three parts is missing, or no Tensor, or there is another one that a
+        BERT would read.
     """
     parts = ["input_ids", "token_type_ids", "attention_mask"]
     wrong = [part for part in parts if not isinstance(batch.get(part), Tensor)]
@@ -200,6 +238,12 @@ def check_batch(batch: Mapping[str, Tensor]) -> None:
         raise TypeError(
             f"the batch has no tensor for {', '.join(wrong)}: call tokenizer(texts, "
             "padding=True, return_tensors='pt')"
+        )
+    read = set(inspect.signature(BertModel.forward).parameters) - set(parts)
+    more = [part for part in batch if part in read and batch[part] is not None]
+    if more:
+        raise TypeError(
+            f"the batch has {', '.join(more)}, which this does not read: leave it out"
         )
 
 

@@ -1,10 +1,12 @@
 """A model that writes, rebuilt from its own weights: a Llama in one sitting.
 
 Every function takes the weights from a ``transformers`` model and does the arithmetic itself.
-:func:`read` returns the model's logits: the same operations in the same order, so that even the
-last digits are the same. What changed since BERT: tokens see only what came before them,
-positions are angles, norms divide without centring and stand before what they feed, heads share
-keys and values, and the feed-forward network has a gate.
+:func:`read` returns the model's logits in float32: the same operations in the same order, so
+that even the last digits are the same. In float64 they are the same to the rounding of float32,
+in which transformers' norms and angles stay. Dropout is left out: in evaluation mode it does
+nothing. What changed since BERT: tokens see only what came before them, positions are angles,
+norms divide without centring and stand before what they feed, heads share keys and values, and
+the feed-forward network has a gate.
 
 Chapter: ``chapters/writing.md``, "The whole model".
 Source: Touvron et al. (2023), "LLaMA", section 2.2; Ainslie et al. (2023), "GQA".
@@ -183,6 +185,7 @@ def read(input_ids: Tensor, model: LlamaForCausalLM, cache: Cache | None = None)
     input_ids : int Tensor of shape (n_texts, n_tokens)
         Texts of one length: there is no padding here.
     model : LlamaForCausalLM
+        In evaluation mode.
     cache : dict, optional
         ``{}`` before the first call. With it, only new tokens are given and computed.
 
@@ -215,13 +218,14 @@ def read(input_ids: Tensor, model: LlamaForCausalLM, cache: Cache | None = None)
     return project(rms_norm(hidden, model.model.norm), model.lm_head)
 
 
-# All that a Llama is made of; a part of another kind computes something else.
+# All that a Llama is made of, and as what; any other part computes something else.
 PARTS = {
-    *(f"Llama{part}" for part in [
-        "ForCausalLM", "Model", "DecoderLayer", "Attention", "MLP", "RMSNorm",
-        "RotaryEmbedding",
-    ]),
-    "ModuleList", "Embedding", "Linear", "SiLU", "SiLUActivation",
+    "LlamaForCausalLM": "", "LlamaModel": "model", "ModuleList": "layers",
+    "LlamaDecoderLayer": "layers", "LlamaAttention": "self_attn", "LlamaMLP": "mlp",
+    "LlamaRMSNorm": "input_layernorm post_attention_layernorm norm",
+    "LlamaRotaryEmbedding": "rotary_emb", "Embedding": "embed_tokens",
+    "Linear": "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj lm_head",
+    "SiLU": "act_fn", "SiLUActivation": "act_fn",
 }  # fmt: skip
 
 
@@ -231,8 +235,8 @@ def check_rebuilt(model: LlamaForCausalLM) -> None:
     Raises
     ------
     TypeError
-        If it is another model, has another activation, biases or turned positions, or
-        computes in another precision; names all of these.
+        If it is another model, has other parts, hooks, biases or turned positions, computes
+        in another precision, or is in training mode; names all of these.
     """
     if not isinstance(model, LlamaForCausalLM):
         raise TypeError(
@@ -248,7 +252,7 @@ def check_rebuilt(model: LlamaForCausalLM) -> None:
     }
     other = [f"{name} is {value!r}, not {ours!r}" for name, (value, ours) in of.items()
              if value != ours]  # fmt: skip
-    other += not_rebuilt(model, PARTS)
+    other += not_rebuilt(model, PARTS, has_bias=False)
     if other:
         raise TypeError("this Llama is not the one rebuilt here: " + "; ".join(other))
 

@@ -107,10 +107,11 @@ def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
         )
     figure, axes = new_figure(height=3.2 + 0.27 * ((len(comparisons) + 1) // 2))
     quartiles = table.groupby(["comparison", "layer"])["cosine"].quantile([0.25, 0.5, 0.75])
+    lines = []
     for comparison, (number, marker, dash) in looks_of(comparisons).items():
         by_layer = quartiles[comparison].unstack()
         color = COMPARISON_COLORS[number]
-        axes.plot(
+        lines += axes.plot(
             by_layer.index, by_layer[0.5], color=color, marker=marker, linestyle=dash,
             markeredgecolor=INK, label=comparison,
         )  # fmt: skip
@@ -120,7 +121,8 @@ def compare_by_layer(table: pd.DataFrame, label: str) -> Figure:
     layers = sorted(table["layer"].unique())
     axes.set(xlabel="layer", ylabel=label, xticks=layers[:: 1 + len(layers) // 16])
     axes.grid(axis="y")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    # by name: left alone, matplotlib hides a line whose name begins with an underscore
+    figure.legend(lines, comparisons, loc="outside lower center", ncols=2)
     return figure
 
 

@@ -21,6 +21,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 from PIL import Image
 
 from layerwise.checks import to_array
@@ -173,11 +175,17 @@ def figure_to_svg(figure: Figure, name: str) -> str:
     svg = svg.replace("<svg ", f'<svg style="{on_figure}" ', 1)
     svg = re.sub(r"<image ([^>]*)/>", _shade_through_image, svg)
     name += hashlib.sha256(svg.encode()).hexdigest()[:8]
-    svg = re.sub(r'\b(id="|xlink:href="#)', rf"\1{name}-", svg)
-    svg = svg.replace("url(#", f"url(#{name}-")
-    for color, of_the_page in PAGE_COLORS.items():
-        svg = svg.replace(color, of_the_page)
+    svg = re.sub("<[^>]*>", lambda tag: _for_the_page(tag[0], name), svg)  # text stays
     return re.sub(r"\n\s*", "\n", svg)
+
+
+def _for_the_page(tag: str, name: str) -> str:
+    """Put a name before the ids in a tag, and the page's colours in place of ours."""
+    tag = re.sub(r'\b(id="|xlink:href="#)', rf"\g<1>{name}-", tag)
+    tag = tag.replace("url(#", f"url(#{name}-")
+    for color, of_the_page in PAGE_COLORS.items():
+        tag = tag.replace(color, of_the_page)
+    return tag
 
 
 def _shade_through_image(image: re.Match) -> str:
@@ -224,8 +232,10 @@ def show(figure: Figure, alt: str, caption: str = "") -> HTML:
     """
     if len(alt.split()) < 8:
         raise ValueError(f"alt text {alt!r} is too short: say what the figure shows")
-    for legend in [*figure.legends, *(axes.get_legend() for axes in figure.axes)]:
-        if legend:  # made by a chapter, in the reader's style
+    with style():  # what a chapter wrote in the reader's; ticks are made only now
+        for text in figure.findobj(Text):
+            text.set(parse_math=False, usetex=False)
+        for legend in figure.findobj(Legend):
             legend.set_frame_on(False)
             plt.setp(legend.get_texts(), color=INK)
     name = "f" + hashlib.sha256((alt + caption).encode()).hexdigest()[:8]

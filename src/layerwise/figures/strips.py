@@ -13,29 +13,42 @@ from layerwise.figures.page import (
     INK,
     LABEL_SIZE,
     SHADES,
-    drawn,
+    n_wide,
     new_figure,
     shares,
+    short,
     style,
 )
+from layerwise.texts.cleaning import LINE_END
 
 LINE = 0.26  # inches, from a line of verse to the next
+WIDEST = 60  # letters: no line of the poems has as many
 LETTER = 0.6 * LABEL_SIZE / 72  # inches, of a typewriter's
 
 
 def as_lines(pieces: Sequence[str]) -> list[list[int]]:
-    """Return which pieces stand on each line: a piece that ends a line is that line's last."""
-    lines: list[list[int]] = [[]]
+    """Return which pieces stand on each line: a piece that ends a line is that line's last.
+
+    What does not fit into a width of ``WIDEST`` goes on below.
+    """
+    ends = [found.end() for found in LINE_END.finditer("".join(pieces))]
+    last = set(np.searchsorted(np.cumsum([len(piece) for piece in pieces]), ends).tolist())
+    lines: list[list[int]] = []
+    room = -1
     for i, piece in enumerate(pieces):
-        lines[-1].append(i)
-        if "\n" in piece:
+        if i - 1 in last or n_letters(piece) > room:
             lines.append([])
-    return [line for line in lines if line]
+            room = WIDEST
+        lines[-1].append(i)
+        room -= n_letters(piece)
+    return lines
 
 
 @style()
 def surprisal_strip(pieces: Sequence[str], bits) -> Figure:
     """Draw a text as it is read: behind each token its surprisal, more is darker.
+
+    Long tokens are shortened in the middle, long lines go on below.
 
     Parameters
     ----------
@@ -46,9 +59,11 @@ def surprisal_strip(pieces: Sequence[str], bits) -> Figure:
     Raises
     ------
     ValueError
-        If there is not a number for each token.
+        If there is no token, or not a number for each.
     """
-    bits = to_array(bits)
+    pieces, bits = list(pieces), to_array(bits)
+    if not pieces:
+        raise ValueError("there is no token to draw: give a text that is not empty")
     if bits.shape != (len(pieces),):
         raise ValueError(f"{len(pieces)} tokens need as many numbers, got {bits.shape}")
     lines = as_lines(pieces)
@@ -59,8 +74,8 @@ def surprisal_strip(pieces: Sequence[str], bits) -> Figure:
 
 
 def n_letters(piece: str) -> int:
-    """Return how many places a piece takes: a line end is seen as one."""
-    return len(drawn(piece))
+    """Return how many places a piece takes: a line end is seen as one, 月 needs two."""
+    return len(short(piece)) + n_wide(piece)
 
 
 def draw_strip(
@@ -73,7 +88,7 @@ def draw_strip(
         for i in line:
             width = n_letters(pieces[i])
             axes.add_patch(Rectangle((place, row), width, 0.9, color=SHADES(dark[i]), lw=0))
-            axes.text(place + width / 2, row + 0.45, drawn(pieces[i]).strip(), ha="center",
+            axes.text(place + width / 2, row + 0.45, short(pieces[i]).strip(), ha="center",
                       va="center", family="monospace", size=LABEL_SIZE)  # fmt: skip
             place += width
     axes.set(xlim=(0, widest), ylim=(len(lines), 0))
@@ -94,9 +109,19 @@ def gains_of_heading(
         Whether the title begins the poem: these are filled.
     noun : str
         What the axes call a poem.
+
+    Raises
+    ------
+    ValueError
+        If there is no poem, or not a value of each kind for each.
     """
     own, another = to_array(own), to_array(another)
-    filled = np.asarray(is_first_line)
+    filled = np.asarray(is_first_line, dtype=bool)
+    if not own.size or not own.shape == another.shape == filled.shape:
+        raise ValueError(
+            f"a {noun} is a dot with two numbers and a yes or no, but there are {own.size}, "
+            f"{another.size} and {filled.size} of these: give as many of each, one at least"
+        )
     figure, axes = new_figure(height=3.8)
     for which, color, label in [(filled, SHADES(0.9), "is the first line, or begins it"),
                                 (~filled, "none", "is other words")]:  # fmt: skip

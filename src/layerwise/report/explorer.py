@@ -13,6 +13,7 @@ from layerwise.explorers.drift import describe_drift, describe_text
 from layerwise.explorers.scripts import bundle
 from layerwise.models import Encoder, context_window
 from layerwise.report.neighbours import own_groups
+from layerwise.tokenizing import that_drops_the_end
 
 MOST_SHOWN = 150  # texts, drawn at random from more: the cosine of every pair is in the file
 SCRIPT = "explorer/drift.js"
@@ -61,7 +62,9 @@ def offsets_of(text: str, n_tokens: int, encoder: Encoder) -> list:
         return [(0, 0)] * n_tokens
     window = context_window(encoder)
     cut = {"truncation": True, "max_length": int(window)} if np.isfinite(window) else {}
-    found = encoder.tokenizer(text, return_offsets_mapping=True, verbose=False, **cut)
+    found = that_drops_the_end(encoder.tokenizer)(
+        text, return_offsets_mapping=True, verbose=False, **cut
+    )
     return found["offset_mapping"]
 
 

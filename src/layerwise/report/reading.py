@@ -14,9 +14,8 @@ from layerwise.by_heart import place_to_go_on, ranks_after, recited, recited_of_
 from layerwise.decoders import Decoder
 from layerwise.progress import clock_in, say, with_end_time
 from layerwise.report.words import count
-from layerwise.surprisal import join_stanzas, read_text, token_ids, versions
+from layerwise.surprisal import normal, read_text, token_ids, versions
 from layerwise.texts.passages import Span, passage_spans, sentence_spans, token_spans
-from layerwise.texts.poems import split_stanzas
 
 MOST_TOKENS = 20_000  # of the texts, each version of which is read; beyond it, a sample
 BEGINNING = 256  # tokens that are read of each text when texts are too many or too long
@@ -114,9 +113,8 @@ def choose(table: pd.DataFrame, decoder: Decoder, most: int) -> Chosen:
     window = min(WINDOW, decoder.model.config.max_position_embeddings // 2)
     is_verse = are_verse(table["text"])
     unit = "paragraph" if is_verse else "sentence"
-    whole = table["text"].str.strip()
-    if is_verse:  # one empty line between stanzas, whatever the file has
-        whole = whole.map(lambda text: join_stanzas(split_stanzas(text)))
+    # line feeds, and one empty line between stanzas, whatever the file has
+    whole = table["text"].str.strip().map(lambda text: normal(text, is_verse))
     fits = table["heading"].map(lambda heading: len(spans(heading)) <= window // 4)
     table = table.assign(text=whole, heading=table["heading"].where(fits, ""))
     sizes = np.array([len(spans(text)) for text in table["text"]])

@@ -8,6 +8,10 @@ from importlib.resources import files
 import pandas as pd
 from IPython.display import HTML
 
+from layerwise.texts.cleaning import SIGNS, line_feeds
+
+EDGES = re.compile(rf"^[{SIGNS}]+|[\s{SIGNS}]+$")  # of a line: nothing to see
+
 
 def load_poems() -> pd.DataFrame:
     """Load the poems by Emily Dickinson that the book reads.
@@ -58,8 +62,11 @@ def poem_html(text: str, title: str = "", source: str = "", name: str = "") -> s
 
 
 def split_stanzas(text: str) -> list[list[str]]:
-    """Split verse into stanzas of lines, without blank lines and the margin all lines share."""
-    lines = [line.expandtabs(4).rstrip() for line in text.splitlines()]
+    """Split verse into stanzas of lines, without blank lines and the margin all lines share.
+
+    A line of invisible signs only is blank; at the ends of others they are left out too.
+    """
+    lines = [EDGES.sub("", line).expandtabs(4) for line in line_feeds(text).split("\n")]
     text = textwrap.dedent("\n".join(lines)).strip("\n")
     if not text:
         raise ValueError("a poem without a line cannot be set: the text is empty")
