@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import yaml
 from nbformat import NotebookNode
 
 from tools.book.course import lay_out, publish, read_course
@@ -20,6 +21,7 @@ from tools.desk import (
     add_common_options,
     exclusive,
     models_asked_for,
+    read_source,
     run_command,
     say,
 )
@@ -73,6 +75,7 @@ def build(root: Path, asked: dict[str, str | None], device: str | None) -> int:
     build_folder = root / "_build"
     with exclusive(build_folder):
         book = read_book(root)
+        check_bibliographies(root)
         basis = read_basis(root, asked, resolve_device(device))
         store = Store(root)
         fingerprints = {c.name: fingerprint_of(c, basis) for c in book.chapters}
@@ -87,6 +90,20 @@ def build(root: Path, asked: dict[str, str | None], device: str | None) -> int:
         store.prune(fingerprints)
     say(f"done in {time.perf_counter() - started:.1f} s: {build_folder / 'html/index.html'}")
     return 0
+
+
+def check_bibliographies(root: Path) -> None:
+    """Check before chapters are executed what Sphinx would read only after them.
+
+    Raises
+    ------
+    BuildError
+        If a bibliography is not UTF-8.
+    """
+    settings = yaml.safe_load(read_source(root / "_config.yml"))
+    for name in settings.get("bibtex_bibfiles") or []:
+        if (root / name).is_file():  # what is none, Sphinx tells
+            read_source(root / name)
 
 
 def find_all(store: Store, fingerprints: dict[str, Fingerprint]) -> dict[str, Execution]:

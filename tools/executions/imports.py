@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 PACKAGE = "layerwise"
-DATA = "layerwise.datasets"  # holds no code: what a chapter reads of it, its header names
+DATA = f"{PACKAGE}.datasets"  # holds no code: what a chapter reads of it, its header names
 RUN_TEXT = {"exec", "eval", "compile"}  # as functions: model.eval() and re.compile() run none
 IMPORT_BY_NAME = {"__import__", "import_module", "run_module", "run_path", "run_cell"}
 MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)

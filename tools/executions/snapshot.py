@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools.desk import BuildError, read_source, sha256_of_file
-from tools.executions.imports import PACKAGE, modules_used
-
-DATA = f"{PACKAGE}.datasets"
+from tools.executions.imports import DATA, modules_used
 
 
 class Snapshot(NamedTuple):
@@ -130,6 +128,8 @@ def take_snapshot(root: Path, folder: Path) -> Snapshot:
         for source in sorted(source_folder.rglob("*")):
             if not source.is_file() or "__pycache__" in source.parts:
                 continue
+            if source.suffix == ".py":
+                read_source(source)  # what is wrong is told of the file, not of its copy
             place = Path(*package.split("."), source.relative_to(source_folder))
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / place)

@@ -84,17 +84,7 @@ def scaled_dot_product_attention(
         check_mask(mask, scores)
         scores = scores.masked_fill(~mask, -math.inf)
     shares = scores.softmax(dim=-1)  # (..., n_tokens, n_tokens), rows sum to 1
-    context = shares @ value  # (..., n_tokens, d_v)
-    return without_hidden(context, shares, value), shares
-
-
-def without_hidden(context: Tensor, shares: Tensor, value: Tensor) -> Tensor:
-    """Keep a nan or infinity out of the context of those who do not see it: 0 · nan is nan."""
-    odd = ~value.isfinite()  # (..., n_tokens, d_v)
-    if not odd.any():
-        return context
-    sees_odd = (shares != 0).to(value.dtype) @ odd.to(value.dtype) > 0
-    return torch.where(sees_odd, context, shares @ value.masked_fill(odd, 0))
+    return shares @ value, shares
 
 
 def padding_mask(attention_mask: Tensor) -> Tensor:

@@ -257,8 +257,9 @@ class SmallBook:
         self.write(name, text.replace(old, new))
 
     def run(
-        self, module: str, *arguments: str, kill_at: int | None = None, **environment: str
-    ) -> Run:
+        self, module: str, *arguments: str, kill_at: int | None = None,
+        by: str = "SIGKILL", **environment: str,
+    ) -> Run:  # fmt: skip
         """Run a tool on this book."""
         environment = {
             "HF_HOME": str(self.folder / "models"),
@@ -273,6 +274,7 @@ class SmallBook:
                 "output": str(self.log),
                 "folder": str(self.folder),
                 "kill_at": kill_at,
+                "by": by,
             }
         )
         count = Path(f"{self.log}.count")

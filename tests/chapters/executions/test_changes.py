@@ -238,6 +238,7 @@ def test_a_page_shows_what_its_notebook_holds(book, what):
     book.write("chapters/two.md", two + RESTLESS)
     assert book.build().status == 0
     first = shown_and_kept(book)
+    assert first[0] == first[1] != []
     if what == "cache deleted":
         shutil.rmtree(book.folder / ".jupyter_cache")
     else:
@@ -269,13 +270,17 @@ def test_chapters_run_on_the_packages_of_this_book(built_book):
     assert "FileNotFoundError" in run.output
 
 
-def test_the_environment_must_be_the_pinned_one(built_book):
-    built_book.edit("requirements.txt", "fakelib==1.0", "fakelib==3.0")
+@pytest.mark.parametrize("which", ["book", "built_book"])
+def test_the_environment_must_be_the_pinned_one(request, which):
+    book = request.getfixturevalue(which)
+    before = book.built()
+    book.edit("requirements.txt", "fakelib==1.0", "fakelib==3.0")
     for _ in range(2):
-        run = built_book.build()
+        run = book.build()
         assert run.status == 1
         assert "fakelib is 1.0, requirements.txt pins 3.0" in run.output
         assert "Remove .venv and run nox again" in run.output
+    assert book.built() == before
 
 
 def test_a_model_that_cannot_be_had_is_an_error(book):

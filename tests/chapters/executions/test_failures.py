@@ -1,5 +1,6 @@
 """Everything that can be wrong with a chapter ends the build, the first time and the next."""
 
+
 import pytest
 from small_book import HEADER
 
@@ -160,25 +161,44 @@ SHOWN = {
     "as HTML": "from IPython.display import HTML\nimport traceback\ntry:\n    1 / 0\n"
                "except ZeroDivisionError:\n"
                "    shown = HTML(f'<pre>{traceback.format_exc()}</pre>')\nshown",
-    "after the cell": "def fail(*_):\n    1 / 0\n"
-                      "get_ipython().events.register('post_execute', fail)",
+    "after the cell": "class Fail(str):\n    def __call__(self):\n        1 / 0\n"
+                      "get_ipython().events.register('post_execute', Fail('fail'))",
 }  # fmt: skip
+# Those above that only a book with a build behind it has seen.
+AT_FIRST = [
+    "traceback shown", "traceback printed", "repr raises", "thread raises", "command fails",
+    "quits", "shows too much",
+]  # fmt: skip
+# name: (header, cell, what the terminal says)
+WAYS = {way: (HEADER, cell, ["an output shows a traceback"]) for way, cell in SHOWN.items()}
+WAYS |= {
+    way: (HEADER, new.removesuffix(CELL), told[1:])
+    for way in AT_FIRST
+    for _, _, new, told in [FAILURES[way]]
+}
+WAYS["time limit while printing"] = (
+    HEADER.replace("file_format: mystnb", LIMIT),
+    "import time\nwhile True:\n    print('.')\n    time.sleep(0.05)",
+    ["TimeoutError: the cell ran longer than 1 s"],
+)
 
 
-def test_a_traceback_is_seen_however_it_got_there(book):
+def test_a_failure_is_seen_however_it_got_there(book):
     """One chapter for each way, all told by both builds."""
     contents = "format: jb-book\nroot: index\nchapters:\n"
-    names = {f"chapters/{way.replace(' ', '-')}": cell for way, cell in SHOWN.items()}
-    for name, cell in names.items():
-        book.write(f"{name}.md", f"{HEADER}\n# A way\n\n```{{code-cell}}\n{cell}\n```\n")
+    chapters = {f"chapters/{way.replace(' ', '-')}": what for way, what in WAYS.items()}
+    for name, (header, cell, _) in chapters.items():
+        book.write(f"{name}.md", f"{header}\n# A way\n\n```{{code-cell}}\n{cell}\n```\n")
         contents += f"  - file: {name}\n"
     book.write("_toc.yml", contents)
     for _ in range(2):
         run = book.build()
         assert run.status == 1
         assert run.executed == set()
-        for name in names:
-            assert f"FAILED {name}, cell 2" in run.output
+        assert book.built() == {}
+        for name, (_, _, told) in chapters.items():
+            failure = run.output.partition(f"FAILED {name}, cell 2")[2].partition("=" * 72)[0]
+            assert [words for words in told if words not in failure] == [], name
 
 
 def test_a_tag_that_is_taken_away_takes_its_leave_with_it(built_book):
@@ -233,28 +253,33 @@ def write_bytes(book, name, change):
     path.write_bytes(change(path.read_bytes()))
 
 
-SOURCES = ["chapters/one.md", "_config.yml", "_toc.yml", "pyproject.toml"]
+SOURCES = [
+    "chapters/one.md", "_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt",
+    "references.bib", "src/layerwise/helper.py",
+]  # fmt: skip
+ENCODINGS = {
+    "latin-1": (lambda content: content + "# é".encode("latin-1"), "is not UTF-8 (byte "),
+    "byte order mark": (lambda content: b"\xef\xbb\xbf" + content, "a byte order mark: save"),
+    "utf-16": (lambda content: content.decode().encode("utf-16"), "is not UTF-8 (byte "),
+}
 
 
 @pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda content: content + "# é".encode("latin-1"), "is not UTF-8 (byte "),
-        (lambda content: b"\xef\xbb\xbf" + content, "begins with a byte order mark: save"),
-        (lambda content: content.decode().encode("utf-16"), "is not UTF-8 (byte "),
-    ],
-    ids=["latin-1", "byte order mark", "utf-16"],
+    ("which", "encoding"),
+    [("book", "latin-1"), *(("built_book", encoding) for encoding in ENCODINGS)],
 )
-def test_sources_in_another_encoding(built_book, name, change, told):
-    before = built_book.built()
-    write_bytes(built_book, name, change)
+def test_sources_in_another_encoding(request, which, encoding, name):
+    book, (change, words) = request.getfixturevalue(which), ENCODINGS[encoding]
+    before = book.built()
+    write_bytes(book, name, change)
     for _ in range(2):
-        run = built_book.build()
+        run = book.build()
         assert run.status == 1
-        assert told in run.output
+        (told,) = [line for line in run.output.splitlines() if words in line]
+        assert name in told
         assert "Traceback" not in run.output
-    assert built_book.built() == before
+    assert book.built() == before
 
 
 def test_a_long_line_with_carriage_returns_is_shown_as_a_terminal_would(book):

@@ -121,14 +121,18 @@ def test_interrupted_twice_by_all_signals_at_once(book):
     wait_for(lambda: not left(book))
 
 
-def test_killed_without_a_word_no_kernel_is_left(book):
+@pytest.mark.parametrize("which", ["book", "built_book"])
+def test_killed_without_a_word_no_kernel_is_left(request, which):
+    book = request.getfixturevalue(which)
+    before = book.built()
     wait = "import time\ntime.sleep(600)\n"
     book.edit("chapters/one.md", "print(CONSTANT", wait + "print(CONSTANT")
     process = start(book)
     wait_for(lambda: any("ipykernel" in command for command in left(book)))
     process.kill()
-    process.communicate()
     wait_for(lambda: not left(book), seconds=20)
+    process.communicate()
+    assert book.built() == before
 
 
 # Sleeps where Sphinx begins.
@@ -142,8 +146,10 @@ def setup(app):
 """
 
 
-def test_interrupted_in_sphinx(built_book, undisturbed):
-    book, settings = built_book, (built_book.folder / "_config.yml").read_text()
+@pytest.mark.parametrize("which", ["book", "built_book"])
+def test_interrupted_in_sphinx(request, undisturbed, which):
+    book = request.getfixturevalue(which)
+    before, settings = book.built(), (book.folder / "_config.yml").read_text()
     book.write("_ext/sleepy.py", SLEEPING_EXTENSION.replace("BOOK", str(book.folder)))
     book.edit("_config.yml", "local_extensions:", "local_extensions:\n    sleepy: _ext")
     process = start(book)
@@ -155,7 +161,7 @@ def test_interrupted_in_sphinx(built_book, undisturbed):
     assert "Exception" not in output
     assert process.returncode == 130
     assert left(book) == []
-    assert book.built() == undisturbed.built()
+    assert book.built() == before
     book.write("_config.yml", settings)
     goes_on(book, undisturbed)
 

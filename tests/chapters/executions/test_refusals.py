@@ -36,8 +36,14 @@ def small_disk(folder, size, *options):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+CODE = "print(CONSTANT"
+
+
 def test_a_full_disk(undisturbed, tmp_path):
-    """Full while a chapter is kept, or pages are written; with more, the build goes on."""
+    """Full while a chapter is kept, or pages are written; with more, the build goes on.
+
+    The first time, and when a chapter has changed since a build that succeeded.
+    """
     folder = tmp_path / "disk"
     with small_disk(folder, "100m"):
         book = SmallBook(folder / "book", undisturbed.server)
@@ -45,17 +51,21 @@ def test_a_full_disk(undisturbed, tmp_path):
         for name, text in FILES.items():
             book.write(name, text)
         block = folder / "block"
-        for left in (40_000, 150_000):  # bytes: too few for a record, too few for the pages
-            block.unlink(missing_ok=True)
-            free = shutil.disk_usage(folder).free
-            block.write_bytes(b"x" * (free - left))
-            for _ in range(2):
-                one_sentence(book.build(), "the disk")
-                assert not (book.folder / "_build/html").exists()
-        block.unlink()
-        run = book.build()
-        assert run.status == 0, run.output
-        assert book.built() == undisturbed.built()
+        for code in (CODE, f"1 + 1\n{CODE}"):
+            before = book.built()
+            book.edit("chapters/one.md", CODE, code)
+            for left in (40_000, 150_000):  # bytes: too few for a record, or for the pages
+                block.unlink(missing_ok=True)
+                free = shutil.disk_usage(folder).free
+                block.write_bytes(b"x" * (free - left))
+                for _ in range(2):
+                    one_sentence(book.build(), "the disk")
+                    assert book.built() == before
+            block.unlink()
+            book.edit("chapters/one.md", code, CODE)
+            run = book.build()
+            assert run.status == 0, run.output
+            assert book.built() == undisturbed.built()
         free = shutil.disk_usage(folder).free
         block.write_bytes(b"x" * (free - 2_000))
         one_sentence(book.cache("pack", str(folder / "pack")), "the disk is full")
@@ -76,41 +86,75 @@ def test_a_disk_that_can_only_be_read(undisturbed, tmp_path):
         assert book.built() == before
 
 
-@pytest.mark.parametrize("name", ["_build", ".jupyter_cache", "_build/html", "_build/.sphinx"])
-def test_a_file_in_place_of_a_folder(built_book, undisturbed, name):
+@pytest.mark.parametrize("which", ["book", "built_book"])
+def test_a_cache_that_can_only_be_read(request, undisturbed, which):
+    """Empty, or with executions, of which one more is to be kept."""
+    book, cache = request.getfixturevalue(which), ".jupyter_cache"
+    before = book.built()
+    book.edit("chapters/one.md", CODE, f"1 + 1\n{CODE}")
+    with small_disk(book.folder / cache, "10m"):
+        if which == "built_book":
+            kept = undisturbed.folder / cache
+            shutil.copytree(kept, book.folder / cache, dirs_exist_ok=True)
+        subprocess.run(["mount", "-o", "remount,ro", str(book.folder / cache)], check=True)
+        for _ in range(2):
+            one_sentence(book.build(), cache, "it can only be read: use another folder")
+            assert book.built() == before
+    book.edit("chapters/one.md", f"1 + 1\n{CODE}", CODE)
+    run = book.build()
+    assert run.status == 0, run.output
+    assert book.built() == undisturbed.built()
+
+
+@pytest.mark.parametrize(
+    ("which", "name"),
+    [
+        ("book", "_build"), ("book", ".jupyter_cache"), ("built_book", "_build"),
+        ("built_book", ".jupyter_cache"), ("built_book", "_build/html"),
+        ("built_book", "_build/.sphinx"),
+    ],
+)  # fmt: skip
+def test_a_file_in_place_of_a_folder(request, undisturbed, which, name):
     """Neither overwritten nor removed; when it is moved away the build goes on."""
-    place = built_book.folder / name
-    shutil.rmtree(place)
+    book = request.getfixturevalue(which)
+    place = book.folder / name
+    shutil.rmtree(place, ignore_errors=which == "book")
     place.write_text("somebody's notes")
     for _ in range(2):
-        one_sentence(built_book.build(), name.rpartition("/")[2], "move it away")
+        one_sentence(book.build(), name.rpartition("/")[2], "move it away")
         assert place.read_text() == "somebody's notes"
     place.unlink()
-    run = built_book.build()
+    run = book.build()
     assert run.status == 0, run.output
-    assert built_book.built() == undisturbed.built()
+    assert book.built() == undisturbed.built()
 
 
-def test_a_folder_in_place_of_a_file(built_book):
+def test_a_folder_in_place_of_a_pack(built_book):
     (built_book.folder / "pack").mkdir()
     file = str(built_book.folder / "pack")
     one_sentence(built_book.cache("pack", file), f"{file} is a folder: name the file")
     one_sentence(built_book.cache("unpack", file), file)
     nowhere = str(built_book.folder / "nowhere/pack")
     one_sentence(built_book.cache("pack", nowhere), "nowhere is no folder: name the file")
-    page = built_book.folder / "chapters/one.md"
+
+
+@pytest.mark.parametrize("which", ["book", "built_book"])
+def test_a_folder_in_place_of_a_file(request, which):
+    book = request.getfixturevalue(which)
+    before, page = book.built(), book.folder / "chapters/one.md"
     page.unlink()
     page.mkdir()
     for _ in range(2):
-        run = built_book.build()
+        run = book.build()
         assert run.status == 1
         assert "FAILED chapters/one" in run.output
         assert "Traceback" not in run.output
     shutil.rmtree(page)
-    (built_book.folder / "requirements.txt").unlink()
-    (built_book.folder / "requirements.txt").mkdir()
+    (book.folder / "requirements.txt").unlink()
+    (book.folder / "requirements.txt").mkdir()
     for _ in range(2):
-        one_sentence(built_book.build(), "is no book: it has no requirements.txt")
+        one_sentence(book.build(), "is no book: it has no requirements.txt")
+    assert book.built() == before
 
 
 def test_a_folder_that_is_no_book(book, tmp_path):
