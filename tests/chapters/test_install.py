@@ -212,7 +212,10 @@ def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_sentence(clone, ind
     assert not (clone / ".venv/installed.sha256").exists()
 
 
-@pytest.mark.parametrize("what", ["its Python gone", "another Python", "cut off"])
+PYTHONS = {"its Python gone": "/nowhere/python", "its Python broken": shutil.which("false")}
+
+
+@pytest.mark.parametrize("what", [*PYTHONS, "another Python", "cut off"])
 def test_an_environment_that_does_not_fit_is_made_anew(clone, what, monkeypatch):
     """Without pip, which takes seconds each time; a clone that moves is tried with it."""
     create = install.venv.create
@@ -224,9 +227,9 @@ def test_an_environment_that_does_not_fit_is_made_anew(clone, what, monkeypatch)
     )
     remains.touch()
     assert put_together(clone) == []
-    if what == "its Python gone":
+    if what in PYTHONS:
         python.unlink()
-        python.symlink_to("/nowhere/python")
+        python.symlink_to(PYTHONS[what])
     elif what == "another Python":
         monkeypatch.setattr(install.platform, "python_version", lambda: "3.9.1")
     else:

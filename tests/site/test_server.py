@@ -1,12 +1,17 @@
 """The server of the built site: what it says, and what it keeps to itself."""
 
+import re
+import signal
 import socket
 import struct
+import subprocess
+import sys
 from contextlib import closing
 from http.client import HTTPResponse
 
 import pytest
 
+from tools.desk import ROOT
 from tools.site import serve
 from tools.site.serve import SiteHandler, served
 from tools.site.serve import main as serve_main
@@ -162,13 +167,38 @@ def test_head_has_the_headers_of_get(url, target, accepts):
     assert of_head[2] == b""
 
 
-def test_a_reader_who_says_nothing_is_let_go(site, monkeypatch):
+@pytest.mark.parametrize(
+    ("said", "answers"),
+    [
+        (b"", 0), (b"GET /ind", 0), (b"GET / HTTP/1.1\r\nHo", 0),
+        (2 * request("/"), 2),  # the second one over a connection that was kept
+    ],
+)  # fmt: skip
+def test_a_reader_who_says_nothing_more_is_let_go(site, monkeypatch, said, answers):
     assert 5 < SiteHandler.timeout < 120
     monkeypatch.setattr(SiteHandler, "timeout", 0.2)
     with served(site) as url:
         host, port = url.removeprefix("http://").rstrip("/").split(":")
         with socket.create_connection((host, int(port)), timeout=20) as connection:
-            assert connection.recv(1) == b""
+            connection.sendall(said)
+            with connection.makefile("rb") as answer:
+                assert answer.read().count(b"200 OK") == answers
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_ends_without_a_word_though_a_reader_stays(site, number):
+    command = [sys.executable, "-m", "tools.site.serve", str(site), "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as server:
+        (port,) = re.findall(r"http://127\.0\.0\.1:(\d+)/", server.stdout.readline())
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=20) as connection:
+            connection.sendall(request("/"))
+            assert connection.recv(15) == b"HTTP/1.1 200 OK"
+            server.send_signal(number)
+            output, errors = server.communicate(timeout=20)
+    assert (server.returncode, output) == (0, "")
+    assert errors.count("\n") == 1  # the request
 
 
 SITE_NEEDED = "error: no site in {}: build it first, python3 -m nox -s book\n"

@@ -1,9 +1,10 @@
 """Run the tools for tests, each time in a fresh process that need not import anything again.
 
 Reads one request a line from standard input, as JSON: ``module`` and ``arguments`` to run,
-``environment`` to add, ``output`` file to write to, and ``kill_at``: the change to the file
-system, counted from 1, at which the whole process group is killed (None: never). Answers one
-line: the exit status, negative for a signal, and the number of changes that were counted.
+``environment`` to add, ``output`` file to write to, ``kill_at``: the change to the file system,
+counted from 1, at which a signal is sent (None: never), and ``by``, the signal's name: SIGKILL
+to the whole process group, another one to the process. Answers one line: the exit status,
+negative for a signal.
 """
 
 import importlib
@@ -31,10 +32,14 @@ WRITING = os.O_WRONLY | os.O_RDWR
 
 
 class KillSwitch:
-    """Count a process's changes to files below a folder; kill its group at one of them."""
+    """Count a process's changes to files below a folder; kill its group at one of them.
 
-    def __init__(self, folder: str, kill_at: int | None, count_file: str):
+    Or interrupt the process there, which goes on to its own end.
+    """
+
+    def __init__(self, folder: str, kill_at: int | None, by: str, count_file: str):
         self.folder, self.kill_at, self.count_file = folder, kill_at, count_file
+        self.number = signal.Signals[by]
         self.count = 0
         self.busy = False
 
@@ -53,12 +58,14 @@ class KillSwitch:
         self.count += 1
         with open(self.count_file, "w") as file:
             file.write(str(self.count))
-        if self.count == self.kill_at:
+        if self.count == self.kill_at and self.number == signal.SIGKILL:
             if event == "open" and self.count % 2:
                 with open(path, "wb") as file:  # as if killed in the midst of writing
                     file.write(b"<!DOCTYPE ht")
             os.killpg(0, signal.SIGKILL)
         self.busy = False
+        if self.count == self.kill_at:
+            os.kill(os.getpid(), self.number)
 
 
 def run(request: dict) -> None:
@@ -71,8 +78,8 @@ def run(request: dict) -> None:
         os.dup2(output, 2)
         os.environ.update(request["environment"])
         sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)  # as at the start of Python
-        count_file = request["output"] + ".count"
-        sys.addaudithook(KillSwitch(request["folder"], request["kill_at"], count_file))
+        asked = (request[name] for name in ("folder", "kill_at", "by"))
+        sys.addaudithook(KillSwitch(*asked, request["output"] + ".count"))
         if "SMALL_BOOK_LOSE_INDEX" in os.environ:
             lay_out = tools.book.pages.lay_out_for_sphinx
             tools.book.pages.lay_out_for_sphinx = lambda _, folder: lay_out([], folder)

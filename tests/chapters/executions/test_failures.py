@@ -64,6 +64,10 @@ FAILURES = {
         "chapters/one.md", CELL, "while True:\n    print('x' * 100_000)\n" + CELL,
         ["FAILED chapters/one, cell 2", "the cell shows more than 20 MB"],
     ),
+    "command shows too much": (
+        "chapters/one.md", CELL, "!yes\n" + CELL,
+        ["FAILED chapters/one, cell 2", "the cell shows more than 20 MB"],
+    ),
     "shows too much on one line": (
         "chapters/one.md", CELL, "print('x\\r' * 25_000_000)\n" + CELL,
         ["FAILED chapters/one, cell 2", "the cell shows more than 20 MB"],
@@ -167,7 +171,7 @@ SHOWN = {
 # Those above that only a book with a build behind it has seen.
 AT_FIRST = [
     "traceback shown", "traceback printed", "repr raises", "thread raises", "command fails",
-    "quits", "shows too much",
+    "quits", "shows too much", "command shows too much",
 ]  # fmt: skip
 # name: (header, cell, what the terminal says)
 WAYS = {way: (HEADER, cell, ["an output shows a traceback"]) for way, cell in SHOWN.items()}

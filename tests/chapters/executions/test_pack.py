@@ -5,12 +5,14 @@ import io
 import json
 import shutil
 import tarfile
+from hashlib import sha256
 
 import pytest
 from small_book import SmallBook
 
 from tools.desk import BuildError
 from tools.executions.pack import read_pack
+from tools.executions.store import NOTEBOOK, RECORD
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +61,19 @@ def test_site_is_built_with_neither_device_nor_model(packed, pack, book):
         assert book.built() == source.built()
     assert "some/first cuda" in book.page("chapters/two")
     assert "A GPU made for tests" in book.page("executions")
+
+
+def test_the_processor_is_named_that_a_chapter_was_executed_on(built_book, undisturbed):
+    """Also by pages that were built from an execution on another one."""
+    file = built_book.folder / "pack"
+    assert built_book.cache("pack", str(file)).status == 0
+    forge_record(file, instructions="x86_64, OTHER")
+    assert built_book.cache("unpack", str(file)).status == 0
+    for _ in range(2):
+        run = built_book.build()
+        assert (run.status, run.executed) == (0, set()), run.output
+        assert built_book.page("executions").count("x86_64, OTHER") == 1
+        assert built_book.built() == undisturbed.built()
 
 
 def test_packing_again_gives_the_same_bytes(packed, tmp_path):
@@ -144,14 +159,12 @@ def nothing_in_it(pack):
     repack(pack, lambda members: (members.clear(), members.update({"manifest.json": b"{}"})))
 
 
-def forged(pack):
-    """Changed and its digest with it, so that it is no execution any more."""
+def forge(pack, file, changed):
+    """Change a file of an execution, and its digest with it."""
 
     def change(members):
-        from hashlib import sha256
-
-        name = next(name for name in members if "base" in name)
-        members[name] = members[name].replace(b"import", b"export")
+        name = next(name for name in members if file in name)
+        members[name] = changed(members[name])
         manifest = json.loads(members["manifest.json"])
         manifest[name] = sha256(members[name]).hexdigest()
         members["manifest.json"] = json.dumps(manifest).encode()
@@ -159,15 +172,28 @@ def forged(pack):
     repack(pack, change)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        truncate, flip, empty, not_an_archive, not_a_tar_archive, member_missing,
-        member_changed, manifest_missing, manifest_is_a_list, manifest_is_partial,
-        nothing_in_it,
-        forged,
-    ],
-)  # fmt: skip
+def forge_record(pack, **values):
+    forge(pack, RECORD, lambda told: json.dumps(json.loads(told) | values).encode())
+
+
+def notebook_forged(pack):
+    """So that it is not what its record says any more."""
+    forge(pack, NOTEBOOK, lambda content: content.replace(b"import", b"export"))
+
+
+def record_forged(pack):
+    """So that no page could show it."""
+    forge_record(pack, seconds=float("nan"))
+
+
+DAMAGES = [
+    truncate, flip, empty, not_an_archive, not_a_tar_archive, member_missing, member_changed,
+    manifest_missing, manifest_is_a_list, manifest_is_partial, nothing_in_it, notebook_forged,
+    record_forged,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_pack_is_refused(book, pack, damage):
     damage(pack)
     for _ in range(2):
@@ -249,6 +275,14 @@ def sparse(version):
     return gzip.compress(member.tobuf(tarfile.PAX_FORMAT) + 512 * b"0" + 10_240 * b"\0")
 
 
+def chained(kind):
+    """Thousands of headers, each of which says that the next tells more of one file."""
+    header = tarfile.TarInfo("long")
+    header.type = kind
+    chain = 5_000 * header.tobuf(tarfile.GNU_FORMAT)
+    return gzip.compress(chain + tarfile.TarInfo(f"{KEY}/base.ipynb").tobuf() + 10_240 * b"\0")
+
+
 MADE_UP = {
     "sparse, old": lambda: damaged_header(type=tarfile.GNUTYPE_SPARSE),
     "sparse 0.1": lambda: sparse("0.1"),
@@ -257,6 +291,9 @@ MADE_UP = {
     "a negative size": lambda: damaged_header(size=-1),
     "many members": many_members,
     "a link to a link": lambda: damaged_header(type=tarfile.LNKTYPE, linkname="chapters--two"),
+    "headers before headers": lambda: chained(tarfile.GNUTYPE_LONGNAME),
+    "headers of links before headers": lambda: chained(tarfile.GNUTYPE_LONGLINK),
+    "headers of another kind before headers": lambda: chained(tarfile.XHDTYPE),
     "bytes without end": lambda: gzip.compress(bytes(600_000_000), 1),
 }
 
@@ -270,7 +307,7 @@ def test_a_pack_made_to_do_harm_is_refused(tmp_path, kind):
         read_pack(file)
 
 
-def test_a_pack_made_to_do_harm_leaves_a_built_book_as_it_is(built_book, pack, tmp_path):
+def test_damaged_and_harmful_packs_leave_a_built_book_as_it_is(built_book, pack, tmp_path):
     cached, site = cache_files(built_book), built_book.built()
     packs = []
     for kind, make in MADE_UP.items():
@@ -280,6 +317,9 @@ def test_a_pack_made_to_do_harm_leaves_a_built_book_as_it_is(built_book, pack, t
         packs.append(tmp_path / kind.replace(" ", "-"))
         packs[-1].write_bytes(pack.read_bytes())
         repack(packs[-1], lambda members, new=(name, content): members.update([new]))
+    for damage in DAMAGES:
+        packs.append(shutil.copy(pack, tmp_path / damage.__name__))
+        damage(packs[-1])
     for harmful in packs:
         run = built_book.cache("unpack", str(harmful))
         assert (run.status, run.output.count("\n")) == (1, 1), run.output

@@ -11,6 +11,7 @@ from filelock import FileLock
 from small_book import EXCEPTIONS, SmallBook
 
 from _ext.notebooks import find_executed
+from tools.desk import INTERRUPTED
 from tools.executions.devices import instruction_set
 
 # A cell for each thing that differs from one execution to the next.
@@ -125,6 +126,21 @@ def test_two_builds_at_once_wait_for_each_other(built_book):
             time.sleep(0.05)
         lock.release()
         assert waiting.result().status == 0
+
+
+@pytest.mark.parametrize("which", ["book", "built_book"])
+def test_a_build_that_waits_for_another_is_interrupted(request, which):
+    """At a change to files that it comes to only by looking at the lock again and again."""
+    book = request.getfixturevalue(which)
+    before = book.built()
+    (book.folder / "_build").mkdir(exist_ok=True)
+    with FileLock(book.folder / "_build/.lock"):
+        run = book.build(kill_at=6, by="SIGINT")
+    assert run.status == 130
+    first, last = run.output.splitlines()
+    assert first.endswith("waiting for it")
+    assert last == INTERRUPTED
+    assert book.built() == before
 
 
 def test_the_site_offers_the_executed_notebook_of_this_build(tmp_path):

@@ -142,7 +142,7 @@ def test_nothing_that_somebody_has_set_reaches_a_kernel(hostile, monkeypatch, tm
 
 
 def build(book, environment):
-    """Build in a process of its own, whose Python starts in this environment."""
+    """Build in a process of its own, whose Python starts in this environment; what it said."""
     path = os.pathsep.join([str(book.folder / "installed"), environment.pop("PYTHONPATH", "")])
     run = subprocess.run(
         [sys.executable, "-m", "tools.book.build", "--book", str(book.folder)],
@@ -152,7 +152,9 @@ def build(book, environment):
             "PYTHONPATH": path, **environment,
         },
     )  # fmt: skip
-    assert run.returncode == 0, (run.stdout + run.stderr).decode(errors="replace")
+    said = (run.stdout + run.stderr).decode(errors="replace")
+    assert run.returncode == 0, said
+    return said
 
 
 def test_the_same_pages_with_whatever_somebody_has_set(hostile, server, tmp_path):
@@ -175,6 +177,8 @@ def test_the_same_pages_with_whatever_somebody_has_set(hostile, server, tmp_path
         "text/html", "text/latex", "text/markdown", "text/plain", "image/svg+xml"
     }  # fmt: skip
     before = plain.built()
+    assert "every chapter is executed already" in build(plain, dict(hostile))
+    assert plain.built() == before
     shutil.rmtree(plain.folder / ".jupyter_cache")
     build(plain, dict(hostile))
     assert plain.built() == before
