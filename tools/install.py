@@ -241,7 +241,7 @@ def find_cpu_index(version: str) -> str | None:
         return None
     python = f"(cp{sys.version_info.major}{sys.version_info.minor}|py3)"
     machine = rf"[\w.]*({platform.machine()}|any)"
-    wheel = rf"torch-{re.escape(version)}(\+cpu)?-{python}-\w+-{machine}\.whl"
+    wheel = rf"torch-{re.escape(version)}(\.0)*(\+cpu)?-{python}-\w+-{machine}\.whl"
     page = urllib.parse.unquote(read_index(index) or "")
     return index if re.search(wheel, page) else None
 

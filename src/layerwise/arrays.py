@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+NUMBERS = int | float | str | np.number | np.bool_
+
 
 def plain(x, name: str = "numbers"):
     """Return numbers off their device, without gradients, and none of them masked.
@@ -18,11 +20,12 @@ def plain(x, name: str = "numbers"):
     TypeError
         If some are masked: NumPy would take whatever lies behind the mask.
     """
-    if isinstance(x, int | float | str):
+    if isinstance(x, NUMBERS):
         return x
     if isinstance(x, list | tuple):
-        return [plain(item, name) for item in x]
-    if np.ma.is_masked(x):
+        is_plain = all(issubclass(kind, NUMBERS) for kind in set(map(type, x)))
+        return x if is_plain else [plain(item, name) for item in x]
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise TypeError(
             f"{np.ma.count_masked(x)} of {x.size} {name} are masked: leave them out, or fill "
             "them in, with x.filled(value)"

@@ -94,7 +94,7 @@ POOLINGS = {"cls": cls_pool, "mean": mean_pool, "max": max_pool}
 
 
 def at_least_single(x):
-    """Return an array or Tensor in float32, or in a precision that loses nothing of it."""
+    """Return an array or Tensor of at least single precision."""
     if isinstance(x, Tensor):
         return x.to(torch.promote_types(x.dtype, torch.float32))
     return x.astype(np.result_type(x.dtype, np.float32), copy=False)
@@ -110,7 +110,7 @@ def combine_layers(layer_embeddings, how: str, n_last: int = 4):
     ----------
     layer_embeddings : array or Tensor of shape (n_layers + 1, n_texts, n_dims)
     how : {"mean", "sum", "concat"}
-        The first two in float32, if the numbers were integers or of half precision.
+        The first two in float32 or wider, whatever the numbers came in.
     n_last : int
         How many layers, counted from the last.
 

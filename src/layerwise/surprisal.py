@@ -181,7 +181,11 @@ def exchange(one: list[str], i: int, other: list[str], j: int) -> None:
 
 
 def versions(
-    poems: pd.DataFrame, decoder: Decoder, seed: int = 0, is_verse: bool = True
+    poems: pd.DataFrame,
+    decoder: Decoder,
+    seed: int = 0,
+    is_verse: bool = True,
+    is_normal: bool = False,
 ) -> pd.DataFrame:
     """Return each text under each condition, with what stands before it.
 
@@ -195,6 +199,8 @@ def versions(
     is_verse : bool
         Whether the parts of a text are stanzas and lines; else paragraphs and sentences, which
         are shuffled under the same names.
+    is_normal : bool
+        Whether texts are as :func:`normal` writes them, or cut from such texts.
 
     Returns
     -------
@@ -214,7 +220,7 @@ def versions(
             asked, tokenize=False, add_generation_prompt=True
         ))  # fmt: skip
     rows = []
-    texts = [normal(text, is_verse) for text in poems["text"]]
+    texts = [text if is_normal else normal(text, is_verse) for text in poems["text"]]
     for i, (number, text) in enumerate(zip(poems["number"], texts, strict=True)):
         rows.append(("printed", number, "", text))
         if titles[i]:
@@ -268,6 +274,10 @@ N_READ_NOW = 12  # poems, where nothing was read before
 def shortest_of(poems: pd.DataFrame) -> pd.Index:
     """Return the index of the poems that are read with another decoder than the book's."""
     return poems["text"].str.len().nsmallest(N_READ_NOW).index
+
+
+# The conditions of which kept readings say what would have been more probable.
+WITH_ALTERNATIVES = ("printed", "own title")
 
 
 def kept_readings() -> pd.DataFrame:

@@ -18,7 +18,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from tools.book.install_cell import NEEDS, install_cells, needed
 from tools.book.wheel import built_wheel, source_files
 from tools.desk import ROOT
-from tools.install import CPU_INDEX, find_cpu_index, python_of, read_sizes
+from tools.install import CPU_INDEX, python_of, read_index, read_sizes
 from tools.site.archive import archive_site
 from tools.site.serve import served
 
@@ -176,7 +176,9 @@ def python_with_torch(version: str) -> str:
         pytest.skip(f"NO NOTEBOOK IS TESTED ON PYTHON {version}, which is not on this machine")
     wheels = Path(os.environ.get("PIP_FIND_LINKS", "."))
     tag = f"cp{version.replace('.', '')}"
-    if not list(wheels.glob(f"torch-*-{tag}-{tag}-*.whl")) and find_cpu_index() is None:
+    index = os.environ.get("TORCH_CPU_INDEX", CPU_INDEX)
+    listed = index and f"-{tag}-{tag}-" in (read_index(index) or "")
+    if not list(wheels.glob(f"torch-*-{tag}-{tag}-*.whl")) and not listed:
         pytest.skip(f"NO NOTEBOOK IS TESTED ON PYTHON {version}: torch would be gigabytes here")
     return program
 

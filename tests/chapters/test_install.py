@@ -133,7 +133,8 @@ def test_where_cuda_may_be_of_use_or_builds_are_of_one_kind_no_index_is_asked(
     monkeypatch.setattr(install, "has_nvidia_driver", HAS_NVIDIA_DRIVER)
     monkeypatch.setattr(install, "DRIVER_SIGNS", [tmp_path / "driver"])
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert install.find_cpu_index("2.13.0")
+    assert install.find_cpu_index("2.13.0") == install.find_cpu_index("2.13") is not None
+    assert install.find_cpu_index("2.1") is None
     (tmp_path / "driver").touch()
     assert install.find_cpu_index("2.13.0") is None
     (tmp_path / "driver").unlink()

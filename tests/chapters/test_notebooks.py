@@ -12,6 +12,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+import zmq
+from jupyter_client.provisioning.local_provisioner import LocalPortCache
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.config import load_jupytext_config
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
@@ -20,8 +22,8 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 from tools.chapters import Chapter
 from tools.desk import ROOT
+from tools.executions import kernels
 from tools.executions.environment import Workplace
-from tools.executions.kernels import Task, execute
 from tools.executions.snapshot import take_snapshot
 
 EXECUTED = ROOT / "_build" / "executed"
@@ -193,17 +195,35 @@ def test_a_damaged_notebook_fails(check, damage):
         check(copy.deepcopy(notebook))
 
 
+def executed_alone(code, tmp_path):
+    """Execute a chapter of one cell; return what it printed."""
+    notebook = new_notebook(cells=[new_code_cell(code)])
+    chapter = Chapter("chapters/far", tmp_path / "far.md", notebook, "key", time_limit=60)
+    snapshot = take_snapshot(ROOT, tmp_path / "packages")
+    workplace = Workplace(snapshot.folder, {"encoder": "some/model"}, "cpu", "a CPU")
+    done, _ = kernels.execute(kernels.Task(chapter, snapshot.folder, ["encoder"]), workplace)
+    return done.cells[0].outputs[0].text
+
+
 def test_chapters_are_executed_in_an_empty_folder_far_from_the_book(tmp_path):
     code = (
         "import os\nfrom layerwise.texts.poems import load_poems\n"
         "print(os.listdir(), os.path.exists('chapters'), len(load_poems()))"
     )
-    notebook = new_notebook(cells=[new_code_cell(code)])
-    chapter = Chapter("chapters/far", tmp_path / "far.md", notebook, "key", time_limit=60)
-    snapshot = take_snapshot(ROOT, tmp_path / "packages")
-    workplace = Workplace(snapshot.folder, {"encoder": "some/model"}, "cpu", "a CPU")
-    done, _ = execute(Task(chapter, snapshot.folder, ["encoder"]), workplace)
-    assert done.cells[0].outputs[0].text == "[] False 59\n"
+    assert executed_alone(code, tmp_path) == "[] False 59\n"
+
+
+def test_a_port_that_another_program_took_is_left_to_it(tmp_path, monkeypatch):
+    """One that answers in the language of kernels, and is none."""
+    monkeypatch.setattr(kernels, "SECONDS_TO_SEND", 1)
+    find = LocalPortCache.find_available_port
+    with zmq.Context() as context, context.socket(zmq.PUB) as taken:
+        ports = [taken.bind_to_random_port("tcp://127.0.0.1")]
+        monkeypatch.setattr(
+            LocalPortCache, "find_available_port",
+            lambda cache, ip: ports.pop() if ports else find(cache, ip),
+        )  # fmt: skip
+        assert executed_alone("print(1)", tmp_path) == "1\n"
 
 
 def test_jupyterlab_keeps_every_line_of_a_header(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import json
 import pandas as pd
 import pytest
 
-from layerwise.texts.cleaning import LINE_END, clean
+from layerwise.texts.cleaning import LINE_BREAK, clean
 from layerwise.texts.columns import listed
 from layerwise.texts.encodings import decode
 from layerwise.texts.own import load_texts
@@ -379,4 +379,4 @@ def test_passages_overlap_by_whole_sentences():
 
 def test_a_line_ends_where_python_says():
     for sign in [*map(chr, range(0x3000)), "\r\n", "\n\r"]:
-        assert LINE_END.split(f"a{sign}b") == f"a{sign}b".splitlines()
+        assert LINE_BREAK.split(f"a{sign}b") == f"a{sign}b".splitlines()

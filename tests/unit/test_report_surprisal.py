@@ -395,6 +395,24 @@ def test_a_text_longer_than_the_model_reads_is_cut_into_windows(folders):
     assert read.bits.loc[2, "own title"] == pytest.approx(titled / n_characters)
 
 
+def test_windows_of_indented_verse_are_read_as_they_are(folders):
+    decoder = load_decoder(folders / "gpt2", "cpu")  # reads 128 tokens at once
+    text = "the inn\n\n" + "\n".join(["  in the lane was the thing"] * 60)
+    table = pd.DataFrame({"text": [text, "the inn\nwas."], "row": [2, 3], "heading": "",
+                          "title": "", "label": None, "group": ["a", "b"]})  # fmt: skip
+    chosen = choose(table, decoder, 10**6)
+    assert chosen.is_verse
+    assert chosen.facts["n_in_windows"] == 1
+    tokens = read_all(chosen, decoder).tokens
+    expected = [read_text(x.text, decoder).assign(row=x.row, start=lambda t, x=x: t["start"] +
+                x.start) for x in chosen.pieces.itertuples()]  # fmt: skip
+    columns = ["row", "start", "bits"]
+    pd.testing.assert_frame_equal(
+        tokens[columns].reset_index(drop=True),
+        pd.concat(expected)[columns].reset_index(drop=True), check_dtype=False,
+    )  # fmt: skip
+
+
 def test_lines_and_words_add_up_to_the_text(tiny):
     poems = load_poems().head(4)
     costs = measure_costs(read_all(choose(as_table(poems), tiny, 10**6), tiny))

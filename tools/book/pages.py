@@ -138,12 +138,17 @@ def summary(book: Book, basis: Basis, executions: dict[str, Execution]) -> dict:
 
 
 def put_in_place(new: Path, place: Path) -> None:
-    """Replace a folder by another one."""
+    """Replace a folder by another one; interrupted in between, put the old one back."""
     old = place.with_name(f".{place.name}-before")
     if place.is_file():
         raise BuildError(f"{place} is a file where a folder is needed: move it away")
     shutil.rmtree(old, ignore_errors=True)
-    if place.exists():
-        os.replace(place, old)
-    os.replace(new, place)
+    try:
+        if place.exists():
+            os.replace(place, old)
+        os.replace(new, place)
+    except BaseException:
+        if old.exists() and not place.exists():
+            os.replace(old, place)
+        raise
     shutil.rmtree(old, ignore_errors=True)

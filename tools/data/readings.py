@@ -10,12 +10,11 @@ import sys
 from layerwise.checkpoints import DEFAULTS
 from layerwise.decoders import load_decoder
 from layerwise.second_lines import second_lines
-from layerwise.surprisal import read_versions, versions
+from layerwise.surprisal import WITH_ALTERNATIVES, read_versions, versions
 from layerwise.texts.poems import load_poems
 from tools.desk import ROOT, run_command, say
 
 DATA_SETS = ROOT / "data" / "datasets"
-SHOWN = ("printed", "own title")  # on the page, with what would have been more probable
 
 
 def main() -> int:
@@ -27,7 +26,7 @@ def make() -> None:
     """Write what tokens cost, and what second lines, own and others', after a first one."""
     decoder, poems = load_decoder(DEFAULTS["decoder"], device="cpu"), load_poems()
     readings = read_versions(versions(poems, decoder), decoder)
-    hidden = ~readings["condition"].isin(SHOWN)
+    hidden = ~readings["condition"].isin(WITH_ALTERNATIVES)
     readings.loc[hidden, "alternatives"] = None
     readings["bits"] = readings["bits"].round(3).astype("float32")
     readings = readings.drop(columns="token")  # a tokenizer gives them

@@ -1,5 +1,6 @@
 """Execute chapters, in parallel, each in a kernel of its own that depends on nothing else."""
 
+import atexit
 import copy
 import os
 import platform
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import zmq
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -31,6 +33,7 @@ from tools.executions.outputs import LARGEST_OUTPUT, find_fault, make_repeatable
 TRACEBACK_BEGINS = "An error occurred while executing the following cell:"
 # A kernel picks free ports, and another program may take one of them before it does.
 KERNEL_STARTS = 3
+SECONDS_TO_SEND = 10
 # Run by every kernel before its first cell.
 STARTUP = Path(__file__).with_name("startup.py")
 RUNNING: set["Client"] = set()
@@ -51,6 +54,15 @@ class OwnKernel(AsyncKernelManager):
     @default("kernel_spec_manager")
     def _no_folders(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[])
+
+    def client(self, **options):
+        """Make a client that gives up where no kernel can be: by itself it sends for ever.
+
+        So it is where another program has taken the port that speaks the same language.
+        """
+        client = super().client(**options)
+        client.context.setsockopt(zmq.SNDTIMEO, SECONDS_TO_SEND * 1_000)
+        return client
 
 
 class Client(NotebookClient):
@@ -238,6 +250,7 @@ def run_cells(
             return failure, current["cell"] is not None
         finally:
             RUNNING.discard(client)
+            atexit.unregister(client._cleanup_kernel)  # nbclient's own, left by a failed start
     return None, True
 
 

@@ -14,14 +14,18 @@ from IPython.utils.text import SList
 def checked_system(command: str) -> None:
     """Run ``!command``; raise if it fails.
 
-    What it shows is shown as it comes: some commands never stop.
+    What it shows is passed on in pieces, not kept to its end: some commands never stop.
     """
     with subprocess.Popen(
         shell.var_expand(command, depth=1), shell=True, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as running:  # fmt: skip
-        while piece := running.stdout.read(8192):  # type: ignore[union-attr]
-            print(piece, end="")
+        try:
+            while piece := running.stdout.read(8192):  # type: ignore[union-attr]
+                print(piece, end="")
+        except BaseException:
+            running.kill()
+            raise
     if running.returncode:
         raise subprocess.CalledProcessError(running.returncode, running.args)
 

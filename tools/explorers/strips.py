@@ -1,9 +1,8 @@
 """Describe what each token of the poems cost the decoder, for the explorer of surprisal."""
 
 from layerwise.checkpoints import DEFAULTS
-from layerwise.surprisal import kept_readings
+from layerwise.surprisal import WITH_ALTERNATIVES, kept_readings
 from layerwise.texts.poems import load_poems
-from tools.data.readings import SHOWN
 
 
 def make_strips() -> dict:
@@ -13,7 +12,7 @@ def make_strips() -> dict:
     row.
     """
     readings = kept_readings()
-    shown = readings[readings["condition"].isin(SHOWN)]
+    shown = readings[readings["condition"].isin(WITH_ALTERNATIVES)]
     pieces = sorted({piece for best in shown["alternatives"] for piece in best})
     number_of = {piece: i for i, piece in enumerate(pieces)}
     by_poem = {key: read for key, read in shown.groupby(["number", "condition"])}
@@ -21,10 +20,10 @@ def make_strips() -> dict:
         {
             "title": poem.title,
             "text": poem.text,
-            "starts": by_poem[poem.number, SHOWN[0]]["start"].tolist(),
+            "starts": by_poem[poem.number, WITH_ALTERNATIVES[0]]["start"].tolist(),
             "readings": [
                 describe_reading(by_poem[poem.number, condition], number_of)
-                for condition in SHOWN
+                for condition in WITH_ALTERNATIVES
             ],
         }
         for poem in load_poems().itertuples()

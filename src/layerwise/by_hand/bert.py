@@ -8,17 +8,16 @@ Chapter: ``chapters/transformer.md``, "The whole encoder".
 Source: Devlin et al. (2019), "BERT", section 3, and Vaswani et al. (2017), section 3.
 """
 
-import inspect
 import math
-import re
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from transformers import BertModel, PreTrainedModel
+from transformers import BertModel
 from transformers.models.bert.modeling_bert import BertLayer
 
 from layerwise.by_hand.attention import linear, multi_head_self_attention, padding_mask
+from layerwise.by_hand.rebuilt import BERT, not_rebuilt
 
 
 def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
@@ -128,18 +127,6 @@ def encoder_layer(
     return layer_norm(attended + transformed, layer.output.LayerNorm), shares
 
 
-# All that a BERT is made of, and as what; any other part computes something else.
-PARTS = {
-    "BertModel": "", "BertEmbeddings": "embeddings", "BertEncoder": "encoder",
-    "BertLayer": "layer", "BertAttention": "attention", "BertSelfAttention": "self",
-    "BertSelfOutput": "output", "BertIntermediate": "intermediate", "BertOutput": "output",
-    "BertPooler": "pooler", "ModuleList": "layer", "LayerNorm": "LayerNorm",
-    "Embedding": "word_embeddings position_embeddings token_type_embeddings",
-    "Linear": "query key value dense", "Dropout": "dropout",
-    "GELUActivation": "intermediate_act_fn", "Tanh": "activation",
-}  # fmt: skip
-
-
 def check_rebuilt(model: BertModel) -> None:
     """Check that a model is a BERT in which nothing is other than here.
 
@@ -164,63 +151,13 @@ def check_rebuilt(model: BertModel) -> None:
         }.items()
         if (value := getattr(model.config, name, ours)) != ours
     ]
-    other += not_rebuilt(model, PARTS, has_bias=True)
+    other += not_rebuilt(model, BERT, has_bias=True)
     if other:
         raise TypeError("this BERT is not the one rebuilt here: " + "; ".join(other))
 
 
-def not_rebuilt(model: PreTrainedModel, parts: Mapping[str, str], has_bias: bool) -> list[str]:
-    """Say what a model is made of, or computes in, that is not rebuilt; a clause for each.
-
-    Parameters
-    ----------
-    model : PreTrainedModel
-    parts : mapping of str to str
-        The classes of modules that are rebuilt, and by which names a model may have them; of
-        numbers single and double precision are.
-    has_bias : bool
-        Whether all parts that may have a bias do, or none.
-    """
-    named = list(model.named_modules())
-    kinds = {
-        f"{kind} as {role}" if role else kind
-        for role, kind in ((role_of(name), type(module).__name__) for name, module in named)
-        if role not in parts.get(kind, "none").split(" ")
-    }
-    said = [f"it has parts of another kind: {', '.join(sorted(kinds))}"] if kinds else []
-    wrong = {
-        f"{'has no' if has_bias else 'has a'} bias": [
-            name for name, module in named
-            if hasattr(module, "bias") and (module.bias is not None) != has_bias
-        ],
-        "has a hook or a forward of its own": [
-            name for name, module in named if is_hooked(module)
-        ],
-        "is in training mode: call model.eval()": [
-            name for name, module in named if module.training
-        ],
-    }  # fmt: skip
-    said += [f"{names[0] or 'it'} {what}" for what, names in wrong.items() if names]
-    dtypes = {str(weight.dtype) for weight in model.parameters()}
-    if len(dtypes) > 1 or not dtypes <= {"torch.float32", "torch.float64"}:
-        said.append(f"it computes in {', '.join(sorted(dtypes))}: call model.float()")
-    return said
-
-
-def role_of(name: str) -> str:
-    """Return as what a model has a part: ``layer`` for ``encoder.layer.3``."""
-    return re.sub(r"\.\d+$", "", name).rpartition(".")[2]
-
-
-def is_hooked(module: nn.Module) -> bool:
-    """Tell whether a module has been made to do more, or other, than its class does.
-
-    The hooks by which transformers keeps what each layer returns change nothing.
-    """
-    hooks = [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
-    keeping = "transformers.utils.output_capturing"
-    others = [hook for hook in hooks if getattr(hook, "__module__", "") != keeping]
-    return bool(others) or "forward" in vars(module)
+READ_BY_OTHERS = ["position_ids", "inputs_embeds", "past_key_values", "encoder_hidden_states",
+                  "encoder_attention_mask"]  # fmt: skip
 
 
 def check_batch(batch: Mapping[str, Tensor]) -> None:
@@ -239,8 +176,7 @@ def check_batch(batch: Mapping[str, Tensor]) -> None:
             f"the batch has no tensor for {', '.join(wrong)}: call tokenizer(texts, "
             "padding=True, return_tensors='pt')"
         )
-    read = set(inspect.signature(BertModel.forward).parameters) - set(parts)
-    more = [part for part in batch if part in read and batch[part] is not None]
+    more = [part for part in READ_BY_OTHERS if batch.get(part) is not None]
     if more:
         raise TypeError(
             f"the batch has {', '.join(more)}, which this does not read: leave it out"
@@ -266,8 +202,8 @@ def encode(batch: Mapping[str, Tensor], model: BertModel) -> tuple[list[Tensor],
     Raises
     ------
     TypeError
-        If the model is no BERT, the batch holds no tensors, or the model has a part that is
-        not rebuilt here.
+        If the model is not as :func:`check_rebuilt` wants it, or the batch not as
+        :func:`check_batch` does.
     ValueError
         If a text is all padding, or longer than the model's positions.
     """

@@ -31,7 +31,8 @@ from layerwise.by_hand.attention import (
     scaled_dot_product_attention,
     split_heads,
 )
-from layerwise.by_hand.bert import check_positions, not_rebuilt
+from layerwise.by_hand.bert import check_positions
+from layerwise.by_hand.rebuilt import LLAMA, not_rebuilt
 
 # For each layer that has read something, the keys and the values of all tokens so far, each of
 # shape (n_texts, n_key_heads, n_tokens, head_dim).
@@ -197,7 +198,7 @@ def read(input_ids: Tensor, model: LlamaForCausalLM, cache: Cache | None = None)
     Raises
     ------
     TypeError
-        If the model is no Llama, or has a part that is not rebuilt here.
+        If the model is not as :func:`check_rebuilt` wants it.
     ValueError
         If there are no tokens, or more than the model has positions.
     """
@@ -216,17 +217,6 @@ def read(input_ids: Tensor, model: LlamaForCausalLM, cache: Cache | None = None)
     for layer in model.model.layers:
         hidden = decoder_layer(hidden, layer, angles, mask, cache)
     return project(rms_norm(hidden, model.model.norm), model.lm_head)
-
-
-# All that a Llama is made of, and as what; any other part computes something else.
-PARTS = {
-    "LlamaForCausalLM": "", "LlamaModel": "model", "ModuleList": "layers",
-    "LlamaDecoderLayer": "layers", "LlamaAttention": "self_attn", "LlamaMLP": "mlp",
-    "LlamaRMSNorm": "input_layernorm post_attention_layernorm norm",
-    "LlamaRotaryEmbedding": "rotary_emb", "Embedding": "embed_tokens",
-    "Linear": "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj lm_head",
-    "SiLU": "act_fn", "SiLUActivation": "act_fn",
-}  # fmt: skip
 
 
 def check_rebuilt(model: LlamaForCausalLM) -> None:
@@ -252,7 +242,7 @@ def check_rebuilt(model: LlamaForCausalLM) -> None:
     }
     other = [f"{name} is {value!r}, not {ours!r}" for name, (value, ours) in of.items()
              if value != ours]  # fmt: skip
-    other += not_rebuilt(model, PARTS, has_bias=False)
+    other += not_rebuilt(model, LLAMA, has_bias=False)
     if other:
         raise TypeError("this Llama is not the one rebuilt here: " + "; ".join(other))
 

@@ -19,7 +19,7 @@ from layerwise.figures.page import (
     short,
     style,
 )
-from layerwise.texts.cleaning import LINE_END
+from layerwise.texts.cleaning import LINE_BREAK
 
 LINE = 0.26  # inches, from a line of verse to the next
 WIDEST = 60  # letters: no line of the poems has as many
@@ -31,7 +31,7 @@ def as_lines(pieces: Sequence[str]) -> list[list[int]]:
 
     What does not fit into a width of ``WIDEST`` goes on below.
     """
-    ends = [found.end() for found in LINE_END.finditer("".join(pieces))]
+    ends = [found.end() for found in LINE_BREAK.finditer("".join(pieces))]
     last = set(np.searchsorted(np.cumsum([len(piece) for piece in pieces]), ends).tolist())
     lines: list[list[int]] = []
     room = -1

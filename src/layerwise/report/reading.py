@@ -156,7 +156,7 @@ def read_all(chosen: Chosen, decoder: Decoder) -> Reading:
     """Read every version of every text once, and say beforehand how long it will take."""
     pieces = chosen.pieces
     asked = pieces.rename(columns={"heading": "title"}).assign(number=range(len(pieces)))
-    rows = versions(asked, decoder, is_verse=chosen.is_verse)
+    rows = versions(asked, decoder, is_verse=chosen.is_verse, is_normal=True)
     rows = rows[rows["condition"].isin(VERSIONS)]
     limit = decoder.model.config.max_position_embeddings
     sizes = np.array([len(token_ids(x.text, decoder, x.before)[0]) for x in rows.itertuples()])

@@ -22,9 +22,9 @@ SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | 
 ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8}\d{0,2});", re.IGNORECASE)
 # Control characters but tab and line feed; marks of order and joins of width zero that no
 # script needs. (Two that scripts and emoji do need, U+200C and U+200D, stay.)
-SIGNS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\xad"
-INVISIBLE = re.compile(f"[{SIGNS}]")
-LINE_END = re.compile("\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")  # where str.splitlines cuts
+INVISIBLE_SIGNS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u2060\ufeff\xad"
+INVISIBLE = re.compile(f"[{INVISIBLE_SIGNS}]")
+LINE_BREAK = re.compile("\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")  # where str.splitlines cuts
 ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 SURROGATE = re.compile("[\ud800-\udfff]")
 BEYOND_ASCII = re.compile("[^\x00-\x7f]{2,}")
@@ -38,7 +38,7 @@ def strip_markup(text: str) -> str:
 
 def line_feeds(text: str) -> str:
     """Return a text with a line feed for each line end, of whatever system."""
-    return LINE_END.sub("\n", text)
+    return LINE_BREAK.sub("\n", text)
 
 
 def mend_bytes(text: str) -> str:

@@ -8,9 +8,11 @@ from importlib.resources import files
 import pandas as pd
 from IPython.display import HTML
 
-from layerwise.texts.cleaning import SIGNS, line_feeds
+from layerwise.texts.cleaning import INVISIBLE_SIGNS, line_feeds
 
-EDGES = re.compile(rf"^[{SIGNS}]+|[\s{SIGNS}]+$")  # of a line: nothing to see
+# Of a line: nothing to see. What stands before its end is looked for at its beginning only,
+# or the time would grow with the square of a line's blanks.
+EDGES = re.compile(rf"(?<![\s{INVISIBLE_SIGNS}])[\s{INVISIBLE_SIGNS}]+$|^[{INVISIBLE_SIGNS}]+")
 
 
 def load_poems() -> pd.DataFrame:

@@ -72,6 +72,8 @@ def test_next_build_killed(built_book, changes, undisturbed, by, moment):
     """
     built_book.edit("chapters/one.md", "Prose.", "Other prose.")
     check_stopped(built_book.build(kill_at=at(moment, changes["next build"]), by=by), by)
+    if by == "SIGINT":  # the pages of one build or of the other
+        assert built_book.built().keys() == undisturbed.built().keys()
     built_book.edit("chapters/one.md", "Other prose.", "Prose.")
     run = built_book.build()
     assert (run.status, run.executed) == (0, set()), run.output
