@@ -10,12 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
 from nbformat import NotebookNode
 
 from tools.book.course import lay_out, publish, read_course
 from tools.book.pages import write_pages
-from tools.chapters import Book, Chapter, Failure, read_book
+from tools.chapters import Book, Chapter, Failure, read_book, sphinx_settings
 from tools.desk import (
     BuildError,
     add_common_options,
@@ -100,8 +99,7 @@ def check_bibliographies(root: Path) -> None:
     BuildError
         If a bibliography is not UTF-8.
     """
-    settings = yaml.safe_load(read_source(root / "_config.yml"))
-    for name in settings.get("bibtex_bibfiles") or []:
+    for name in sphinx_settings(root).get("bibtex_bibfiles") or []:
         if (root / name).is_file():  # what is none, Sphinx tells
             read_source(root / name)
 
