@@ -533,6 +533,16 @@ def test_axe_finds_nothing(element, theme, context, pages):
     )
 
 
+# What the explorer would do without of its height, for other fonts and numbers: in pixels.
+ROOM_LEFT = """(element) => {
+  const explorer = element.shadowRoot.querySelector(".explorer");
+  const kept = parseFloat(getComputedStyle(element, "::before").height);
+  explorer.style.minHeight = 0;
+  return kept - explorer.getBoundingClientRect().height;
+}"""
+TWO_LINES = 42
+
+
 @pytest.mark.parametrize("element", ELEMENTS)
 @pytest.mark.parametrize("width", [360, 768, 1280])
 @pytest.mark.parametrize("spacing", [0, 0.02], ids=["", "wider letters"])
@@ -557,6 +567,7 @@ def test_nothing_moves_and_nothing_sticks_out(
     assert page.locator("#below").bounding_box()["y"] == pytest.approx(before, abs=1)
     assert page.evaluate("window.moved") < 0.01
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert spacing or page.locator(element).evaluate(ROOM_LEFT) >= TWO_LINES
     context.close()
 
 

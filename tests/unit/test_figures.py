@@ -35,6 +35,7 @@ from layerwise.figures.page import (
     shares,
     short,
     show,
+    style,
 )
 from layerwise.similarity import COMPARISONS, drift_table
 
@@ -201,6 +202,15 @@ ODD = {
     "svg.hashsalt": "theirs",
     "xtick.bottom": False,
 }
+
+
+def test_a_dollar_sign_is_one_also_in_a_figure_that_a_reader_saves():
+    with style():  # as every figure of the package is drawn
+        figure, ax = plt.subplots()
+        title = ax.set_title("from $5 to $9")
+    width = title.get_window_extent(figure.canvas.get_renderer()).width
+    title.set_text("from 5 to 9")  # as it would be set between two signs of mathematics
+    assert title.get_window_extent().width < 0.95 * width
 
 
 @any_figure

@@ -169,6 +169,23 @@ def test_positions_from_one_change_nothing_since_only_distances_count(tiny):
 # Refused
 
 
+def test_tokens_may_be_on_another_device_than_the_model(tiny):
+    """The device "meta" stands for a GPU: it computes nothing, but refuses other devices."""
+    elsewhere = deepcopy(tiny.model).to("meta")
+
+    def attend(*args):
+        return torch.nn.functional.scaled_dot_product_attention(*args), None
+
+    cache = {}
+    with patch.object(llama, "scaled_dot_product_attention", attend):  # ours looks at values
+        for ids in torch.tensor([[1, 2, 3, 4]]).split([3, 1], dim=1):
+            logits = read(ids, elsewhere, cache)
+            assert logits.device.type == "meta"
+            assert logits.shape[:2] == ids.shape
+    assert llama.n_read(cache) == 4
+    assert write(ids, tiny.model, 2).device.type == "cpu"
+
+
 @pytest.mark.parametrize("kind", ["gpt2", "mistral"])
 def test_another_model_is_refused_in_one_sentence(tmp_path, kind):
     other = load_decoder(save_tiny_decoder(tmp_path / kind, kind), "cpu")

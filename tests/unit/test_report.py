@@ -25,6 +25,7 @@ from layerwise.evaluation import (
 )
 from layerwise.explorers.drift import in_utf16
 from layerwise.report.agreement import label_agreement
+from layerwise.report.findings import label_findings
 from layerwise.report.limits import (
     limits_of_groups,
     limits_of_labels,
@@ -415,6 +416,20 @@ def test_only_a_report_is_replaced_and_only_if_asked_to(tmp_path, report):
     assert status == 1
     assert "not a report" in errors
     assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("p", "gain", "holds"),
+    [(0.049, 0.1, ["yes", "yes"]), (0.051, 0.1, ["cannot be said"] * 2),
+     (0.049, -0.1, ["yes", "no"])],
+)  # fmt: skip
+def test_labels_are_said_to_tell_something_below_one_in_twenty(p, gain, holds):
+    test = {"gain": gain, "p": p, "only_first": 7, "only_second": 2}
+    said = label_findings({
+        "agreement": 0.6, "interval": (0.5, 0.7), "chance": 0.4, "p_chance": p, "n_groups": 40,
+        "n_texts": 40, "against_static": test, "against_counted_words": test,
+    })  # fmt: skip
+    assert [each["holds"] for each in said] == [*holds, holds[1]]
 
 
 def test_stopped_while_it_measures_it_leaves_nothing(tmp_path, small_model):

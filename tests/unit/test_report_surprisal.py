@@ -38,7 +38,13 @@ from layerwise.report.cost_findings import (
 from layerwise.report.cost_limits import cost_methods
 from layerwise.report.cost_page import strip_html
 from layerwise.report.cost_tests import by_date, by_label, dealt_test, share_between, without
-from layerwise.report.costs import counted_costs, in_parts, measure_costs, title_kinds
+from layerwise.report.costs import (
+    counted_costs,
+    in_parts,
+    measure_costs,
+    title_kinds,
+    up_to,
+)
 from layerwise.report.findings import NO, OPEN, YES
 from layerwise.report.reading import BEGINNING, are_verse, choose, line_spans, read_all
 from layerwise.surprisal import (
@@ -642,3 +648,13 @@ def test_the_share_between_labels_is_that_of_an_analysis_of_variance():
     between = table.groupby("label")["value"].transform("mean")
     assert share_between(labels, values) == pytest.approx(between.var() / table["value"].var())
     assert share_between(labels, np.full(5, 3.0)) == 0
+
+
+def test_texts_are_drawn_up_to_so_many_characters():
+    texts = [list("abc"), list("de"), list("fghi")]
+    assert up_to(texts, 9) is texts  # as many as may be
+    for most in range(1, 9):
+        drawn = up_to(texts, most)
+        assert sum(map(len, drawn)) <= most or len(drawn) == 1  # one is needed at least
+        assert all(text in texts for text in drawn)
+    assert len(up_to(texts, 8)) == 2

@@ -296,6 +296,23 @@ def test_neighbours_are_the_others_from_the_nearest_to_the_farthest(vectors):
         assert (np.diff(similarities[i, row]) <= 1e-9).all()
 
 
+def test_rounding_decides_no_neighbour():
+    """Vectors that are equal differ in their last digits on another device."""
+    rng = np.random.default_rng(0)
+    kinds = rng.normal(size=(3, 20)).astype("float32")[[0, 1, 2, 0, 1, 2, 0, 1, 2]]
+    expected = nearest(kinds)
+    assert expected[:, :2].tolist() == [[3, 6], [4, 7], [5, 8], [0, 6], [1, 7], [2, 8],
+                                        [0, 3], [1, 4], [2, 5]]  # fmt: skip
+    for _ in range(20):
+        noisy = kinds * (1 + rng.uniform(-2e-7, 2e-7, kinds.shape)).astype("float32")
+        assert (nearest(noisy) == expected).all()
+    # What is more than rounding decides, also among vectors that are all but the same.
+    alike = np.ones(20) + 1e-4 * rng.normal(size=(9, 20))
+    unit = alike / np.linalg.norm(alike, axis=1, keepdims=True)
+    apart = np.linalg.norm(unit[:, None] - unit, axis=-1) + 10 * np.eye(9)
+    assert (nearest(alike.astype("float32"))[:, 0] == apart.argmin(axis=1)).all()
+
+
 @pytest.mark.parametrize("shape", [(3,), (1, 3), (2, 2, 3)])
 def test_neighbours_of_what_is_not_two_rows_are_refused(shape):
     with pytest.raises(ValueError, match="two vectors or more, in rows") as error:

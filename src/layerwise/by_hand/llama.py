@@ -184,7 +184,8 @@ def read(input_ids: Tensor, model: LlamaForCausalLM, cache: Cache | None = None)
     Parameters
     ----------
     input_ids : int Tensor of shape (n_texts, n_tokens)
-        Texts of one length: there is no padding here.
+        Texts of one length: there is no padding here. They may be on the CPU, wherever the
+        model is.
     model : LlamaForCausalLM
         In evaluation mode.
     cache : dict, optional
@@ -209,10 +210,10 @@ def read(input_ids: Tensor, model: LlamaForCausalLM, cache: Cache | None = None)
     if not n_tokens:
         raise ValueError("there is nothing to read: begin a text with tokenizer.bos_token")
     check_positions(n_past + n_tokens, config.max_position_embeddings)
-    positions = torch.arange(n_past, n_past + n_tokens, device=input_ids.device)
+    positions = torch.arange(n_past, n_past + n_tokens, device=model.device)
     base = config.rope_parameters["rope_theta"]
     angles = rotary_angles(positions, config.head_dim, base)  # (n_tokens, head_dim / 2)
-    mask = causal_mask(n_past + n_tokens)[n_past:].to(input_ids.device)
+    mask = causal_mask(n_past + n_tokens)[n_past:].to(model.device)
     hidden = model.model.embed_tokens.weight[input_ids]  # (n_texts, n_tokens, n_dims)
     for layer in model.model.layers:
         hidden = decoder_layer(hidden, layer, angles, mask, cache)
@@ -302,21 +303,22 @@ def write(
     n_tokens : int
         How many to write.
     seed : int
-        The same seed writes the same.
+        The same seed draws the same, on every device.
     **how
         ``temperature``, ``top_k`` and ``top_p`` of :func:`next_probabilities`.
 
     Returns
     -------
     int Tensor of shape (n_texts, n_tokens)
-        What was written.
+        What was written, on the CPU.
     """
-    generator = torch.Generator(input_ids.device).manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     cache: Cache = {}
     written = []
     new = input_ids
     for _ in range(n_tokens):
         logits = read(new, model, cache)[:, -1]  # (n_texts, n_pieces)
-        new = torch.multinomial(next_probabilities(logits, **how), 1, generator=generator)
+        shares = next_probabilities(logits, **how).cpu()
+        new = torch.multinomial(shares, 1, generator=generator)
         written.append(new)  # (n_texts, 1)
     return torch.cat(written, dim=1)
