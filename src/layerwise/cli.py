@@ -5,8 +5,10 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
+from threading import Event
 from typing import NamedTuple
 
 
@@ -94,10 +96,34 @@ def dispatch(arguments: list[str]) -> int:
     except SystemExit as ended:  # after --help, or with an option that is wrong
         return int(ended.code or 0)
     options.arguments = rest  # for a command that says how it was called
-    # A scheduler's or a shell's "please stop" is heard as Ctrl+C is.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    module.run(options)
+    with hear_stops() as options.stopped:
+        module.run(options)
     return 0
+
+
+@contextmanager
+def hear_stops() -> Iterator[Event]:
+    """Raise KeyboardInterrupt when we are asked to stop, and remember it.
+
+    A scheduler's or a shell's "please stop" is heard as Ctrl+C is. Python drops an exception
+    that is raised in a destructor or a callback: before anything is put in its place, a command
+    asks once more.
+    """
+    asked = Event()
+
+    def stop(*_: object) -> None:
+        asked.set()
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a shell's background
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def in_one_sentence(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """The command `layerwise report`, from a table to a folder."""
 
+import contextlib
 import importlib
 import json
 import re
@@ -448,6 +449,27 @@ def test_stopped_while_it_measures_it_leaves_nothing(tmp_path, small_model):
         assert "stopped; nothing was written" in errors
         assert "Traceback" not in errors
         assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_a_stop_that_python_drops_is_remembered(tmp_path, small_model, monkeypatch, capsys):
+    """It drops what is raised in a destructor; here a part of the report does."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text(csv_of([(text,) for text in sentences(30)], "text"))
+
+    def measure(*given):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        return measured(*given)
+
+    writing = importlib.import_module("layerwise.report.write")
+    measured = writing.measure
+    monkeypatch.setattr(writing, "measure", measure)
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    command = ["report", "t.csv", "--device", "cpu", "--encoder", str(small_model)]
+    assert cli.main(command) == 130
+    assert "stopped; nothing was written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
 
 def test_a_pipe_that_is_closed_ends_without_a_complaint():

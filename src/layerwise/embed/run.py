@@ -82,6 +82,8 @@ def embed_table(options: argparse.Namespace, out: Path) -> str:
             make_files(parts, encoder, settings, options), n_left, "embedding"
         ):
             write_whole(out, part_name(number), [file])
+            if options.stopped.is_set():
+                raise KeyboardInterrupt
     except KeyboardInterrupt:
         raise KeyboardInterrupt(STOPPED) from None
     return finish(out, asked, about, columns, findings)

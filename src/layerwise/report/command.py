@@ -92,6 +92,8 @@ def run(options: argparse.Namespace) -> None:
 
     with written_whole(out) as draft:
         facts = make_report(draft, texts, options, facts_of_run(options))
+        if options.stopped.is_set():
+            raise KeyboardInterrupt
     print(summary(facts, out))
 
 
