@@ -181,10 +181,9 @@ def measure(
     classifier: Classifier, texts: Sequence[str], labels: Sequence[int] | np.ndarray
 ) -> dict:
     """Return the loss on held-out texts, in nats a text, and the share that is right."""
-    logits = torch.from_numpy(predict(classifier, texts))
-    targets = torch.as_tensor(np.asarray(labels))
-    loss = F.cross_entropy(logits, targets).item()
-    right = (logits.argmax(dim=1) == targets).double().mean().item()
+    logits, targets = predict(classifier, texts), np.asarray(labels)
+    loss = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(targets)).item()
+    right = float((logits.argmax(axis=1) == targets).mean())
     return {"held-out loss": loss, "held-out right": right}
 
 
@@ -196,5 +195,5 @@ def predict(classifier: Classifier, texts: Sequence[str]) -> np.ndarray:
     with torch.inference_mode():
         for positions in read_together(inputs, encoder):
             batch = pad([inputs[i] for i in positions], encoder)
-            logits[positions] = logits_of(batch, classifier).double().cpu()
+            logits[positions] = logits_of(batch, classifier).cpu().double()
     return logits

@@ -96,7 +96,7 @@ def read_text(text: str, decoder: Decoder, before: str = "") -> pd.DataFrame:
         best = logits.topk(N_ALTERNATIVES).indices.tolist()
     alternatives = [[decoder.tokenizer.decode(token) for token in each] for each in best]
     return pd.DataFrame({
-        "start": starts, "token": own[:, 0].tolist(), "bits": bits.double().cpu().numpy(),
+        "start": starts, "token": own[:, 0].tolist(), "bits": bits.cpu().double().numpy(),
         "rank": rank.tolist(), "alternatives": alternatives,
     })  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What documents say of the code is so: each module has its line, each chapter its heading."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,14 @@ def test_no_module_is_longer_than_can_be_read_in_one_sitting():
     lengths = {p: len(p.read_text("utf-8").splitlines()) for p in [*paths, ROOT / "noxfile.py"]}
     assert len(lengths) > 100
     assert {path: length for path, length in lengths.items() if length > 350} == {}
+
+
+def test_double_precision_is_asked_for_on_the_cpu_alone():
+    """Apple's GPUs have none, and no machine of ours has such a GPU to find it on."""
+    wrong = []
+    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "chapters").glob("*.md")]:
+        lines = path.read_text("utf-8").splitlines()
+        for before, line in pairwise(["", *lines]):
+            if re.search(r"\.double\(|torch\.(float64|double)\)", line):
+                wrong += [line] if ".cpu()" not in before + line else []
+    assert not wrong
