@@ -13,7 +13,7 @@ import torch
 from layerwise.batching import map_in_parallel, pad
 from layerwise.embedding import check_encoder, read_together
 from layerwise.models import Encoder, run_every_layer
-from layerwise.similarity import directions
+from layerwise.similarity import directions, each_with_each
 from layerwise.tokenizing import check_texts, tokenize
 
 # Words that printers of the speeches gave a capital for one of their senses.
@@ -144,9 +144,8 @@ def nearest_elsewhere(vectors, groups: Sequence, n_nearest: int = 5) -> np.ndarr
     int array of shape (n, n_nearest)
         Their places, the nearest first.
     """
-    unit = directions(vectors)
     group = pd.factorize(np.asarray(groups))[0]
-    away = -(unit @ unit.T)
+    away = -each_with_each(directions(vectors))
     away[group[:, None] == group] = np.inf
     if np.isinf(away).sum(axis=1).max() > len(away) - n_nearest:
         raise ValueError(f"fewer than {n_nearest} vectors are of another group")

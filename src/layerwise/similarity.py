@@ -322,11 +322,18 @@ def nearest(vectors) -> np.ndarray:
     unit = directions(vectors)
     if unit.ndim != 2 or len(unit) < 2:
         raise ValueError(f"neighbours need two vectors or more, in rows; got {unit.shape}")
-    similarities = unit @ unit.T
-    # Vectors that only rounding tells apart count as one: else each device would have its own
-    # order of neighbours. Within 1 - 1e-11, two directions differ by less than 5e-6.
-    first = (similarities > 1 - 1e-11).argmax(axis=1)
-    return order_others(similarities[np.ix_(first, first)])
+    return order_others(each_with_each(unit))
+
+
+def each_with_each(unit: np.ndarray) -> np.ndarray:
+    """Return the cosine of each of several directions with each, of shape (n, n).
+
+    Directions that only rounding tells apart count as one: else each device would have its own
+    order of neighbours. With a cosine above 1 - 1e-11 two differ by less than 5e-6.
+    """
+    cosines = np.clip(unit @ unit.T, -1, 1)
+    first = (cosines > 1 - 1e-11).argmax(axis=1)
+    return cosines[np.ix_(first, first)]
 
 
 def order_others(similarities: np.ndarray) -> np.ndarray:

@@ -1,9 +1,11 @@
 """The command `layerwise embed`: from a table to files of vectors, and on where it stopped."""
 
+import contextlib
 import errno
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -185,6 +187,21 @@ def test_a_stopped_run_says_that_what_is_written_stays(embed, table, tmp_path, m
     status, _, errors = embed("table.csv", "--text", "text")
     assert status == cli.STOPPED
     assert "the same command goes on from there" in errors
+
+
+def test_a_stop_that_python_drops_ends_it_after_a_file(embed, table, tmp_path, monkeypatch):
+    made = run.make_file
+
+    def make_file(*given):
+        with contextlib.suppress(KeyboardInterrupt):  # as in a destructor
+            signal.raise_signal(signal.SIGTERM)
+        return made(*given)
+
+    monkeypatch.setattr(run, "make_file", make_file)
+    status, _, errors = embed("table.csv", "--text", "text")
+    assert status == cli.STOPPED
+    assert "the same command goes on from there" in errors
+    assert len(list((tmp_path / "vectors" / "parts").iterdir())) == 1
 
 
 def test_another_run_does_not_get_into_the_folder(embed, table, tmp_path):

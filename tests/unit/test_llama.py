@@ -166,9 +166,6 @@ def test_positions_from_one_change_nothing_since_only_distances_count(tiny):
         assert difference(ids, tiny) > 100 * CLOSE
 
 
-# Refused
-
-
 def test_tokens_may_be_on_another_device_than_the_model(tiny):
     """The device "meta" stands for a GPU: it computes nothing, but refuses other devices."""
     elsewhere = deepcopy(tiny.model).to("meta")
@@ -184,6 +181,9 @@ def test_tokens_may_be_on_another_device_than_the_model(tiny):
             assert logits.shape[:2] == ids.shape
     assert llama.n_read(cache) == 4
     assert write(ids, tiny.model, 2).device.type == "cpu"
+
+
+# Refused
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "mistral"])

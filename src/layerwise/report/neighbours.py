@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from layerwise.similarity import directions
+from layerwise.similarity import directions, each_with_each
 from layerwise.texts.passages import NO_SPACES
 
 N_NEAREST = 5
@@ -55,8 +55,7 @@ def nearest_of_other_groups(
 
 def cosines(vectors: np.ndarray) -> np.ndarray:
     """Return the cosine of each vector with each, of shape (n_texts, n_texts)."""
-    unit = directions(vectors)
-    return np.clip(unit @ unit.T, -1, 1)
+    return each_with_each(directions(vectors))
 
 
 def shared_words(texts: Sequence[str]) -> np.ndarray:
