@@ -14,13 +14,7 @@ from sphinx.util.math import get_node_equation_number
 
 
 def latex_to_mathml(latex: str, display: str) -> str:
-    """Convert an equation; its LaTeX stays with it as the text alternative.
-
-    Raises
-    ------
-    SphinxError
-        If the LaTeX cannot be converted.
-    """
+    """Convert an equation; its LaTeX stays with it as the text alternative."""
     try:
         mathml = convert(latex, display=display)
     except Exception as error:

@@ -40,13 +40,7 @@ def redirect_page(old: str, new: str, base_url: str) -> str:
 
 
 def write_redirects(app: Sphinx, exception: Exception | None) -> None:
-    """Answer every old address.
-
-    Raises
-    ------
-    SphinxError
-        If the table names a page that is not there, or an old one that still is.
-    """
+    """Answer every old address."""
     if exception is not None or app.builder.format != "html":
         return
     for old, new in app.config.moved_pages.items():

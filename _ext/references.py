@@ -78,13 +78,7 @@ class NotebookReferences:
         return ".".join(map(str, numbers.get(f"equation-{label}", (number,))))
 
     def link(self, role: str, target: str, text: str) -> str:
-        """Return the Markdown in place of a role.
-
-        Raises
-        ------
-        ValueError
-            If no notebook can show the role yet.
-        """
+        """Return the Markdown in place of a role; ValueError for one that notebooks lack."""
         if role == "doc":
             folder = posixpath.dirname(self.docname)
             docname = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")

@@ -103,13 +103,7 @@ class Book(NamedTuple):
 
 
 def read_book(root: Path) -> Book:
-    """Read the settings and every chapter in the table of contents.
-
-    Raises
-    ------
-    BuildError
-        If the settings or the table of contents cannot be read.
-    """
+    """Read the settings and every chapter in the table of contents."""
     for name in ("_config.yml", "_toc.yml", *PIN_FILES, "pyproject.toml"):
         if not (root / name).is_file():
             raise BuildError(f"{root} is no book: it has no {name}")
@@ -132,13 +126,7 @@ def read_book(root: Path) -> Book:
 
 
 def read_contents(root: Path) -> list[str]:
-    """Return the pages in the table of contents, in its order.
-
-    Raises
-    ------
-    BuildError
-        If it cannot be read, or names a page twice.
-    """
+    """Return the pages in the table of contents, in its order."""
     try:
         names = list(parse_toc_yaml(root / "_toc.yml"))
     except (MalformedError, yaml.YAMLError, TypeError, AttributeError) as error:
@@ -150,13 +138,7 @@ def read_contents(root: Path) -> list[str]:
 
 
 def sphinx_settings(root: Path) -> dict:
-    """Return the Sphinx settings that Jupyter Book derives from _config.yml.
-
-    Raises
-    ------
-    BuildError
-        If _config.yml cannot be read.
-    """
+    """Return the Sphinx settings that Jupyter Book derives from _config.yml."""
     try:
         settings, _ = get_final_config(
             user_yaml=root / "_config.yml",
@@ -186,13 +168,7 @@ def parser_settings(settings: dict, prefix: str, config_class):
 
 
 def find_source(root: Path, name: str) -> Path:
-    """Return the file of a page in the table of contents.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    """
+    """Return the file of a page in the contents; FileNotFoundError if there is none."""
     for suffix in ("", *SUFFIXES):
         path = root / f"{name}{suffix}"
         if path.is_file():
@@ -201,14 +177,9 @@ def find_source(root: Path, name: str) -> Path:
 
 
 def check_header(text: str) -> None:
-    """Check that the header of a Markdown page is YAML.
+    """Raise ValueError if the header of a Markdown page is not YAML.
 
     MyST-NB takes a page with a broken header for one without code.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
     """
     lines = text.splitlines()
     if not lines or lines[0].rstrip() != "---":
@@ -247,13 +218,7 @@ def read_chapter(root: Path, name: str, settings: dict) -> Chapter | None:
 
 
 def read_needs(named: dict) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    """Read which models and data sets a header names.
-
-    Raises
-    ------
-    ValueError
-        If it names something else, or names them in another form.
-    """
+    """Read which models and data sets a header names; ValueError if it names others."""
     form = "write layerwise: {models: [encoder], data: [dickinson_poems]}"
     if not isinstance(named, dict) or not named.keys() <= {"models", "data"}:
         raise ValueError(f"its header has layerwise: {named!r}: {form}")

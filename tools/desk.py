@@ -25,7 +25,10 @@ ENDING = threading.Event()
 
 
 class BuildError(Exception):
-    """Something is wrong that the reader of the message can put right; no traceback helps."""
+    """Something is wrong that the reader of the message can put right; no traceback helps.
+
+    Any tool may raise it, and ``run_command`` shows it as one sentence.
+    """
 
 
 def say(line: str) -> None:
@@ -196,13 +199,7 @@ def sentence_of(error: OSError) -> str:
 
 
 def read_source(path: Path) -> str:
-    """Read a file that somebody has written.
-
-    Raises
-    ------
-    BuildError
-        If it is not there, or is not UTF-8.
-    """
+    """Read a file that somebody has written."""
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError as error:

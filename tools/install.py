@@ -70,13 +70,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_text(path: Path) -> str:
-    """Read settings or pins.
-
-    Raises
-    ------
-    InstallError
-        If they are not there, or not UTF-8.
-    """
+    """Read settings or pins."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
@@ -104,13 +98,7 @@ def is_whole(environment: Path, wanted: str) -> bool:
 
 
 def install(root: Path, environment: Path, say: Callable[[str], None] = print) -> None:
-    """Install everything into an environment, unless it is there already.
-
-    Raises
-    ------
-    InstallError
-        If something cannot be installed.
-    """
+    """Install everything into an environment, unless it is there already."""
     wanted = what_is_wanted(root)
     if is_whole(environment, wanted):
         return
@@ -139,11 +127,6 @@ def install_more(root: Path, environment: Path, pins: str, beside: bool) -> Path
     -------
     Path
         Where it is.
-
-    Raises
-    ------
-    InstallError
-        If something cannot be installed.
     """
     folder = environment / pins.removeprefix("requirements-").removesuffix(".txt")
     wanted = hashlib.sha256(read_text(root / pins).encode()).hexdigest()
@@ -159,13 +142,7 @@ def install_more(root: Path, environment: Path, pins: str, beside: bool) -> Path
 
 
 def make_anew(environment: Path) -> None:
-    """Make an environment with nothing but pip in it, in place of one that is there.
-
-    Raises
-    ------
-    InstallError
-        If the machine refuses.
-    """
+    """Make an environment with nothing but pip in it, in place of one that is there."""
     try:
         shutil.rmtree(environment, ignore_errors=True)
         venv.create(environment, with_pip=True)
@@ -197,13 +174,7 @@ def install_torch(root: Path, environment: Path, cpu_index: str | None) -> None:
 
 
 def run_pip(environment: Path, *arguments) -> None:
-    """Run pip in an environment.
-
-    Raises
-    ------
-    InstallError
-        With the last line that pip wrote.
-    """
+    """Run pip in an environment."""
     pip = [python_of(environment), "-m", "pip", "--disable-pip-version-check", "install"]
     command = [str(part) for part in [*pip, "--quiet", *arguments]]
     ran = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
@@ -217,13 +188,7 @@ def run_pip(environment: Path, *arguments) -> None:
 
 
 def pinned_torch(root: Path) -> str:
-    """Return the version of torch that is pinned.
-
-    Raises
-    ------
-    InstallError
-        If none is.
-    """
+    """Return the version of torch that is pinned."""
     pins = [line for line in read_lines(root / TORCH) if line.startswith("torch==")]
     if len(pins) != 1:
         raise InstallError(f"{root / TORCH} must have one line torch==VERSION: put it back")

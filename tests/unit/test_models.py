@@ -185,13 +185,6 @@ def test_every_public_function_says_what_it_does_and_what_it_takes():
                 assert inspect.getdoc(function), f"{module.__name__}.{name}"
 
 
-def test_no_module_grows_too_long_to_read():
-    modules = list(PACKAGE.rglob("*.py"))
-    assert len(modules) > 10
-    for path in modules:
-        assert len(path.read_text("utf-8").splitlines()) <= 350, path
-
-
 def test_loading_and_embedding_warn_of_nothing(lines):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

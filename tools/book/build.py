@@ -92,13 +92,7 @@ def build(root: Path, asked: dict[str, str | None], device: str | None) -> int:
 
 
 def check_bibliographies(root: Path) -> None:
-    """Check before chapters are executed what Sphinx would read only after them.
-
-    Raises
-    ------
-    BuildError
-        If a bibliography is not UTF-8.
-    """
+    """Check before chapters are executed what Sphinx would read only after them."""
     for name in sphinx_settings(root).get("bibtex_bibfiles") or []:
         if (root / name).is_file():  # what is none, Sphinx tells
             read_source(root / name)

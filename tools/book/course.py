@@ -61,13 +61,7 @@ class Course(NamedTuple):
 
 
 def read_course(folder: Path) -> Course:
-    """Read a course's settings.
-
-    Raises
-    ------
-    BuildError
-        With everything that is wrong in it.
-    """
+    """Read a course's settings."""
     try:
         said = yaml.safe_load(read_source(folder / "course.yml"))
     except yaml.YAMLError as error:
@@ -158,13 +152,7 @@ def without_lost_references(text: str, lost: dict[str, str]) -> str:
 
 
 def adapted(course: Course, page: Page, text: str) -> str:
-    """Return a chapter that works on the course's texts, and says so.
-
-    Raises
-    ------
-    BuildError
-        If a name is given that the chapter does not set.
-    """
+    """Return a chapter that works on the course's texts, and says so."""
     name = Path(page.name).stem
     given = dict(course.chapters[name])
     set_by = [(cell, assigned("\n".join(cell.code))) for cell in page.cells]

@@ -14,13 +14,7 @@ from tools.desk import ROOT, BuildError, run_command, say, sha256_of_file, to_js
 
 
 def lay_out(site: Path, lab: Path, say: Callable[[str], None]) -> None:
-    """Copy what a learner opens out of a built site.
-
-    Raises
-    ------
-    BuildError
-        If there is no built site.
-    """
+    """Copy what a learner opens out of a built site."""
     if not (site / "notebooks").is_dir():
         raise BuildError(f"no notebooks in {site}: build the book, python3 -m nox -s book")
     # Pages without the explorers: Jupyter shows them without their scripts.

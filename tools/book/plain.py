@@ -56,13 +56,7 @@ BOXES = "admonition attention caution danger hint important note seealso tip war
 
 
 def plain_notebook(notebook: NotebookNode, references: References) -> None:
-    """Rewrite the cells of a notebook in place.
-
-    Raises
-    ------
-    ValueError
-        If the text has a role or a directive that no notebook can show yet.
-    """
+    """Rewrite the cells of a notebook in place; ValueError for a role that notebooks lack."""
     writer = Writer(references)
     for cell in notebook.cells:
         if cell.cell_type == "code":

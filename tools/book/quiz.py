@@ -25,11 +25,8 @@ class Answer(NamedTuple):
 def read_answers(body: str) -> list[Answer]:
     """Read the answers of a question; what is indented below one is its feedback.
 
-    Raises
-    ------
-    ValueError
-        If a line is neither, if fewer than two answers are there or not one of them is right,
-        or if an answer has no feedback.
+    A ValueError says so if a line is neither, if fewer than two answers are there or not one of
+    them is right, or if an answer has no feedback.
     """
     answers: list[Answer] = []
     for line in filter(str.strip, body.split("\n")):

@@ -19,13 +19,7 @@ EPOCH = "1577836800"  # the date of every file in it, as in the archive of the s
 
 
 def built_wheel(root: Path) -> Path:
-    """Return the wheel of the package in ``root``, built unless it is there already.
-
-    Raises
-    ------
-    BuildError
-        If it cannot be built.
-    """
+    """Return the wheel of the package in ``root``, built unless it is there already."""
     files = {path: sha256_of_file(root / path) for path in source_files(root)}
     place = root / "_build" / "wheel" / sha256_of_text(to_json([sys.version, files]))[:16]
     if not list(place.glob("*.whl")):

@@ -57,13 +57,7 @@ def pins_of(target: Target, pins: list[Pin], patch: int) -> list[Pin]:
 def files_wanted(
     root: Path, targets: list[Target], pins: list[Pin]
 ) -> dict[Target, dict[str, int]]:
-    """Ask the index which files each kind of machine needs; return their names and sizes.
-
-    Raises
-    ------
-    BuildError
-        With everything that no wheel can be had of, or if the index does not answer.
-    """
+    """Ask the index which files each kind of machine needs; return their names and sizes."""
     try:
         with ThreadPoolExecutor(8) as pool:
             listed = dict(zip(pins, pool.map(lambda pin: files_of(pin.name), pins),
@@ -172,13 +166,7 @@ def write_requirements(root: Path, pins: list[Pin], folder: Path) -> None:
 def write_bundle(
     root: Path, classroom: Path, folder: Path, systems: list[str], pythons: list[str]
 ) -> None:
-    """Make the folder; wheels that are there from before stay.
-
-    Raises
-    ------
-    BuildError
-        If a system is none of ours, a wheel cannot be had, or the network is not there.
-    """
+    """Make the folder; wheels that are there from before stay."""
     if unknown := [system for system in systems if system not in PLATFORMS]:
         raise BuildError(f"--bundle: {unknown[0]!r} is none of {', '.join(PLATFORMS)}")
     if wrong := [python for python in pythons if not re.fullmatch(r"3\.\d+", python)]:

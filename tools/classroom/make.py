@@ -33,14 +33,7 @@ FROM_JUPYTER = {".ipynb_checkpoints", "__pycache__"}
 
 
 def make(root: Path, target: Path, links: str = "") -> None:
-    """Make everything in a fresh folder, and put it in place; with links to a hub, if any.
-
-    Raises
-    ------
-    BuildError
-        If the book is not built, a plan does not fit its chapter, or the folder holds what
-        this command did not make.
-    """
+    """Make everything in a fresh folder, and put it in place; with links to a hub, if any."""
     target = target.resolve()
     refuse_what_is_others(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -109,13 +102,7 @@ def zip_answers(folder: Path, archive: Path) -> None:
 
 
 def hub_links(root: Path, hub: str, repository: str, branch: str) -> str:
-    """Return a page with a link for each chapter, which opens its notebook on a JupyterHub.
-
-    Raises
-    ------
-    BuildError
-        If one of the addresses is none.
-    """
+    """Return a page with a link for each chapter, which opens its notebook on a JupyterHub."""
     for option, address in [("--hub", hub), ("--repository", repository)]:
         if not address.startswith(("https://", "http://")):
             raise BuildError(f"{option} {address!r}: an address is wanted, https://...")

@@ -72,13 +72,7 @@ def count(cells: list[NotebookNode]) -> Reading:
 def write_plan(
     name: str, text: str, chapters: dict[str, NotebookNode], seconds: dict[str, float]
 ) -> str:
-    """Return a plan with its clock and numbers.
-
-    Raises
-    ------
-    BuildError
-        If its minutes do not add up, or it names what is not there.
-    """
+    """Return a plan with its clock and numbers."""
     length = re.search(r"^minutes: (\d+)$", text, re.MULTILINE)
     about = re.search(r"^chapters: (.+)$", text, re.MULTILINE)
     if not length or not about:
@@ -157,13 +151,7 @@ def numbers(
 
 
 def write_plans(root: Path, chapters: dict[str, NotebookNode], folder: Path) -> None:
-    """Write every plan in ``teaching/plans``; say of all at once what is wrong with them.
-
-    Raises
-    ------
-    BuildError
-        If a plan does not add up, or names what is not there.
-    """
+    """Write every plan in ``teaching/plans``; say of all at once what is wrong with them."""
     folder.mkdir(parents=True)
     record = json.loads((root / "_build" / "html" / "executions.json").read_text("utf-8"))
     seconds = {c["name"].rpartition("/")[2]: c["seconds"] for c in record["chapters"]}

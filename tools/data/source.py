@@ -58,12 +58,6 @@ def read_poem(path: Path) -> Poem:
     -------
     Poem
         What the file holds.
-
-    Raises
-    ------
-    BuildError
-        If the file is not in that form; the message names the file, the line or value,
-        and what to do.
     """
     lines = read_lines(path)
     if "" not in lines:
@@ -216,11 +210,6 @@ def read_poems(folder: Path) -> list[Poem]:
     -------
     list of Poem
         All ``N_POEMS`` of them, ordered by number.
-
-    Raises
-    ------
-    BuildError
-        If a file is not a poem in the right form, or one is there twice or not at all.
     """
     poems = [read_poem(path) for path in sorted(folder.glob("*.txt"))]
     check_no_duplicates(poems)

@@ -21,11 +21,6 @@ def resolve_device(name: str | None) -> str:
 
     torch takes seconds to import, and a prose edit should not wait for it: it is asked only
     where the machine could have a device besides its CPU.
-
-    Raises
-    ------
-    BuildError
-        If the name is unknown.
     """
     name = name or "auto"
     if name not in DEVICES:
@@ -53,13 +48,7 @@ def ask_torch(device: str) -> str:
 
 
 def find_device(device: str) -> str:
-    """Return the name of the device that executions will run on.
-
-    Raises
-    ------
-    BuildError
-        If this machine has none of this type.
-    """
+    """Return the name of the device that executions will run on."""
     name = processor_name() if device == "cpu" else ask_torch(device)
     if not name:
         raise BuildError(

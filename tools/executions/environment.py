@@ -120,13 +120,7 @@ def installable(pin: str) -> str | None:
 
 
 def check_installed(pins: dict[str, str]) -> None:
-    """Check that the libraries installed are those the fingerprint names.
-
-    Raises
-    ------
-    BuildError
-        If one is missing or of another version.
-    """
+    """Check that the libraries installed are those the fingerprint names."""
     wrong = []
     for name, pin in pins.items():
         version = installable(pin)

@@ -48,13 +48,7 @@ def read_checkpoints(packages: Path) -> SimpleNamespace:
 
 
 def find_models(packages: Path, asked: Mapping[str, str | None]) -> dict[str, Model]:
-    """Find the checkpoint for each role: the one asked for, or the default.
-
-    Raises
-    ------
-    BuildError
-        If there is no such checkpoint.
-    """
+    """Find the checkpoint for each role: the one asked for, or the default."""
     module = read_checkpoints(packages)
     return {
         role: find_model(module, role, asked.get(role) or module.default_checkpoint(role))
@@ -78,13 +72,7 @@ def find_model(module: SimpleNamespace, role: str, asked_for: str) -> Model:
 
 
 def roles_of(named: tuple[str, ...] | None, models: dict[str, Model]) -> list[str]:
-    """Return the roles that a header names, or all where it does not say.
-
-    Raises
-    ------
-    BuildError
-        If there is no such role.
-    """
+    """Return the roles that a header names, or all where it does not say."""
     if unknown := [role for role in named or () if role not in models]:
         raise BuildError(
             f"the header of a chapter names the model {unknown[0]!r}: the roles are "
@@ -94,13 +82,7 @@ def roles_of(named: tuple[str, ...] | None, models: dict[str, Model]) -> list[st
 
 
 def fetch_models(models: dict[str, Model], workplace: Workplace) -> None:
-    """Get models onto this machine, once, before every chapter asks for them.
-
-    Raises
-    ------
-    BuildError
-        If one is not here and cannot be fetched.
-    """
+    """Get models onto this machine, once, before every chapter asks for them."""
     for role, model in models.items():
         if model.here:
             continue

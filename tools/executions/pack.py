@@ -63,13 +63,7 @@ def pack(store: Store, executions: list[Execution], file: Path) -> None:
 
 
 def read_members(file: Path) -> dict[str, str]:
-    """Read the texts in a pack into memory, by their names.
-
-    Raises
-    ------
-    BuildError
-        If it is damaged, or holds anything but executions.
-    """
+    """Read the texts in a pack into memory, by their names."""
     texts: dict[str, str] = {}
     try:
         with gzip.open(file) as packed:
@@ -98,13 +92,7 @@ def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
 
 
 def check_member(member: tarfile.TarInfo, seen: dict[str, str], file: Path) -> None:
-    """Refuse what a pack would not hold: links, folders, other names, names that lead outside.
-
-    Raises
-    ------
-    BuildError
-        For any of these.
-    """
+    """Refuse what a pack would not hold: links, folders, odd names, names that lead outside."""
     what = None
     if member.issym() or member.islnk():
         what = f"{member.name!r} in it is a link"
@@ -127,11 +115,6 @@ def read_pack(file: Path) -> list[tuple[Execution, str, str]]:
     -------
     list of (Execution, str, str)
         Each execution, and the texts of its notebook and of its record.
-
-    Raises
-    ------
-    BuildError
-        If it is damaged, incomplete, or holds anything but executions.
     """
     texts = read_members(file)
     try:
@@ -171,11 +154,6 @@ def unpack(
     fingerprint_here : callable
         Given an execution, returns what its chapter rests on in this checkout, on the same
         models and device; None if there is no such chapter.
-
-    Raises
-    ------
-    BuildError
-        If the pack is damaged, or made from other chapters, code, data, libraries or models.
     """
     packed = read_pack(file)
     differences: dict[str, None] = {}  # in order, each once

@@ -65,11 +65,6 @@ class Snapshot(NamedTuple):
             Cells.
         data : tuple of str, or None
             The data sets it names; None for all.
-
-        Raises
-        ------
-        BuildError
-            If a data set is not there, or a module is no Python.
         """
         modules = self.modules
         files = {m: self.folder / self.sources[source] for m, source in modules.items()}
@@ -100,13 +95,7 @@ class Snapshot(NamedTuple):
 
 
 def package_folders(root: Path) -> dict[str, Path]:
-    """Return the packages that pyproject.toml installs, and the folder of each.
-
-    Raises
-    ------
-    BuildError
-        If pyproject.toml does not say.
-    """
+    """Return the packages that pyproject.toml installs, and the folder of each."""
     try:
         settings = tomllib.loads(read_source(root / "pyproject.toml"))
         folders = settings["tool"]["setuptools"]["package-dir"]

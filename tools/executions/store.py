@@ -172,13 +172,7 @@ def check_execution(digest: str, notebook: str, record: str) -> Execution | None
 
 
 def check_record(told: dict) -> None:
-    """Check the types and the values of a record.
-
-    Raises
-    ------
-    ValueError
-        If a page could not show it, or a fingerprint could not be compared with it.
-    """
+    """Raise ValueError if a value of a record is of another type, or impossible."""
     to_json(told).encode()  # half a character, as JSON can hold, could not be written
     parts = told["fingerprint"].values()
     if any(not isinstance(told[name], kind) for name, kind in TYPES.items()):
@@ -194,13 +188,7 @@ def check_record(told: dict) -> None:
 
 
 def check_notebook(notebook: NotebookNode) -> None:
-    """Check that a page can be made from a notebook.
-
-    Raises
-    ------
-    ValueError, nbformat.ValidationError
-        If it is no notebook of this format, or a picture in it is none.
-    """
+    """Check that a page can be made from a notebook."""
     nbformat.validate(notebook)
     nbformat.writes(notebook, nbformat.NO_CONVERT).encode()
     for cell in notebook.cells:
@@ -211,13 +199,7 @@ def check_notebook(notebook: NotebookNode) -> None:
 
 
 def lay_out_for_sphinx(executions: list[Execution], folder: Path) -> None:
-    """Lay executions out as jupyter-cache's folder, from nothing.
-
-    Raises
-    ------
-    BuildError
-        If two chapters have the same code and different outputs.
-    """
+    """Lay executions out as jupyter-cache's folder, from nothing."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     jupyter_cache.cache.db.create_engine = engine_of

@@ -194,13 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make(out: Path, model: str | None, decoder: str | None) -> None:
-    """Make the assets.
-
-    Raises
-    ------
-    BuildError
-        If the model is unknown, or not here.
-    """
+    """Make the assets."""
     try:
         build(out, model, decoder=decoder)
     except ValueError as error:

@@ -60,10 +60,7 @@ MOST_HEADS = 8  # more would have too many cuts to be run beforehand
 def make_patching(decoder: Decoder, questions: dict[str, dict[str, str]] = QUESTIONS) -> dict:
     """Describe grids of patches, heads to cut, and what is right after each cut.
 
-    Raises
-    ------
-    ValueError
-        If in this decoder no few heads answer the questions.
+    In a decoder where no few heads answer the questions that is a ValueError.
     """
     n_layers = decoder.model.config.num_hidden_layers
     upper = 2 * n_layers // 3  # below, every third layer will do, as in the chapter

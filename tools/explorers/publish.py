@@ -24,11 +24,6 @@ def add_in_page_model(root: Path, basis: Basis, html: Path) -> None:
     A book without explorers needs none. On a machine without torch or the model, where pages
     are built from unpacked executions, the explorers show what stands in their place, and the
     build says so.
-
-    Raises
-    ------
-    BuildError
-        If the assets cannot be made.
     """
     if not (root / "_static" / "explorer").is_dir():
         return

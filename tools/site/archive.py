@@ -33,13 +33,7 @@ DATE = (2020, 1, 1, 0, 0, 0)
 
 
 def archive_site(site: Path, archive: Path) -> None:
-    """Pack a built site, with a note on how to open it.
-
-    Raises
-    ------
-    BuildError
-        If there is no built site.
-    """
+    """Pack a built site, with a note on how to open it."""
     check_site(site)
     files = {
         path.relative_to(site).as_posix(): path.read_bytes()

@@ -104,13 +104,7 @@ def one_document(site: Path, solutions: str) -> str:
 
 
 def make_pdf(site: Path, target: Path, solutions: str = "open") -> None:
-    """Print a built site, its solutions ``"open"``, or ``"left-out"`` for a copy to work with.
-
-    Raises
-    ------
-    BuildError
-        If there is no built site, or no Chromium.
-    """
+    """Print a built site, its solutions ``"open"``, or ``"left-out"`` to work with."""
     check_site(site)
     if not Path(CHROMIUM).is_file():
         raise BuildError(f"no {CHROMIUM}: install it, apt-get install chromium")

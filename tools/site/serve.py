@@ -116,12 +116,7 @@ class SiteHandler(SimpleHTTPRequestHandler):
         """Return the file of an address, or the folder where its slash is missing, or None.
 
         Each file has one address: no doubled slash, no dots, no other way to write a letter
-        than its own or its percent form.
-
-        Raises
-        ------
-        ValueError
-            If it is no address of a site.
+        than its own or its percent form. What is no address at all is a ValueError.
         """
         address = target.partition("?")[0]
         if not address.startswith("/") or "#" in address or "\\" in address:
@@ -192,25 +187,13 @@ def served(folder: Path, compress: bool = False) -> Iterator[str]:
 
 
 def check_site(folder: Path) -> None:
-    """Check that a site was built in a folder.
-
-    Raises
-    ------
-    BuildError
-        If it was not.
-    """
+    """Check that a site was built in a folder."""
     if not (folder / "index.html").is_file():
         raise BuildError(f"no site in {folder}: build it first, python3 -m nox -s book")
 
 
 def serve(folder: Path, port: str) -> int:
-    """Serve a folder until interrupted; return the exit status.
-
-    Raises
-    ------
-    BuildError
-        If there is no site, or the port cannot be had.
-    """
+    """Serve a folder until interrupted; return the exit status."""
     check_site(folder)
     if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         raise BuildError(f"--port {port}: a port is a number from 0 to 65535; 0 takes any")
