@@ -1,23 +1,5 @@
 """The one way to build, test, run, serve and measure the book.
 
-    python3 -m nox -s book            build and execute the book into _build/html
-    python3 -m nox -s tests           build it, and run all tests
-    python3 -m nox -s cluster         test layerwise embed on a Ray cluster
-    python3 -m nox -s lab             open the chapters in JupyterLab, as copies: --edit
-    python3 -m nox -s cache           look after executions: status, pack, unpack, fingerprint
-    python3 -m nox -s serve           serve the built site on 127.0.0.1
-    python3 -m nox -s site_archive    pack the site into one .zip
-    python3 -m nox -s pdf             print the site into one PDF, through Chromium
-    python3 -m nox -s classroom       make what a teacher hands out, into _build/classroom
-    python3 -m nox -s grading         try the graded course on six submissions
-    python3 -m nox -s bundle          try a USB stick: made, installed without a network, run
-    python3 -m nox -s hub             try a JupyterHub with eight students at once
-    python3 -m nox -s lint            check style, types, spelling and the text of chapters
-    python3 -m nox -s mutants         see whether the unit tests notice small faults
-    python3 -m nox -s ranges          run the unit tests with the oldest libraries allowed
-    python3 -m nox -s bench           measure, as ratios, into _build/bench.json
-    python3 -m nox -s lock            pin every version again, after a change in pyproject.toml
-
 All sessions share one environment, .venv, installed once (tools/install.py); cluster, grading
 and hub add one of their own. After that, only bundle, ranges and lock need the network, and the
 first lint and hub, for what npm brings.
@@ -34,6 +16,7 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).parent))  # nox need not be started in this folder
 
+import tools.desk
 import tools.install
 
 ROOT = Path(__file__).parent
@@ -55,19 +38,23 @@ def python(session: nox.Session, *arguments: str, **options) -> None:
 
 def install(session: nox.Session) -> None:
     """Install every pinned package into .venv, unless they are there already."""
-    try:
-        tools.install.install(ROOT, ENVIRONMENT, session.log)
-    except tools.install.InstallError as error:
-        session.error(str(error))
+    one_sentence(session, tools.install.install, ROOT, ENVIRONMENT, session.log)
 
 
 def install_more(session: nox.Session, pins: str, beside: bool = False) -> Path:
     """Install what a session needs more, in an environment of its own; return it."""
     install(session)
+    return one_sentence(session, tools.install.install_more, ROOT, ENVIRONMENT, pins, beside)
+
+
+def one_sentence(session: nox.Session, action, *arguments):
+    """Do something; what goes wrong outside of it ends the session with one sentence."""
     try:
-        return tools.install.install_more(ROOT, ENVIRONMENT, pins, beside)
-    except tools.install.InstallError as error:
-        raise session.error(str(error)) from None
+        return action(*arguments)
+    except tools.desk.BuildError as error:
+        session.error(str(error))
+    except OSError as error:
+        session.error(tools.desk.sentence_of(error))
 
 
 @nox.session
@@ -267,14 +254,14 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Compile requirements.txt from pyproject.toml; needs the network.
+    """Pin every version from pyproject.toml, and note the sizes; needs the network.
 
     With ``-- --upgrade`` to the newest versions that fit, else changing as little as it can.
     """
     environment = Path(session.create_tmp()) / "lock"
     venv.create(environment, with_pip=True, clear=True)
     python_of_lock = str(tools.install.python_of(environment))
-    packages = ["filelock", "packaging", "psutil", "uv"]  # and what tools.desk imports
+    packages = ["packaging", "uv"]
     session.run(
         python_of_lock, "-m", "pip", "install", "--quiet", *packages, external=True
     )

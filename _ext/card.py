@@ -39,7 +39,6 @@ def write_card(app: Sphinx, exception: Exception | None) -> None:
         draw_card(app.config.html_title, subtitle, Path(app.outdir) / "_static" / "card.png")
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.connect("build-finished", write_card)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -55,8 +55,7 @@ def write_bibtex(app: Sphinx, exception: Exception | None) -> None:
         target.write_text(citation(Path(app.srcdir))["bibtex"], "utf-8")
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.connect("html-page-context", add_citation)
     app.connect("build-finished", write_bibtex)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -63,7 +63,6 @@ def define_terms(
         context["body"] = add_definitions(context["body"], glossary_definitions(app))
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.connect("html-page-context", define_terms, priority=960)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -26,10 +26,8 @@ SHOWN_LIBRARIES = (
 )  # fmt: skip
 
 
-def read_record(config: Config) -> dict | None:
-    """Read what the build hands over; None where Sphinx was started in another way."""
-    if not config.executions_record:
-        return None
+def read_record(config: Config) -> dict:
+    """Read what the build hands over."""
     return json.loads(Path(config.executions_record).read_text("utf-8"))
 
 
@@ -42,9 +40,6 @@ class Executions(SphinxDirective):
         # Dates and seconds would make every build's search index another one.
         self.env.metadata[self.env.docname]["nosearch"] = "true"
         record = read_record(self.config)
-        if record is None:
-            what = "This copy was not built by nox -s book: nothing is known of its executions."
-            return [nodes.paragraph("", what)]
         self.env.note_dependency(self.config.executions_record)
         return [self.basis_table(record), self.chapters_table(record)]
 
@@ -111,7 +106,7 @@ def outdated(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
 
     The source of a chapter may be as it was, and its outputs others: made again, or unpacked.
     """
-    record = read_record(app.config) or {"chapters": []}
+    record = read_record(app.config)
     digests = {chapter["name"]: chapter["sha256"] for chapter in record["chapters"]}
     before = getattr(env, "execution_digests", {})
     env.execution_digests = digests  # type: ignore[attr-defined]  # kept with the environment
@@ -122,14 +117,13 @@ def outdated(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
 
 def write_json(app: Sphinx, exception: Exception | None) -> None:
     """Put the record beside the pages."""
-    if exception is None and app.builder.format == "html" and app.config.executions_record:
+    if exception is None and app.builder.format == "html":
         shutil.copyfile(app.config.executions_record, Path(app.outdir) / "executions.json")
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Register the directive and the setting ``executions_record``: the record's file."""
     app.add_config_value("executions_record", "", "")
     app.add_directive("executions", Executions)
     app.connect("env-get-outdated", outdated)
     app.connect("build-finished", write_json)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -41,9 +41,8 @@ def visit_display_math(translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Register the renderer under the name ``mathml``; see ``html_math_renderer``."""
     app.add_html_math_renderer(
         "mathml", (visit_inline_math, None), (visit_display_math, None)
     )
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -53,8 +53,7 @@ def write_redirects(app: Sphinx, exception: Exception | None) -> None:
         place.write_text(redirect_page(old, new, app.config.html_baseurl), "utf-8")
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Register the setting ``moved_pages``."""
     app.add_config_value("moved_pages", {}, "html")
     app.connect("build-finished", write_redirects)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,6 +17,7 @@ from _ext.references import NotebookReferences
 from tools.book.install_cell import install_cells, needed
 from tools.book.plain import plain_notebook
 from tools.book.wheel import built_wheel
+from tools.classroom.notebooks import write
 
 
 def is_notebook(env: BuildEnvironment, docname: str) -> bool:
@@ -72,7 +73,7 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
     for docname in app.env.found_docs:
         if not is_notebook(app.env, docname):
             continue
-        executed = find_executed(app, docname)
+        executed = executed_notebook(app, docname)
         for place, with_outputs in [("notebooks", False), ("notebooks/executed", True)]:
             notebook = nbformat.read(executed, as_version=4)
             if not with_outputs:
@@ -83,11 +84,7 @@ def write_notebooks(app: Sphinx, exception: Exception | None) -> None:
                 raise SphinxError(f"{docname}: {error}") from error
             names = needed(notebook.metadata)
             notebook.cells[:0] = install_cells(book, wheel, app.config.html_baseurl, names)
-            for number, cell in enumerate(notebook.cells, start=1):
-                cell["id"] = f"cell-{number}"
-            target = Path(app.outdir) / place / f"{docname}.ipynb"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            nbformat.write(notebook, target)
+            write(notebook, Path(app.outdir) / place / f"{docname}.ipynb")
 
 
 def clear_outputs(notebook: nbformat.NotebookNode) -> None:
@@ -98,20 +95,13 @@ def clear_outputs(notebook: nbformat.NotebookNode) -> None:
             cell.outputs, cell.execution_count = [], None
 
 
-def find_executed(app: Sphinx, docname: str) -> Path:
-    """Find the notebook that this build made of a chapter's execution.
+def executed_notebook(app: Sphinx, docname: str) -> Path:
+    """Return the notebook that this build made of a chapter's execution.
 
-    Only beside the pages that are being written: ``_build/executed`` is the last build's until
-    this one has succeeded.
+    It lies beside the pages that are being written: ``_build/executed`` is the last build's
+    until this one has succeeded.
     """
-    candidates = [
-        Path(app.outdir).parent / kind / f"{docname}.ipynb"
-        for kind in ["executed", "jupyter_execute"]
-    ]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise SphinxError(f"{docname} has no executed notebook: none of {candidates} is there")
+    return Path(app.outdir).parent / "executed" / f"{docname}.ipynb"
 
 
 def take_options(app: Sphinx, config) -> None:
@@ -124,9 +114,8 @@ def take_options(app: Sphinx, config) -> None:
     }
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.add_config_value("layerwise_launch", {}, "html")
     app.connect("config-inited", take_options)
     app.connect("build-finished", write_notebooks)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -147,7 +147,6 @@ def improve_outputs(app: Sphinx, pagename: str, template: str, context: dict, do
         context["body"] = add_print_notes(mark_shapes(body))
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx, after what makes the page's HTML valid."""
     app.connect("html-page-context", improve_outputs, priority=960)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -104,10 +104,9 @@ def remove_unused(app: Sphinx, exception: Exception | None) -> None:
                 path.unlink()
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.setup_extension("notfound.extension")
     app.connect("config-inited", configure, priority=400)
     app.connect("html-page-context", add_context, priority=900)
     app.connect("build-finished", remove_unused, priority=990)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

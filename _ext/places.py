@@ -116,9 +116,8 @@ def write_places(app: Sphinx, exception: Exception | None) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.connect("builder-inited", lambda app: setattr(app, "layerwise_places", {}))
     app.connect("html-page-context", collect)
     app.connect("build-finished", write_places, priority=995)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -119,7 +119,6 @@ def years(poems: pd.DataFrame) -> nodes.section:
     return part
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Register the directive."""
     app.add_directive("poems", Poems)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -43,7 +43,6 @@ class Quiz(SphinxDirective):
         return paragraph
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.add_directive("quiz", Quiz)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

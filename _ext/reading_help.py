@@ -23,7 +23,7 @@ def running_time(seconds: float) -> str:
 
 def seconds_to_run(app: Sphinx, pagename: str) -> float | None:
     """Look up how long a chapter's execution took."""
-    chapters = (read_record(app.config) or {"chapters": []})["chapters"]
+    chapters = read_record(app.config)["chapters"]
     return next((c["seconds"] for c in chapters if c["name"] == pagename), None)
 
 
@@ -58,7 +58,6 @@ def add_reading_line(
     context["body"] = context["body"].replace("</h1>", "</h1>\n" + line, 1)
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.connect("html-page-context", add_reading_line, priority=950)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

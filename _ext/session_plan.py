@@ -191,10 +191,9 @@ def make_plan(
     ]
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.add_node(session_plan)
     app.add_directive("session-plan", SessionPlan)
     app.add_transform(MarksAreNoWords)
     app.connect("doctree-resolved", write_plan)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

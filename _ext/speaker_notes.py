@@ -31,7 +31,6 @@ def add_notes(
     context["body"] += f'<script type="application/json" id="plan">{said}</script>\n'
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.connect("html-page-context", add_notes)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

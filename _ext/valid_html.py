@@ -102,10 +102,9 @@ def improve_page(
         context["body"] = improve_html(context["body"])
 
 
-def setup(app: Sphinx) -> dict:
+def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
     app.setup_extension("sphinx_exercise")
     app.connect("html-page-context", improve_page, priority=900)
     for kind in [nodes.admonition, exercise_node, exercise_enumerable_node, solution_node]:
         app.add_node(kind, override=True, html=(visit_box, depart_box))
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

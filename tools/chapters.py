@@ -32,7 +32,6 @@ class Chapter(NamedTuple):
     """A page of the book that has cells to execute."""
 
     name: str  # as Sphinx calls it: chapters/tokens
-    path: Path
     notebook: NotebookNode
     key: str  # jupyter-cache's digest of kernel and code cells
     time_limit: int  # seconds for a cell
@@ -214,7 +213,8 @@ def read_chapter(root: Path, name: str, settings: dict) -> Chapter | None:
     time_limit = own_settings.get("execution_timeout", nb_config.execution_timeout)
     page = path.relative_to(root).with_suffix("").as_posix()
     models, data = read_needs(notebook.metadata.get("layerwise", {}))
-    return Chapter(page, path, notebook, cache_key(notebook), time_limit, models, data)
+    _, key = hashed_notebook(notebook)
+    return Chapter(page, notebook, key, time_limit, models, data)
 
 
 def read_needs(named: dict) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
@@ -229,11 +229,6 @@ def read_needs(named: dict) -> tuple[tuple[str, ...] | None, tuple[str, ...] | N
         tuple(sorted(named[what])) if what in named else None for what in ("models", "data")
     )
     return models, data
-
-
-def cache_key(notebook: NotebookNode) -> str:
-    """Return the key under which jupyter-cache files the execution of a notebook."""
-    return hashed_notebook(notebook)[1]
 
 
 def hashed_notebook(notebook: NotebookNode) -> tuple[NotebookNode, str]:

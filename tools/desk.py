@@ -1,4 +1,7 @@
-"""What all tools share: where the book is, its lock, options, digests, JSON, the one error."""
+"""What all tools share: where the book is, its lock, options, digests, JSON, the one error.
+
+``install.py`` is of them: what pip brings is imported where it is needed.
+"""
 
 import argparse
 import errno
@@ -12,8 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
-
-from filelock import FileLock, Timeout
 
 ROOT = Path(__file__).parent.parent
 INTERRUPTED = "interrupted; nothing is half-written, and the same command goes on from here"
@@ -212,8 +213,21 @@ def read_source(path: Path) -> str:
 
 
 @contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """Lend a file to write into, which takes its place at ``path`` whole, or goes again."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        yield draft
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
 def exclusive(build_folder: Path) -> Iterator[None]:
     """Keep two builds of one book apart. The lock ends with its process, however that ends."""
+    from filelock import FileLock, Timeout
+
     root = build_folder.parent
     if not (root / "_config.yml").is_file():  # and nothing is made where no book is
         raise BuildError(f"{root} is no book: it has no _config.yml")

@@ -23,6 +23,8 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
+from tools.desk import BuildError, read_source
+
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SECONDS_TO_ANSWER = 3
 PIN_FILES = REQUIREMENTS, TORCH = "requirements.txt", "requirements-torch.txt"
@@ -31,10 +33,6 @@ GRADING = "requirements-grading.txt"
 SCRIPTS = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 # Of an NVIDIA driver; the last in Linux under Windows.
 DRIVER_SIGNS = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"]
-
-
-class InstallError(Exception):
-    """The environment cannot be had; the message says what to do."""
 
 
 def python_of(environment: Path) -> Path:
@@ -52,12 +50,12 @@ def what_is_wanted(root: Path) -> str:
     pins = [read_lines(root / name) for name in (REQUIREMENTS, TORCH)]
     settings = root / "pyproject.toml"
     try:
-        found = tomllib.loads(read_text(settings))
+        found = tomllib.loads(read_source(settings))
         package = [found["build-system"], found["project"], found["tool"]["setuptools"]]
     except tomllib.TOMLDecodeError as error:
-        raise InstallError(f"{settings} is not TOML: {error}") from None
+        raise BuildError(f"{settings} is not TOML: {error}") from None
     except KeyError as error:
-        raise InstallError(f"{settings} has no table {error}: put it back") from None
+        raise BuildError(f"{settings} has no table {error}: put it back") from None
     place = [str(root), sys.executable, platform.python_version()]
     decides = json.dumps([pins, package, place], sort_keys=True)
     return hashlib.sha256(decides.encode()).hexdigest()
@@ -65,22 +63,8 @@ def what_is_wanted(root: Path) -> str:
 
 def read_lines(path: Path) -> list[str]:
     """Return the lines of a requirements file, without comments."""
-    lines = (line.partition("#")[0].strip() for line in read_text(path).splitlines())
+    lines = (line.partition("#")[0].strip() for line in read_source(path).splitlines())
     return [line for line in lines if line]
-
-
-def read_text(path: Path) -> str:
-    """Read settings or pins."""
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise InstallError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        where = f"{path} is not UTF-8 (byte {error.start})"
-        raise InstallError(f"{where}: save it in that encoding") from None
-    if text.startswith("\ufeff"):
-        raise InstallError(f"{path} begins with a byte order mark: save it without one")
-    return text
 
 
 def is_whole(environment: Path, wanted: str) -> bool:
@@ -129,7 +113,7 @@ def install_more(root: Path, environment: Path, pins: str, beside: bool) -> Path
         Where it is.
     """
     folder = environment / pins.removeprefix("requirements-").removesuffix(".txt")
-    wanted = hashlib.sha256(read_text(root / pins).encode()).hexdigest()
+    wanted = hashlib.sha256(read_source(root / pins).encode()).hexdigest()
     if is_whole(folder, wanted):
         return folder
     make_anew(folder)
@@ -147,7 +131,7 @@ def make_anew(environment: Path) -> None:
         shutil.rmtree(environment, ignore_errors=True)
         venv.create(environment, with_pip=True)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        raise InstallError(
+        raise BuildError(
             f"{environment} cannot be made: {error}. Is the disk full, may it be written? "
             "Nothing is lost: run the same command again."
         ) from None
@@ -168,7 +152,7 @@ def install_torch(root: Path, environment: Path, cpu_index: str | None) -> None:
         try:
             run_pip(environment, *alone)
             return
-        except InstallError:
+        except BuildError:
             pass  # the build is listed, and does not fit this system or cannot be had
     run_pip(environment, "--requirement", root / TORCH)
 
@@ -181,7 +165,7 @@ def run_pip(environment: Path, *arguments) -> None:
     if ran.returncode != 0:
         lines = [line for line in ran.stderr.splitlines() if line.startswith("ERROR")]
         reason = " ".join(lines[-2:]).replace("ERROR: ", "") or ran.stderr.strip()[-300:]
-        raise InstallError(
+        raise BuildError(
             f"the environment cannot be installed: {reason} Is the network there, is the disk "
             "full? Nothing is lost: run the same command again."
         )
@@ -191,7 +175,7 @@ def pinned_torch(root: Path) -> str:
     """Return the version of torch that is pinned."""
     pins = [line for line in read_lines(root / TORCH) if line.startswith("torch==")]
     if len(pins) != 1:
-        raise InstallError(f"{root / TORCH} must have one line torch==VERSION: put it back")
+        raise BuildError(f"{root / TORCH} must have one line torch==VERSION: put it back")
     return pins[0].removeprefix("torch==")
 
 
@@ -255,5 +239,5 @@ def what_will_be_downloaded(root: Path, cpu_index: str | None) -> str:
 
 def read_sizes(path: Path) -> dict[str, int]:
     """Read the sizes in MB that the comments of requirements-torch.txt note."""
-    found = re.findall(r"^# ([\w-]+): (\d+) MB$", read_text(path), flags=re.MULTILINE)
+    found = re.findall(r"^# ([\w-]+): (\d+) MB$", read_source(path), flags=re.MULTILINE)
     return {name: int(size) for name, size in found}

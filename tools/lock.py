@@ -14,8 +14,8 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
+from tools.desk import ROOT
 from tools.install import (
     CLUSTER,
     CPU_INDEX,
@@ -23,12 +23,12 @@ from tools.install import (
     HUB,
     REQUIREMENTS,
     TORCH,
+    pinned_torch,
     read_index,
     read_sizes,
 )
 from tools.wheels import Target, best_file, files_of, linux_platforms, read_pins
 
-ROOT = Path(__file__).parents[1]
 EXTRAS = ["book", "decoder", "excel", "glove", "lab", "speeches", "test"]
 CLUSTER_EXTRAS = ["ray", "readers"]
 # The machine whose downloads are counted: the one that most of the readers' servers are.
@@ -97,7 +97,7 @@ def size_of_cpu_build(version: str) -> int:
 def note_sizes() -> None:
     """Write into requirements-torch.txt how many MB are downloaded."""
     path = ROOT / TORCH
-    torch = path.read_text("utf-8").splitlines()[-1]
+    torch = pinned_torch(ROOT)
     libraries = pins_on_linux((ROOT / REQUIREMENTS).read_text("utf-8"))
     # The override of torch's needs stands in pyproject.toml, which --no-config leaves out.
     of_torch = ["--no-config", "--python-platform=linux", "--python-version=3.11"]
@@ -106,11 +106,11 @@ def note_sizes() -> None:
         "libraries": megabytes(libraries),
         "torch": megabytes({n: v for n, v in with_cuda.items() if n not in libraries}),
     }
-    if cpu := size_of_cpu_build(torch.partition("==")[2]):
+    if cpu := size_of_cpu_build(torch):
         sizes["torch-cpu"] = round(cpu / 1e6)
     notes = [f"# {name}: {size} MB" for name, size in sorted(sizes.items())]
     head = "# Torch comes apart from the rest: see tools/install.py. Downloads on Linux:"
-    path.write_text("\n".join([head, *notes, torch]) + "\n", "utf-8")
+    path.write_text("\n".join([head, *notes, f"torch=={torch}"]) + "\n", "utf-8")
 
 
 def megabytes(pins: dict[str, str]) -> int:

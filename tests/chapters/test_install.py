@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tools import install
+from tools.desk import BuildError, sentence_of
 
 ROOT = Path(__file__).parents[2]
 HAS_NVIDIA_DRIVER = install.has_nvidia_driver
@@ -177,25 +178,29 @@ def test_a_build_that_is_listed_and_does_not_fit_is_no_hindrance(clone, indexes)
         ("pyproject.toml", "\ufeff[project]".encode(), "begins with a byte order mark"),
         ("pyproject.toml", "# é".encode("latin-1"), r"is not UTF-8 \(byte 2\)"),
         ("requirements.txt", "# é".encode("latin-1"), r"is not UTF-8 \(byte 2\)"),
-        ("requirements.txt", None, "cannot be read: No such file"),
         ("requirements-torch.txt", b"# torch\n", "must have one line torch==VERSION"),
     ],
 )
 def test_settings_and_pins_that_are_broken_are_told_in_a_sentence(
     clone, file, content, sentence
 ):
-    (clone / file).unlink()
-    if content is not None:
-        (clone / file).write_bytes(content)
+    (clone / file).write_bytes(content)
     for _ in range(2):
-        with pytest.raises(install.InstallError, match=rf"{file} {sentence}"):
+        with pytest.raises(BuildError, match=rf"{file} {sentence}"):
             put_together(clone)
     assert not (clone / ".venv").exists()
 
 
+def test_pins_that_are_not_there_are_told_in_a_sentence(clone):
+    (clone / "requirements.txt").unlink()
+    with pytest.raises(FileNotFoundError) as told:
+        put_together(clone)
+    assert sentence_of(told.value) == f"{clone / 'requirements.txt'}: it is not there"
+
+
 def test_a_place_where_no_environment_can_be_made_is_told_in_a_sentence(clone):
     (clone / ".venv").touch()  # a file
-    with pytest.raises(install.InstallError, match=r"\.venv cannot be made: .* run the same"):
+    with pytest.raises(BuildError, match=r"\.venv cannot be made: .* run the same"):
         put_together(clone)
 
 
@@ -208,7 +213,7 @@ def test_a_silent_index_is_waited_for_three_seconds_at_most(monkeypatch):
 
 def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_sentence(clone, indexes):
     make_wheel(indexes / "packages/library", "library", "1.0", "tampered with")
-    with pytest.raises(install.InstallError, match=r"DO NOT MATCH THE HASHES.* run the same"):
+    with pytest.raises(BuildError, match=r"DO NOT MATCH THE HASHES.* run the same"):
         put_together(clone)
     assert not (clone / ".venv/installed.sha256").exists()
 

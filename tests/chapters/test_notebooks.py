@@ -198,7 +198,7 @@ def test_a_damaged_notebook_fails(check, damage):
 def executed_alone(code, tmp_path):
     """Execute a chapter of one cell; return what it printed."""
     notebook = new_notebook(cells=[new_code_cell(code)])
-    chapter = Chapter("chapters/far", tmp_path / "far.md", notebook, "key", time_limit=60)
+    chapter = Chapter("chapters/far", notebook, "key", time_limit=60)
     snapshot = take_snapshot(ROOT, tmp_path / "packages")
     workplace = Workplace(snapshot.folder, {"encoder": "some/model"}, "cpu", "a CPU")
     done, _ = kernels.execute(kernels.Task(chapter, snapshot.folder, ["encoder"]), workplace)

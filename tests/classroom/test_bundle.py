@@ -22,6 +22,7 @@ from tools.classroom.bundle import (
     write_bundle,
 )
 from tools.desk import ROOT, BuildError
+from tools.install import pinned_torch
 from tools.wheels import Target
 
 LINUX, WINDOWS, MACOS = (Target(system, (3, 12), tuple(PLATFORMS[system]))
@@ -84,7 +85,7 @@ def index_of(monkeypatch, files: dict[str, list[str]]) -> None:
 
 
 def test_sizes_count_what_is_shared_once(monkeypatch, capsys):
-    torch = [f"torch-{bundle.version_of_torch(ROOT)}-cp312-cp312-{platform}.whl"
+    torch = [f"torch-{pinned_torch(ROOT)}-cp312-cp312-{platform}.whl"
              for platform in ("win_amd64", "macosx_14_0_arm64")]  # fmt: skip
     index_of(monkeypatch, {
         "tqdm": ["tqdm-4.7-py3-none-any.whl", "tqdm-4.7.tar.gz"],

@@ -5,12 +5,11 @@ is theirs: a newer notebook is put beside it.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.desk import ROOT, BuildError, run_command, say, sha256_of_file, to_json
+from tools.desk import ROOT, BuildError, draft_of, run_command, say, sha256_of_file, to_json
 
 
 def lay_out(site: Path, lab: Path, say: Callable[[str], None]) -> None:
@@ -47,9 +46,8 @@ def give(
         if copy.exists():
             return
     copy.parent.mkdir(parents=True, exist_ok=True)
-    draft = copy.with_name(f".{copy.name}.draft")
-    shutil.copyfile(notebook, draft)
-    os.replace(draft, copy)
+    with draft_of(copy) as draft:
+        shutil.copyfile(notebook, draft)
 
 
 def main() -> int:

@@ -23,7 +23,14 @@ from urllib.error import URLError
 from packaging.tags import mac_platforms
 
 from tools.desk import BuildError, say, sha256_of_file, to_json
-from tools.install import CPU_INDEX, REQUIREMENTS, TORCH, read_index, read_sizes
+from tools.install import (
+    CPU_INDEX,
+    REQUIREMENTS,
+    TORCH,
+    pinned_torch,
+    read_index,
+    read_sizes,
+)
 from tools.wheels import Pin, Target, best_file, files_of, linux_platforms, read_pins
 
 PLATFORMS = {
@@ -85,13 +92,8 @@ def torch_wanted(root: Path, target: Target) -> dict[str, int]:
     if target.system == "linux":  # the index has a build with CUDA
         megabytes = read_sizes(root / TORCH).get("torch-cpu", 0)
         return {f"torch without CUDA, {named(target)}": megabytes * 10**6}
-    file = best_file(files_of("torch"), version_of_torch(root), target.ranks)
+    file = best_file(files_of("torch"), pinned_torch(root), target.ranks)
     return {file["filename"]: file["size"]} if file else {}
-
-
-def version_of_torch(root: Path) -> str:
-    """Return the version of torch that the book pins."""
-    return (root / TORCH).read_text("utf-8").splitlines()[-1].partition("==")[2]
 
 
 def named(target: Target) -> str:
@@ -141,7 +143,7 @@ def download_torch(root: Path, targets: list[Target], wheels: Path) -> None:
     """Download torch's builds without CUDA; on Linux its version says that it is one."""
     missing = []
     for target in targets:
-        torch, more = f"torch=={version_of_torch(root)}", []
+        torch, more = f"torch=={pinned_torch(root)}", []
         if target.system == "linux":
             torch += "+cpu"
             more = ["--extra-index-url", CPU_INDEX] if read_index(CPU_INDEX) else []
@@ -157,9 +159,9 @@ def download_torch(root: Path, targets: list[Target], wheels: Path) -> None:
 
 def write_requirements(root: Path, pins: list[Pin], folder: Path) -> None:
     """Write what is installed: the pins with their markers, torch with what was downloaded."""
-    torch = sorted((folder / "wheels").glob(f"torch-{version_of_torch(root)}*.whl"))
+    torch = sorted((folder / "wheels").glob(f"torch-{pinned_torch(root)}*.whl"))
     digests = " ".join(f"--hash=sha256:{sha256_of_file(path)}" for path in torch)
-    lines = [pin.text for pin in pins] + [f"torch=={version_of_torch(root)} {digests}\n"]
+    lines = [pin.text for pin in pins] + [f"torch=={pinned_torch(root)} {digests}\n"]
     (folder / "requirements.txt").write_text("".join(lines), "utf-8")
 
 

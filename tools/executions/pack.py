@@ -10,14 +10,13 @@ A pack is shown to readers as if it had been made here. Take one from somebody y
 import gzip
 import io
 import json
-import os
 import re
 import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.desk import BuildError, sha256_of_text, to_json
+from tools.desk import BuildError, draft_of, sha256_of_text, to_json
 from tools.executions.fingerprint import Fingerprint
 from tools.executions.store import NOTEBOOK, RECORD, Execution, Store, check_execution, slug
 
@@ -43,23 +42,18 @@ def pack(store: Store, executions: list[Execution], file: Path) -> None:
             place = f"{folder.parent.name}/{folder.name}/{name}"
             members[place] = (folder / name).read_text("utf-8")
     members[MANIFEST] = to_json({name: sha256_of_text(text) for name, text in members.items()})
-    draft = file.with_name(f".{file.name}.draft")
     # No time of packing and no name of a user: gzip and tar would write both.
-    try:
-        with (
-            draft.open("wb") as raw,
-            gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
-        ):
-            for name, text in sorted(members.items()):
-                content = text.encode()
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
-        os.replace(draft, file)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    with (
+        draft_of(file) as draft,
+        draft.open("wb") as raw,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
+        for name, text in sorted(members.items()):
+            content = text.encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
 
 
 def read_members(file: Path) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""The built site: served, packed, pictured."""
+"""The built site: served, packed, printed, pictured."""

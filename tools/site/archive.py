@@ -1,12 +1,11 @@
 """Pack the built site into one .zip that can be carried: ``nox -s site_archive``."""
 
 import argparse
-import os
 import sys
 import zipfile
 from pathlib import Path
 
-from tools.desk import ROOT, run_command, say
+from tools.desk import ROOT, draft_of, run_command, say
 from tools.site.serve import check_site
 
 NOTE = """\
@@ -42,13 +41,11 @@ def archive_site(site: Path, archive: Path) -> None:
     }
     files["HOW-TO-OPEN.txt"] = NOTE.encode()
     archive.parent.mkdir(parents=True, exist_ok=True)
-    draft = archive.with_name(f".{archive.name}.draft")
-    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as packed:
+    with draft_of(archive) as draft, zipfile.ZipFile(draft, "w") as packed:
         for name, content in files.items():
             packed.writestr(
                 zipfile.ZipInfo(f"layer-by-layer/{name}", DATE), content, zipfile.ZIP_DEFLATED
             )
-    os.replace(draft, archive)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The browser that tests, benchmarks and pictures of the site open its pages in."""
+"""The browser that prints and pictures the site, and that tests and benchmarks use too."""
 
 import shutil
 

@@ -14,7 +14,7 @@ from urllib.parse import urldefrag, urljoin
 
 from playwright.sync_api import sync_playwright
 
-from tools.desk import BuildError, run_command, say
+from tools.desk import BuildError, draft_of, run_command, say
 from tools.site.browser import BROWSER_OPTIONS, CHROMIUM
 from tools.site.serve import SITE, check_site, served
 
@@ -120,13 +120,12 @@ def make_pdf(site: Path, target: Path, solutions: str = "open") -> None:
         )
         page.goto(f"{url}print.html", wait_until="load")
         page.wait_for_function("document.fonts.ready.then(() => true)")
-        partial = target.with_name(target.name + ".partial")
-        page.pdf(
-            path=partial, prefer_css_page_size=True, print_background=True, outline=True,
-            tagged=True,
-        )  # fmt: skip
+        with draft_of(target) as draft:
+            page.pdf(
+                path=draft, prefer_css_page_size=True, print_background=True, outline=True,
+                tagged=True,
+            )  # fmt: skip
         browser.close()
-    partial.replace(target)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.chapters import Chapter, cache_key
+from tools.chapters import Chapter, hashed_notebook
 from tools.executions.fingerprint import Fingerprint
 from tools.executions.store import NOTEBOOK, RECORD, Store, check_execution
 
@@ -32,7 +32,7 @@ def kept(tmp_path_factory):
     """A store that holds the execution of one chapter; its fingerprint; its two texts."""
     store = Store(tmp_path_factory.mktemp("records"))
     notebook = make_notebook()
-    chapter = Chapter("chapters/one", None, notebook, cache_key(notebook), 60)
+    chapter = Chapter("chapters/one", notebook, hashed_notebook(notebook)[1], 60)
     parts = {
         "code": {"cells": chapter.key}, "device": {"type": "cpu"},
         "package": {"a.py": "0" * 64}, "encoder": {"checkpoint": "some/first"},

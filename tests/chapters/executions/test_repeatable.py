@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 from small_book import EXCEPTIONS, SmallBook
 
-from _ext.notebooks import find_executed
+from _ext.notebooks import executed_notebook
 from tools.desk import INTERRUPTED
 from tools.executions.devices import instruction_set
 
@@ -150,4 +150,4 @@ def test_the_site_offers_the_executed_notebook_of_this_build(tmp_path):
         (folder / "chapters").mkdir(parents=True)
         (folder / "chapters/one.ipynb").touch()
     app = SimpleNamespace(srcdir=tmp_path, outdir=tmp_path / "_build/.sphinx/html")
-    assert find_executed(app, "chapters/one") == new / "chapters/one.ipynb"
+    assert executed_notebook(app, "chapters/one") == new / "chapters/one.ipynb"
