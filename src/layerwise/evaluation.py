@@ -57,18 +57,17 @@ def shuffled_agreement(
     """Return the same share for labels dealt out at random: what chance gives.
 
     The labels are dealt in the same way for any neighbours, so that shuffle i of one option
-    can be set beside shuffle i of another. Where the texts of a group all have one label, as
-    passages of one book do, they get one label again.
+    can be set beside shuffle i of another. Texts of a group that share a label, as passages of
+    one book do, get one label again: one by one they would be far more witnesses than they are.
 
     Returns
     -------
     array of shape (n_shuffles,)
     """
     own = check_labels(labels, len(neighbours))
-    of_text = pd.factorize(np.arange(len(own)) if groups is None else np.asarray(groups))[0]
-    first = np.unique(of_text, return_index=True)[1]  # a text of each group
-    if (own[first][of_text] != own).any():  # labels differ inside a group
-        of_text = first = np.arange(len(own))
+    groups = np.arange(len(own)) if groups is None else np.asarray(groups)
+    of_text = pd.DataFrame({"group": groups, "label": own}).groupby(["group", "label"]).ngroup()
+    first = np.unique(of_text, return_index=True)[1]  # a text of each
     rng = np.random.default_rng(0)
     dealt = [rng.permutation(own[first])[of_text] for _ in range(n_shuffles)]
     return np.array([neighbour_agreement(neighbours, labels) for labels in dealt])

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -72,15 +74,42 @@ def nbgrader(course: Path, *arguments: str, allowed: tuple[int, ...] = (0,)) -> 
     return ran.stdout + ran.stderr
 
 
-def edit(released: Path, target: Path, changes: dict[str, str]) -> None:
-    """Write a submission: a released notebook with cells replaced, by their grade_id."""
+def edit(released: Path, target: Path, changes: dict[str, str | None]) -> None:
+    """Write a submission: a released notebook with cells replaced, by their grade_id.
+
+    None takes a cell out; the name "copied" has a cell there twice.
+    """
     notebook = nbformat.read(released, as_version=4)
-    for cell in notebook.cells:
+    cells, notebook.cells = notebook.cells, []
+    for cell in cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if grade_id in changes:
-            cell.source = changes[grade_id]
+        cell.source = changes.get(grade_id, cell.source)
+        times = 0 if cell.source is None else 1 + (grade_id == changes.get("copied", ""))
+        notebook.cells += [nbformat.from_dict(cell | {"id": f"{cell['id']}-{number}"})
+                           for number in range(times)]  # fmt: skip
     target.parent.mkdir(parents=True)
     nbformat.write(notebook, target)
+
+
+@contextmanager
+def unfit(course: Path) -> Iterator[None]:
+    """Put submissions beside the others that nbgrader would give 0, or leave out."""
+    submitted = course / "submitted"
+    whole = (course / "release/tokens/tokens.ipynb").read_bytes()
+    files = {
+        "cut/tokens/tokens.ipynb": whole[:5000], "void/tokens/tokens.ipynb": b"",
+        "named/tokens/tokens Müller.ipynb": whole, "high/tokens.ipynb": whole,
+        "packed/tokens/tokens.zip": b"PK", "loose.ipynb": whole,
+        "other/tokens/tokens.ipynb": nbformat.writes(nbformat.v4.new_notebook()).encode(),
+    }  # fmt: skip
+    for name, content in files.items():
+        (submitted / name).parent.mkdir(parents=True, exist_ok=True)
+        (submitted / name).write_bytes(content)
+    (submitted / "lazy").mkdir()  # has submitted nothing
+    yield
+    (submitted / "loose.ipynb").unlink()
+    for name in ["cut", "void", "named", "high", "packed", "other", "lazy"]:
+        shutil.rmtree(submitted / name)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +130,8 @@ def graded(course):
         "wrong": answers | {"ex-waste-answer": "share = 1.0", "ex-loss-answer": "1 / 0"},
         "looping": answers | {"ex-waste-answer": LOOP},
         "editing": {"ex-waste": "print('✓ right')", "ex-pad": "", "ex-loss": "assert True"},
+        "shortening": answers | {"ex-waste-answer": None, "ex-waste": None},
+        "copying": answers | {"copied": "ex-waste"},
         "dying": answers | {"ex-ratio-answer": "import os\nos._exit(1)"},
     }
     inbound = course.parent / "exchange" / "layer-by-layer" / "inbound"
@@ -111,15 +142,19 @@ def graded(course):
     nbgrader(course, "collect", "tokens", "--ExchangeCollect.check_owner=False")
     assert {path.name for path in (course / "submitted").iterdir()} == set(submissions)
     add_kernel(course, str(Path(NBGRADER).with_name("python")))  # it has no layerwise
-    without = nbgrader(course, "autograde", "tokens", allowed=(1,))
-    assert not list(course.glob("autograded/*"))
+    stopped = {"without": nbgrader(course, "autograde", "tokens", allowed=(1,))}
+    add_kernel(course, "false")
+    stopped["dead"] = nbgrader(course, "autograde", "tokens", allowed=(1,))
     add_kernel(course, sys.executable)
+    with unfit(course):
+        stopped["unfit"] = nbgrader(course, "autograde", "tokens", allowed=(1,))
+    assert not list(course.glob("autograded/*"))
     said = nbgrader(course, "autograde", "tokens", allowed=(0, 1))
     nbgrader(course, "generate_feedback", "tokens")
     nbgrader(course, "export", "--to", "grades.csv")
     with (course / "grades.csv").open(encoding="utf-8") as file:
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
-    return rows, said, without
+    return rows, said, stopped
 
 
 def points(graded, student: str) -> float:
@@ -152,9 +187,32 @@ def test_a_kernel_that_dies_is_told_and_stops_no_one_else(graded):
 
 
 def test_without_the_package_nobody_is_graded_and_it_is_said_what_to_do(graded):
-    last = graded[2].strip().splitlines()[-1]
+    last = graded[2]["without"].strip().splitlines()[-1]
     assert re.match(r"nobody is graded: .* ModuleNotFoundError: .*layerwise.* would fail", last)
     assert last.endswith("tokens.ipynb in the kernel python3: it installs what is missing")
+
+
+def test_a_kernel_that_does_not_start_gives_nobody_0(graded):
+    assert "Traceback" not in graded[2]["dead"].partition("nobody is graded")[2]
+    assert "nobody is graded: the kernel python3 does not start: " in graded[2]["dead"]
+
+
+def test_what_nbgrader_cannot_read_is_named_before_anybody_is_graded(graded):
+    first, *told, remedy = graded[2]["unfit"].partition("nobody is graded")[2].splitlines()
+    assert first == ", as these would get 0 or be left out:"
+    assert remedy.startswith("Put each right in submitted/, or move it away")
+    assert {line.partition(":")[0]: line.partition(": ")[2][:26] for line in told} == {
+        "cut": "tokens.ipynb is no noteboo", "void": "tokens.ipynb is no noteboo",
+        "named": "named/tokens/tokens.ipynb ", "high": "high/tokens/tokens.ipynb i",
+        "packed": "packed/tokens/tokens.ipynb", "other": "tokens.ipynb was not made ",
+        "loose.ipynb": "it is a file where a stude",
+    }  # fmt: skip
+    assert "tokens/tokens Müller.ipynb is there instead" in "".join(told)
+
+
+def test_an_exercise_that_was_taken_out_costs_its_points_and_no_others(graded):
+    assert points(graded, "shortening") == points(graded, "right") - 1
+    assert points(graded, "copying") == points(graded, "right")
 
 
 def test_the_released_notebook_holds_no_solution(graded, course):

@@ -56,6 +56,23 @@ def test_labels_are_dealt_and_none_is_made_up():
     labels = np.array(list("aaaabbaaaaaa"))
     dealt = shuffled_agreement(np.full((12, 11), 4), labels, 300, groups)
     assert set(dealt) == {6 / 12, 8 / 12, 2 / 12}  # where the b is: in the third, first, second
+    labels[0] = "b"  # and not every text for itself then: of 1, 3, 2 and 6 texts
+    dealt = shuffled_agreement(np.full((12, 11), 4), labels, 300, groups)
+    assert set(dealt) == {(2 + n) / 12 for n in (1, 3, 6)}
+
+
+def test_one_text_with_another_label_does_not_make_a_group_of_many_witnesses():
+    """By chance: groups are near themselves' kind, and labels are of groups."""
+    groups, rng = np.repeat(np.arange(12), 10), np.random.default_rng(0)
+    found = []
+    for _ in range(60):
+        labels = rng.permutation(np.repeat([0, 1], 6))[groups]
+        labels[rng.integers(120)] ^= 1
+        near = rng.permutation(12)  # the texts of a group are near those of one other
+        neighbours = (near[groups] * 10 + rng.integers(0, 10, 120))[:, None]
+        dealt = shuffled_agreement(neighbours, labels, 99, groups)
+        found.append((dealt >= (labels[neighbours[:, 0]] == labels).mean()).mean())
+    assert np.mean(np.array(found) < 0.05) < 0.15
 
 
 def test_labels_that_do_not_fit_or_are_missing_are_refused():

@@ -33,9 +33,9 @@ from layerwise.report.limits import (
     limits_of_language,
 )
 from layerwise.report.measure import finds_itself
-from layerwise.report.neighbours import nearest_of_other_groups
+from layerwise.report.neighbours import nearest_of_other_groups, own_groups
 from layerwise.report.page import set_aside, words_part
-from layerwise.report.prepare import join_copies
+from layerwise.report.prepare import set_copies_apart
 from layerwise.report.tokens import count_tokens
 from layerwise.report.words import number, p_value, percent, row_ranges
 from layerwise.similarity import drift_table, nearest
@@ -519,18 +519,45 @@ def test_a_pair_that_is_shown_is_itself_alike_and_a_chain_is_said_to_be_one():
     texts = [CHAIN[2], CHAIN[0], CHAIN[3], CHAIN[1], CHAIN[4]]
     table = pd.DataFrame({"text": texts, "title": [x[:3] for x in texts],
                           "row": range(2, 7), "group": list("vwxyz")})  # fmt: skip
-    (found,) = join_copies(table)
+    joined, (found,) = set_copies_apart(table)
     assert found["rows"] == [2, 3, 5]
     assert re.search(r"'(k l|a b)' and 'e f' \(with 1 more, each nearly as", found["found"])
-    assert table["group"].tolist() == ["v", "v", "x", "v", "z"]
-    (limit,) = limits_of_groups(table)
+    assert joined["group"].tolist() == ["v", "v", "x", "v", "z"]
+    (limit,) = limits_of_groups(joined)
     assert "come from 3 sources only. 3 of them were put together here" in limit
     assert "found.csv" in limit
     # of texts with the same words, these
     table["text"] = ["Say it, then go", "x y z", "Say it then go!", "p q r", CHAIN[4]]
     table["group"] = list("vwxyz")
-    (found,) = join_copies(table)
+    _, (found,) = set_copies_apart(table)
     assert "'k l' and 'one'" in found["found"]
+
+
+def of_books(*texts_of_books):
+    rows = [(text, book) for book, texts in enumerate(texts_of_books) for text in texts]
+    table = pd.DataFrame(rows, columns=["text", "group"])
+    return table.assign(title=table["text"].str[:3], row=range(2, len(table) + 2))
+
+
+def test_a_notice_that_stands_in_every_book_makes_no_two_books_one():
+    notice, (a, b, c, d, *_) = "This book is free for all to copy", sentences(9)
+    apart, (found,) = set_copies_apart(of_books([a, b, notice], [notice, c, d]))
+    assert apart["text"].tolist() == [a, b, c, d]
+    assert apart["group"].tolist() == [0, 0, 1, 1]
+    assert not apart["is_copy"].any()
+    assert found["rows"] == [4, 5]
+    assert found["done"].startswith("left out: they are of no one source")
+
+
+def test_two_books_that_are_mostly_the_same_are_one_and_its_texts_stay_apart():
+    a, b, c, d, e, *_ = sentences(9)
+    books = of_books([a, b, c], [a + "!", b, d], [e, e + "?"])
+    joined, (found,) = set_copies_apart(books)
+    assert joined["group"].tolist() == [0, 0, 0, 0, 0, 0, 2, 2]
+    assert found["rows"] == [2, 3, 5, 6]
+    assert own_groups(joined).tolist() == [0] * 6 + [1] * 2
+    one, _ = set_copies_apart(books[:6])
+    assert own_groups(one).tolist() == [0, 1, 2, 0, 1, 3]  # a text does not find its copy
 
 
 def test_a_row_that_is_left_out_later_is_not_said_to_be_kept(tmp_path, report):

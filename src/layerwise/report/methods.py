@@ -91,9 +91,9 @@ def grouping(texts: dict) -> str:
     column = f" ({'; '.join(which)})" if which else ""
     return (
         f" They come from {texts['n_groups']:,} groups{column}: texts of one group are not "
-        "counted as each other's neighbours; labels are dealt out to whole groups where all "
-        "texts of a group have one label; intervals are over groups, and a group counts once "
-        "in a test, for the option that is right more often in it."
+        "counted as each other's neighbours; labels are dealt out so that the texts of a group "
+        "that share one get one again; intervals are over groups, and a group counts once in a "
+        "test, for the option that is right more often in it."
     )
 
 

@@ -20,10 +20,10 @@ N_NEAREST = 5
 def own_groups(table: pd.DataFrame) -> np.ndarray:
     """Return a number for the group of each text; every text its own if all are of one group.
 
-    Where there is but one group, nothing would be left to compare.
+    Where there is but one group, nothing would be left to compare; copies stay together.
     """
     groups, names = pd.factorize(table["group"])
-    return groups if len(names) > 1 else np.arange(len(table))
+    return groups if len(names) > 1 else pd.factorize(table["family"])[0]
 
 
 def nearest_of_other_groups(

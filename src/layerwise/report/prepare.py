@@ -68,7 +68,13 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
     if options.title and not options.group:
         findings += repeated_titles(table)
     table["title"] = different_titles(table)
-    findings += join_copies(table)
+    apart, of_copies = set_copies_apart(table)
+    if len(apart) < len(table):
+        report = without_left_out(
+            report, apart["source_row" if "source_row" in apart else "row"]
+        )
+    table, findings = apart, findings + of_copies
+    check_enough(len(table), options.passages, "; ".join(x["found"] for x in findings))
     if findings:
         report = pd.concat([report, pd.DataFrame(findings)], ignore_index=True)
     return OwnTexts(table.assign(n_usable=n_usable), report)
@@ -110,27 +116,48 @@ def repeated_titles(table: pd.DataFrame) -> list[dict]:
     }]  # fmt: skip
 
 
-def join_copies(table: pd.DataFrame) -> list[dict]:
-    """Put texts that are nearly the same into one group, and note which; ``is_copy``, in place.
+def set_copies_apart(table: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
+    """Join sources that are nearly the same; leave out what else several sources share.
 
-    A text finds its copy, and shows nothing of the model. So a leak by copies is kept out in
-    the same way as one by groups.
+    A text finds its copy, and shows nothing of the model. Sources most of whose texts are the
+    same are one. But a notice that stands in every book makes no two books one: it is of no
+    source, and goes.
+
+    Returns
+    -------
+    table : DataFrame
+        With ``family``, a number for texts that are nearly the same, and ``is_copy``, whether
+        a text was joined with others.
+    findings : list of dict
+        What was done.
     """
-    same = families(table["text"].tolist())
-    groups = table.groupby(same)["group"].transform("nunique")
-    table["is_copy"] = groups > 1
-    copies = table[table["is_copy"]]
-    if copies.empty:
-        return []
-    joined = joined_groups(table["group"], same)
+    table = table.assign(family=families(table["text"].tolist()))
+    shared = table.groupby("family")["group"].transform("nunique") > 1
+    is_mostly = shared.groupby(table["group"]).transform("mean") > 0.5
+    table["is_copy"] = shared & is_mostly.groupby(table["family"]).transform("all")
+    stray = shared & ~table["is_copy"]
+    findings = []
+    for chosen, found, done in [
+        (stray, "texts that stand nearly the same in several sources", "left out: they are of "
+         "no one source, and would find each other"),
+        (table["is_copy"], "texts that are nearly the same as others", "put into one group, so "
+         "that they do not count as each other's neighbours"),
+    ]:  # fmt: skip
+        if chosen.any():
+            named = named_pairs(table, chosen)
+            findings.append(finding(f"{found}: {named}", done, table[chosen]))
+    alone = -1 - table.index
+    joined = joined_groups(table["group"], table["family"].where(table["is_copy"], alone))
     table["group"] = table.groupby(joined)["group"].transform("first")
-    by_family = copies.groupby(same[copies.index]).groups
-    of_family = [name_pair(table, members) for members in by_family.values()]
-    more = f"; and {len(of_family) - 3:,} more" if len(of_family) > 3 else ""
-    return [finding(
-        f"texts that are nearly the same as others: {'; '.join(of_family[:3])}{more}",
-        "put into one group, so that they do not count as each other's neighbours", copies
-    )]  # fmt: skip
+    return table[~stray].reset_index(drop=True), findings
+
+
+def named_pairs(table: pd.DataFrame, chosen: pd.Series) -> str:
+    """Name a pair of each of the first families of some texts."""
+    by_family = table[chosen].groupby("family").groups
+    pairs = [name_pair(table, members) for members in by_family.values()]
+    more = f"; and {len(pairs) - 3:,} more" if len(pairs) > 3 else ""
+    return f"{'; '.join(pairs[:3])}{more}"
 
 
 def name_pair(table: pd.DataFrame, members: pd.Index) -> str:

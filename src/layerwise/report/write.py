@@ -96,12 +96,12 @@ def slug(name: str) -> str:
 def describe_texts(texts: OwnTexts, options: argparse.Namespace) -> dict:
     """Return what is to be known of the texts measured."""
     table, report = texts
-    left_out = report.loc[report["done"].str.startswith("left out"), "n_rows"].sum()
+    left_out = report.loc[report["done"].str.startswith("left out"), "rows"].explode().dropna()
     rows = table["source_row"] if "source_row" in table else table["row"]
     return {
         "file": options.texts.resolve().name,
         "file_sha256": digest_of_path(options.texts),
-        "n_rows": int(rows.nunique() + left_out),
+        "n_rows": len({*rows, *left_out}),
         "n_texts": len(table),
         "n_usable": int(table["n_usable"].iloc[0]),
         "is_sample": len(table) < int(table["n_usable"].iloc[0]),
@@ -135,7 +135,7 @@ def write_files(
     write_table(claims, draft / "tables" / "findings.csv")
     found = report.assign(rows=report["rows"].map(lambda rows: row_ranges(rows, len(rows))))
     write_table(found, draft / "tables" / "found.csv")
-    unwritten = ["n_usable", "is_copy", *(["heading"] if read else [])]
+    unwritten = ["n_usable", "is_copy", "family", *(["heading"] if read else [])]
     write_table(table.drop(columns=unwritten), draft / "tables" / "texts.csv")
     for section in sections:
         write_tables(section.measured, draft / section.folder / "tables")
