@@ -160,6 +160,8 @@ def about_labels(model: str, x: dict) -> str:
         f"against {static['only_second']}, {p_value(static['p'])}); with TF-IDF weights of "
         f"words, no model, {percent(x['counted_words'])} ({counted['only_first']} against "
         f"{counted['only_second']}, {p_value(counted['p'])}; McNemar 1947)."
+        + ("" if x["n_groups"] < x["n_texts"] else " Two texts that are each other's nearest "
+           "are right or wrong together, and count once in the interval and the tests.")
     )
 
 
