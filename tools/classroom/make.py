@@ -21,7 +21,7 @@ import zipfile
 from pathlib import Path
 
 from _ext.notebooks import launch_links
-from tools.classroom.bundle import add_options, write_bundle
+from tools.classroom.bundle import add_options, targets_asked_for, write_bundle
 from tools.classroom.grading import write_course
 from tools.classroom.handouts import write_handouts
 from tools.classroom.notebooks import read_notebooks, student_copy, teacher_copy, write
@@ -124,15 +124,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def act() -> None:
+        targets = targets_asked_for(options.bundle, options.python)
         links = ""
         if options.hub or options.repository:
             links = hub_links(ROOT, options.hub, options.repository, options.branch)
         make(ROOT, options.to, links)
         for path in sorted(options.to.glob("[!.]*")):
             say(f"{path}: {len(list(path.iterdir()))} files" if path.is_dir() else f"{path}")
-        if options.bundle:
-            write_bundle(ROOT, options.to, ROOT / "_build" / "bundle",
-                         options.bundle.split(","), options.python.split(","))  # fmt: skip
+        if targets:
+            write_bundle(ROOT, options.to, ROOT / "_build" / "bundle", targets)
 
     return run_command(act)
 
