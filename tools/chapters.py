@@ -189,12 +189,16 @@ def check_header(text: str) -> None:
     try:
         header = yaml.safe_load("\n".join(lines[1 : ends[0]]))
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 2}: " if mark else ""
-        problem = getattr(error, "problem", None) or error
-        raise ValueError(f"its header is not YAML: {line}{problem}") from error
+        raise ValueError(f"its header is not YAML: {told_by_yaml(error, 2)}") from error
     if header is not None and not isinstance(header, dict):
         raise ValueError("its header is not a list of 'name: value' lines")
+
+
+def told_by_yaml(error: Exception, first: int = 1) -> str:
+    """Say in one line why a text is not YAML, counting its lines from the first."""
+    mark = getattr(error, "problem_mark", None)
+    line = f"line {mark.line + first}: " if mark else ""
+    return line + " ".join(str(getattr(error, "problem", None) or error).split())
 
 
 def read_chapter(root: Path, name: str, settings: dict) -> Chapter | None:

@@ -212,6 +212,15 @@ def read_source(path: Path) -> str:
     return text
 
 
+def read_record(path: Path) -> dict:
+    """Read what a command noted of its own work; a note that is damaged is as none."""
+    try:
+        record = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
 @contextmanager
 def draft_of(path: Path) -> Iterator[Path]:
     """Lend a file to write into, which takes its place at ``path`` whole, or goes again."""

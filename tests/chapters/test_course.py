@@ -9,16 +9,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from layerwise.texts.own import Columns
 from tools.book import build
 from tools.book.course import (
+    COLUMNS,
     COPIED,
     assigned,
     lay_out,
+    publish,
     read_course,
     without_lost_references,
 )
 from tools.chapters import read_book, read_contents
 from tools.desk import ROOT, BuildError
+from tools.made import RECORD
 
 SETTINGS = """\
 title: Letters of a village
@@ -127,7 +131,11 @@ def test_what_is_copied_is_there_and_a_second_time_nothing_old_stays(folder):
     ("title: A\nchapters: [tokens]\ntexts: course.yml", "course.yml: call it by one word, and"),
     ("title: A\nchapters: {tokens: line}", "below 'tokens' stand no names"),
     ("title: A\nchapters: [tokens]\ncolumns: text", "columns: write {text: its name"),
-    ("title: [", "is not YAML"),
+    ("title: [", "is not YAML: line 1: expected the node content, but found '<stream end>'"),
+    ("title: 2020-13-45", "is not YAML: month must be in 1..12"),
+    ("title: A\nchapters:\n- tokens:\n    word: a", "write a list of names, or for each NAME:"),
+    ("title: A\nchapters: {tokens: {word: 1865-04-15}}", "put quotation marks around 1865"),
+    ("title: A\nchapters: [tokens]\ntexts: speeches.csv", "call it otherwise, the book has a"),
     ("just words", "it has no title:"),
 ])  # fmt: skip
 def test_what_is_wrong_with_the_settings_is_said(folder, settings, said):
@@ -136,11 +144,79 @@ def test_what_is_wrong_with_the_settings_is_said(folder, settings, said):
         read_course(folder)
 
 
-def test_a_name_that_the_chapter_does_not_set_is_refused(folder):
-    wrong = SETTINGS.replace("word:", "haiku:")
-    (folder / "course.yml").write_text(wrong, "utf-8")
-    with pytest.raises(BuildError, match="tokens sets no name 'haiku'"):
-        lay_out(read_course(folder), folder / "_build" / "book")
+def said_of(folder: Path, settings: str) -> list[str]:
+    """Return what is said of a course's settings, one by one."""
+    (folder / "course.yml").write_text(settings, "utf-8")
+    with pytest.raises(BuildError) as raised:
+        read_course(folder)
+    assert "\n" not in str(raised.value)
+    return str(raised.value).removeprefix(f"{folder / 'course.yml'}: ").split("; ")
+
+
+def test_all_that_is_wrong_is_said_at_once(folder):
+    (folder / "letters.csv").write_text("writer,letter\nAnna,It rains\n", "utf-8")
+    (folder / "site").mkdir()
+    (folder / "site" / "syllabus.docx").touch()
+    said = said_of(folder, "title: A\ntexts: letters.csv\ncolumns: {text: lettr, titel: x}\n"
+                   "chapters: {tokens: {lin: a, haiku: b}, context: {exampl: c}}")  # fmt: skip
+    assert said == [
+        "tokens sets no name 'lin': did you mean 'line'?", "tokens sets no name 'haiku'",
+        "context sets no name 'exampl': did you mean 'example'?",
+        f"columns: 'titel' is none of {', '.join(COLUMNS)}",
+        "texts: there is no column 'lettr' (did you mean 'letter'?)",
+        "the columns are 'writer', 'letter'",
+        "texts: at least 20 are needed, and letters.csv holds 1, repeats left out",
+        f"{folder / 'site'} holds 1 files that this command did not make, or that were changed "
+        "since, syllabus.docx first: move the folder away",
+    ]  # fmt: skip
+    assert COLUMNS == (*Columns._fields, "encoding")
+
+
+def test_of_texts_that_are_named_wrongly_all_is_said(folder):
+    head = "title: A\nchapters: [tokens]\ntexts: "
+    assert said_of(folder, f"{head}[a]") == ["texts: ['a'] is several: write one"]
+    assert said_of(folder, f"{head}my letters.csv") == [
+        "texts: my letters.csv: call it by one word, and save it as .csv",
+        f"texts: there is no file {folder / 'my letters.csv'}",
+    ]
+
+
+def test_a_site_that_holds_a_file_of_the_teachers_is_refused_before_a_chapter_runs(
+    folder, monkeypatch, capsys
+):
+    theirs = folder / "site" / "syllabus.docx"
+    theirs.parent.mkdir()
+    theirs.write_text("by hand", "utf-8")
+    monkeypatch.setattr(build, "build", lambda *_: pytest.fail("a chapter would run"))
+    assert build.main(["--course", str(folder)]) == 1
+    assert "syllabus.docx first: move the folder away" in capsys.readouterr().out
+    assert theirs.read_text("utf-8") == "by hand"
+    assert not (folder / "_build").exists()
+
+
+def test_a_site_is_published_whole_and_again_or_stays(folder, monkeypatch):
+    course, root, site = read_course(folder), folder / "_build" / "book", folder / "site"
+    html = root / "_build" / "html"
+    html.mkdir(parents=True)
+    for text in ("first", "second"):
+        (html / "index.html").write_text(text, "utf-8")
+        assert publish(course, root) == site / "index.html"
+        assert (site / "index.html").read_text("utf-8") == text
+        (site / ".DS_Store").touch()
+
+    def interrupted(source: Path, draft: Path) -> None:
+        draft.mkdir()
+        (draft / "index.html").write_text("half", "utf-8")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.copytree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        publish(course, root)
+    assert (site / "index.html").read_text("utf-8") == "second"
+    assert {path.name for path in site.iterdir()} == {"index.html", ".DS_Store", RECORD}
+    assert {path.name for path in folder.iterdir()} == {
+        "_build", "course.yml", "letters.csv", "site"
+    }  # fmt: skip
 
 
 def test_its_models_are_those_of_the_settings_but_for_what_the_command_says(

@@ -52,6 +52,16 @@ def test_a_copy_that_was_changed_stays_and_the_newer_is_beside_it(learner, tmp_p
     assert "third" in there.values()
 
 
+@pytest.mark.parametrize("record", [b'{"a":', b"[1]", b"\xff\xfe"])
+def test_of_a_record_that_is_damaged_nothing_is_lost(learner, tmp_path, record):
+    learner()
+    (tmp_path / "lab/notebooks/chapters/one.ipynb").write_text("mine")
+    (tmp_path / "lab/.given.json").write_bytes(record)
+    _, there = learner("second")
+    assert there == {"one.ipynb": "mine", "one-16367aac.ipynb": "second"}
+    assert learner() == ([], there)
+
+
 def test_a_copy_that_was_deleted_comes_again(learner, tmp_path):
     learner()
     (tmp_path / "lab/notebooks/chapters/one.ipynb").unlink()

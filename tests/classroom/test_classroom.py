@@ -17,10 +17,11 @@ from tools.book.exercises import exercises_in
 from tools.chapters import read_pages
 from tools.classroom import handouts
 from tools.classroom.bundle import copy_site, without_solutions
-from tools.classroom.make import RECORD, hub_links, make
+from tools.classroom.make import hub_links, main, make
 from tools.classroom.notebooks import kind_of
 from tools.classroom.plans import check_steps, read_steps, write_plans
 from tools.desk import ROOT, BuildError
+from tools.made import RECORD
 
 PLANS = sorted((ROOT / "teaching" / "plans").glob("*.md"))
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d{2,}|\d{1,3}(?:,\d{3})+")
@@ -263,6 +264,15 @@ def test_a_folder_with_files_of_others_is_refused_and_stays(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["course"]
 
 
+@pytest.mark.parametrize("record", [b'{"a":', b"[1]", b"\xff\xfe", b"", b"[" * 100_000])
+def test_a_folder_whose_record_is_damaged_is_taken_for_anothers(tmp_path, record):
+    (tmp_path / "plan.md").touch()
+    (tmp_path / RECORD).write_bytes(record)
+    with pytest.raises(BuildError, match=r"did not make.* plan\.md first"):
+        make(ROOT, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"plan.md", RECORD}
+
+
 def test_a_folder_that_was_made_is_made_again_until_something_in_it_is_changed(
     tmp_path, monkeypatch
 ):
@@ -322,6 +332,16 @@ def test_each_chapter_has_a_link_that_pulls_its_notebook_on_a_hub(classroom):
     for hub, repository in [("", "https://a.b/c"), ("https://a.b", "you/class")]:
         with pytest.raises(BuildError, match="an address is wanted"):
             hub_links(ROOT, hub, repository, "main")
+    with pytest.raises(BuildError, match="--hub 'x' and --repository 'y': an address"):
+        hub_links(ROOT, "x", "y", "")
+
+
+def test_a_branch_without_a_hub_is_refused(tmp_path, capsys):
+    assert main(["--to", str(tmp_path / "made"), "--branch", "z"]) == 1
+    assert capsys.readouterr().out == (
+        "error: --branch 'z' is of links to a hub: name --hub, --repository\n"
+    )
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_solution_is_taken_out_whatever_is_folded_in_it():

@@ -18,21 +18,27 @@ The texts are those of every chapter that has names below it, and of one that re
 """
 
 import ast
+import difflib
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
-from tools.chapters import Page, find_source, read_contents, read_pages
+from tools.chapters import Page, find_source, read_contents, read_pages, told_by_yaml
 from tools.desk import ROOT, BuildError, read_source
+from tools.made import made_whole, tell_others
 
 COPIED = ["_ext", "_static", "_templates", "data", "src", "teaching", "tools", "CITATION.cff",
           "LICENSE", "LICENSE-TEXT", "README.md", "pyproject.toml", "references.bib",
           "requirements.txt", "requirements-torch.txt"]  # fmt: skip
 REFERENCE = ["glossary", "bibliography", "executions"]
 ROLES = "encoder", "decoder"
+SITE = "site"
+FEWEST = 20  # texts
+COLUMNS = "text", "label", "title", "group", "date", "encoding"  # as load_texts has them
 KNOWN = {"title", "about", "author", "chapters", "texts", "columns", *ROLES}
 LABEL = re.compile(r"^(?:\(([\w-]+)\)=|:label: (\S+))\n+(?:#+ (.+))?", re.MULTILINE)
 REFERENCES = re.compile(r"\{(ref|doc|numref)\}`(?:([^`<]+?) *<([^`>]+)>|([^`<]+))`")
@@ -61,41 +67,136 @@ class Course(NamedTuple):
 
 
 def read_course(folder: Path) -> Course:
-    """Read a course's settings."""
-    try:
-        said = yaml.safe_load(read_source(folder / "course.yml"))
-    except yaml.YAMLError as error:
-        raise BuildError(f"{folder / 'course.yml'} is not YAML: {error}") from None
-    said = said if isinstance(said, dict) else {}
-    chapters = said.get("chapters") or {}
+    """Read a course's settings, and say all at once what stands in the way of its site."""
+    said = read_settings(folder / "course.yml")
+    chapters, columns = said.get("chapters") or {}, said.get("columns") or {}
     if isinstance(chapters, list) and all(isinstance(name, str) for name in chapters):
         chapters = dict.fromkeys(chapters)
-    wrong = [f"{key!r} is no setting: use {', '.join(sorted(KNOWN))}"
-             for key in sorted(map(str, said.keys() - KNOWN))]  # fmt: skip
-    there = [Path(name).name for name in read_contents(ROOT) if name.startswith("chapters/")]
-    if not said.get("title"):
-        wrong.append("it has no title:")
-    if not isinstance(chapters, dict) or not chapters:
-        wrong.append(f"it has no chapters: name some of {', '.join(there)}")
-        chapters = {}
-    wrong += [f"{name!r} is no chapter: there are {', '.join(there)}"
-              for name in chapters if name not in there]  # fmt: skip
-    wrong += [f"below {name!r} stand no names" for name, names in chapters.items()
-              if not isinstance(names, dict | None)]  # fmt: skip
-    texts = folder / str(said["texts"]) if said.get("texts") else None
-    if texts and not texts.is_file():
-        wrong.append(f"texts: there is no file {texts}")
-    elif texts and (texts.suffix != ".csv" or not texts.stem.isidentifier()):
-        wrong.append(f"texts: {texts.name}: call it by one word, and save it as .csv")
-    columns = said.get("columns") or {}
-    if not isinstance(columns, dict):
-        wrong.append("columns: write {text: its name, title: its name, label: its name}")
+    named = said.get("texts")
+    texts = folder / str(named) if named and not isinstance(named, list | dict) else None
+    wrong = [*wrong_settings(said), *wrong_chapters(chapters), *wrong_columns(columns)]
+    if texts:
+        wrong += wrong_name(texts) + wrong_table(texts, called(columns))
+    if others := tell_others((folder / SITE).resolve()):
+        wrong.append(others)
     if wrong:
         raise BuildError(f"{folder / 'course.yml'}: " + "; ".join(wrong))
     names = {name: chapters[name] or {} for name in chapters}
     return Course(folder, str(said["title"]), str(said.get("about") or ""),
-                  str(said.get("author") or ""), names, texts, columns,
+                  str(said.get("author") or ""), names, texts, called(columns),
                   {role: str(said[role]) for role in ROLES if said.get(role)})  # fmt: skip
+
+
+def read_settings(path: Path) -> dict:
+    """Read the file of settings; one that holds no names with values holds none."""
+    try:
+        said = yaml.safe_load(read_source(path))
+    except (yaml.YAMLError, ValueError) as error:  # a date may be none
+        raise BuildError(f"{path} is not YAML: {told_by_yaml(error)}") from None
+    return said if isinstance(said, dict) else {}
+
+
+def wrong_settings(said: dict) -> list[str]:
+    """Say which settings there are none of, or are not one text."""
+    wrong = [f"{key!r} is no setting: use {', '.join(sorted(KNOWN))}"
+             for key in sorted(map(str, said.keys() - KNOWN))]  # fmt: skip
+    if not said.get("title"):
+        wrong.append("it has no title:")
+    return wrong + [f"{key}: {said[key]!r} is several: write one" for key in said
+                    if key in KNOWN - {"chapters", "columns"}
+                    and isinstance(said[key], list | dict)]  # fmt: skip
+
+
+def wrong_chapters(chapters: object) -> list[str]:
+    """Say what is wrong with the chapters, and with the names below each."""
+    there = [Path(name).name for name in read_contents(ROOT) if name.startswith("chapters/")]
+    if not chapters:
+        return [f"it has no chapters: name some of {', '.join(there)}"]
+    if not isinstance(chapters, dict):
+        return [f"chapters: {chapters!r}: write a list of names, or for each NAME: and what "
+                "it sets, without a dash"]  # fmt: skip
+    wrong = []
+    for name, given in chapters.items():
+        if name not in there:
+            wrong.append(f"{name!r} is no chapter: there are {', '.join(there)}")
+        elif not isinstance(given, dict | None):
+            wrong.append(f"below {name!r} stand no names")
+        elif given:
+            wrong += wrong_names(name, given)
+    return wrong
+
+
+def wrong_names(chapter: str, given: dict) -> list[str]:
+    """Say which names a chapter does not set, and which values cannot stand in its code."""
+    (page,) = (page for page in pages_here() if page.name == f"chapters/{chapter}.md")
+    every = sorted(set().union(*(assigned("\n".join(cell.code)) for cell in page.cells)))
+    wrong = []
+    for name, value in given.items():
+        if name not in every:
+            close = difflib.get_close_matches(str(name), every, n=1)
+            hint = f": did you mean {close[0]!r}?" if close else ""
+            wrong.append(f"{chapter} sets no name {name!r}{hint}")
+        elif not is_code(value):
+            wrong.append(f"{chapter}: {name}: put quotation marks around {value}")
+    return wrong
+
+
+def is_code(value: object) -> bool:
+    """Say whether a value is the same when it stands in code; a date is not, nor NaN."""
+    try:
+        return ast.literal_eval(repr(value)) == value
+    except ValueError:
+        return False
+
+
+@cache
+def pages_here() -> list[Page]:
+    """Take this clone's pages apart, once."""
+    return read_pages(ROOT)
+
+
+def called(columns: object) -> dict[str, str]:
+    """Return what columns are called, but for what nobody reads, or is not said."""
+    said = columns if isinstance(columns, dict) else {}
+    return {key: str(said[key]) for key in COLUMNS if said.get(key) is not None}
+
+
+def wrong_columns(columns: object) -> list[str]:
+    """Say which columns are none that texts are loaded by."""
+    if not isinstance(columns, dict):
+        return ["columns: write {text: its name, title: its name, label: its name}"]
+    return [f"columns: {key!r} is none of {', '.join(COLUMNS)}"
+            for key in columns if key not in COLUMNS]  # fmt: skip
+
+
+def wrong_name(texts: Path) -> list[str]:
+    """Say that a table may not be called as it is, in the place of the book's own tables."""
+    if texts.suffix != ".csv" or not texts.stem.isidentifier():
+        return [f"texts: {texts.name}: call it by one word, and save it as .csv"]
+    if any(path.stem == texts.stem for path in (ROOT / "data" / "datasets").iterdir()):
+        return [f"texts: {texts.name}: call it otherwise, the book has a table of that name"]
+    return []
+
+
+def wrong_table(texts: Path, columns: dict) -> list[str]:
+    """Say why a table of texts cannot be loaded, or is too small, as the chapters read it."""
+    from layerwise.texts.files import open_table
+    from layerwise.texts.own import load_texts
+
+    if not texts.is_file():
+        return [f"texts: there is no file {texts}"]
+    if texts.suffix != ".csv":
+        return []
+    wrong, n_texts = [], FEWEST
+    try:
+        n_texts = open_table(texts, columns.get("encoding")).n_rows
+        n_texts = len(load_texts(texts, **columns).table)
+    except ValueError as error:
+        wrong.append(f"texts: {error}")
+    if n_texts < FEWEST:
+        wrong.append(f"texts: at least {FEWEST} are needed, and {texts.name} holds {n_texts}, "
+                     "repeats left out")  # fmt: skip
+    return wrong
 
 
 def lay_out(course: Course, root: Path) -> None:
@@ -114,7 +215,7 @@ def lay_out(course: Course, root: Path) -> None:
         shutil.copy(course.texts, root / "data" / "datasets")
     names = [f"chapters/{name}" for name in course.chapters]
     kept = {name: read_source(find_source(ROOT, name)) for name in [*names, *REFERENCE]}
-    pages = {Path(page.name).stem: page for page in read_pages(ROOT)}
+    pages = {Path(page.name).stem: page for page in pages_here()}
     titles = titles_of(pages, names)
     for name, text in kept.items():
         if name in names:
@@ -156,9 +257,6 @@ def adapted(course: Course, page: Page, text: str) -> str:
     name = Path(page.name).stem
     given = dict(course.chapters[name])
     set_by = [(cell, assigned("\n".join(cell.code))) for cell in page.cells]
-    every = set().union(*(names for _, names in set_by))
-    if unknown := sorted(given.keys() - every):
-        raise BuildError(f"course.yml: {name} sets no name {unknown[0]!r} to be given")
     wanted = set(given) or ({"path"} if course.texts else set())
     fitting = [(cell, names) for cell, names in set_by if names & wanted]
     if not fitting:
@@ -221,8 +319,7 @@ def write_settings(course: Course, names: list[str], root: Path) -> None:
 
 
 def publish(course: Course, root: Path) -> Path:
-    """Put the built site beside the course's settings; return its first page."""
-    site = course.folder / "site"
-    shutil.rmtree(site, ignore_errors=True)
-    shutil.copytree(root / "_build" / "html", site)
-    return site / "index.html"
+    """Put the built site whole beside the course's settings; return its first page."""
+    with made_whole(course.folder / SITE) as draft:
+        shutil.copytree(root / "_build" / "html", draft)
+    return course.folder / SITE / "index.html"

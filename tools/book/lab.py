@@ -4,12 +4,20 @@ It is laid out as the site is, so that the notebooks' links hold. What a learner
 is theirs: a newer notebook is put beside it.
 """
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.desk import ROOT, BuildError, draft_of, run_command, say, sha256_of_file, to_json
+from tools.desk import (
+    ROOT,
+    BuildError,
+    draft_of,
+    read_record,
+    run_command,
+    say,
+    sha256_of_file,
+    to_json,
+)
 
 
 def lay_out(site: Path, lab: Path, say: Callable[[str], None]) -> None:
@@ -20,7 +28,7 @@ def lay_out(site: Path, lab: Path, say: Callable[[str], None]) -> None:
     leave_out = shutil.ignore_patterns("notebooks", "explorer", "*.json")
     shutil.copytree(site, lab, ignore=leave_out, dirs_exist_ok=True)
     record = lab / ".given.json"
-    given = json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    given = read_record(record)
     for notebook in sorted((site / "notebooks").rglob("*.ipynb")):
         name = notebook.relative_to(site).as_posix()
         if name.startswith("notebooks/executed/"):
@@ -28,7 +36,8 @@ def lay_out(site: Path, lab: Path, say: Callable[[str], None]) -> None:
         new = sha256_of_file(notebook)
         give(notebook, lab / name, new, given.get(name), say)
         given[name] = new
-    record.write_text(to_json(given), "utf-8")
+    with draft_of(record) as draft:
+        draft.write_text(to_json(given), "utf-8")
 
 
 def give(

@@ -4,17 +4,17 @@ Pages are written into a fresh folder that replaces ``_build/html`` when all of 
 and nothing was wrong: what is in ``_build/html`` always comes from a build that succeeded.
 """
 
-import os
 import shutil
 from pathlib import Path
 
 from tools.book.executed import write_executed_notebooks
 from tools.chapters import Book
-from tools.desk import ROOT, BuildError, sha256_of_file, sha256_of_text, to_json
+from tools.desk import ROOT, sha256_of_file, sha256_of_text, to_json
 from tools.executions.fingerprint import Basis
 from tools.executions.store import Execution, lay_out_for_sphinx
 from tools.explorers.publish import add_in_page_model
 from tools.install import PIN_FILES
+from tools.made import put_in_place
 
 # Folders of _build that are replaced as a whole.
 PUBLISHED = ("html", "executed")
@@ -135,20 +135,3 @@ def summary(book: Book, basis: Basis, executions: dict[str, Execution]) -> dict:
             for execution in [executions[chapter.name]]
         ],
     }
-
-
-def put_in_place(new: Path, place: Path) -> None:
-    """Replace a folder by another one; interrupted in between, put the old one back."""
-    old = place.with_name(f".{place.name}-before")
-    if place.is_file():
-        raise BuildError(f"{place} is a file where a folder is needed: move it away")
-    shutil.rmtree(old, ignore_errors=True)
-    try:
-        if place.exists():
-            os.replace(place, old)
-        os.replace(new, place)
-    except BaseException:
-        if old.exists() and not place.exists():
-            os.replace(old, place)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -12,11 +12,8 @@ With --hub and --repository also links.md, which opens the notebooks on a Jupyte
 """
 
 import argparse
-import json
-import os
 import shutil
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -26,50 +23,16 @@ from tools.classroom.grading import write_course
 from tools.classroom.handouts import write_handouts
 from tools.classroom.notebooks import read_notebooks, student_copy, teacher_copy, write
 from tools.classroom.plans import write_plans
-from tools.desk import ROOT, BuildError, run_command, say, sha256_of_file, to_json
-
-RECORD = ".made.json"  # what this command wrote, with digests
-FROM_JUPYTER = {".ipynb_checkpoints", "__pycache__"}
+from tools.desk import ROOT, BuildError, run_command, say
+from tools.made import made_whole
 
 
 def make(root: Path, target: Path, links: str = "") -> None:
     """Make everything in a fresh folder, and put it in place; with links to a hub, if any."""
-    target = target.resolve()
-    refuse_what_is_others(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".classroom-") as workshop:
-        draft = Path(workshop, "made")
+    with made_whole(target, ", or name another, --to") as draft:
         fill(root, draft)
         if links:
             (draft / "links.md").write_text(links, "utf-8")
-        made = {path.relative_to(draft).as_posix(): sha256_of_file(path)
-                for path in files_in(draft)}  # fmt: skip
-        (draft / RECORD).write_text(to_json(made), "utf-8")
-        if target.exists():
-            os.replace(target, Path(workshop, "before"))
-        os.replace(draft, target)
-
-
-def files_in(folder: Path) -> list[Path]:
-    """List the files of a folder, without what Jupyter and Python leave in it."""
-    return [path for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != RECORD
-            and not FROM_JUPYTER & set(path.relative_to(folder).parts)]  # fmt: skip
-
-
-def refuse_what_is_others(target: Path) -> None:
-    """Raise BuildError if a folder holds files that were not made here, or were changed."""
-    if target.is_file():
-        raise BuildError(f"{target} is a file where a folder is needed: move it away")
-    record = target / RECORD
-    made = json.loads(record.read_text("utf-8")) if record.is_file() else {}
-    names = {path.relative_to(target).as_posix(): path for path in files_in(target)}
-    others = [name for name, path in names.items() if made.get(name) != sha256_of_file(path)]
-    if others:
-        raise BuildError(
-            f"{target} holds {len(others)} files that this command did not make, or that were "
-            f"changed since, {others[0]} first: move the folder away, or name another, --to"
-        )
 
 
 def fill(root: Path, draft: Path) -> None:
@@ -103,10 +66,14 @@ def zip_answers(folder: Path, archive: Path) -> None:
 
 def hub_links(root: Path, hub: str, repository: str, branch: str) -> str:
     """Return a page with a link for each chapter, which opens its notebook on a JupyterHub."""
-    for option, address in [("--hub", hub), ("--repository", repository)]:
-        if not address.startswith(("https://", "http://")):
-            raise BuildError(f"{option} {address!r}: an address is wanted, https://...")
-    buttons = {"jupyterhub_url": hub, "notebooks_branch": branch}
+    if not hub and not repository:
+        raise BuildError(f"--branch {branch!r} is of links to a hub: name --hub, --repository")
+    wrong = [f"{option} {address!r}" for option, address in
+             [("--hub", hub), ("--repository", repository)]
+             if not address.startswith(("https://", "http://"))]  # fmt: skip
+    if wrong:
+        raise BuildError(f"{' and '.join(wrong)}: an address is wanted, https://...")
+    buttons = {"jupyterhub_url": hub, "notebooks_branch": branch or "main"}
     settings = {"repository_url": repository, "launch_buttons": buttons}
     names = read_notebooks(root / "_build" / "html" / "notebooks")
     lines = [f"- [{name}]({launch_links(settings, name)['JupyterHub']})" for name in names]
@@ -119,14 +86,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--to", type=Path, default=ROOT / "_build" / "classroom")
     parser.add_argument("--hub", default="", metavar="ADDRESS", help="of a JupyterHub")
     parser.add_argument("--repository", default="", metavar="ADDRESS", help="of student/")
-    parser.add_argument("--branch", default="main", help="of that repository; default: main")
+    parser.add_argument("--branch", default="", help="of that repository; default: main")
     add_options(parser)
     options = parser.parse_args(arguments)
 
     def act() -> None:
         targets = targets_asked_for(options.bundle, options.python)
         links = ""
-        if options.hub or options.repository:
+        if options.hub or options.repository or options.branch:
             links = hub_links(ROOT, options.hub, options.repository, options.branch)
         make(ROOT, options.to, links)
         for path in sorted(options.to.glob("[!.]*")):
