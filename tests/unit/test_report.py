@@ -259,6 +259,25 @@ def test_agreement_that_comes_of_one_source_does_not_count():
     assert high - low > 1.3 * (as_if_alone[1] - as_if_alone[0])
 
 
+def test_two_texts_that_are_each_others_nearest_count_once():
+    rng = np.random.default_rng(0)
+    layers = np.repeat(rng.normal(size=(3, 20, 30)), 2, axis=1)
+    layers += 0.1 * rng.normal(size=layers.shape)
+    labels = np.repeat(rng.permutation(list("abab" * 5)), 2)
+    labels[:6:2] = "c"  # three pairs differ, and miss together
+    texts = [f"word{i}" for i in range(40)]
+    x = label_agreement(layers, texts, labels).numbers
+    hits, pairs = np.repeat(np.arange(20) > 2, 2), np.arange(40) // 2
+    assert x["agreement"] == hits.mean()
+    assert x["interval"] == bootstrap_interval(hits, groups=pairs)
+    assert x["interval"][0] < bootstrap_interval(hits)[0]
+    against_words = x["against_counted_words"]
+    assert against_words["only_first"] + against_words["only_second"] <= 20
+    whole = label_agreement(layers, texts, np.repeat(labels[1::2], 2)).numbers
+    assert whole["agreement"] == 1
+    assert whole["interval"] == pytest.approx((0.025 ** (1 / 20), 1))  # of twenty pairs
+
+
 def test_a_table_of_groups_says_what_was_set_aside(tmp_path, report):
     letters = [f"{text} {text}{end}" for text in sentences(24) for end in ["", "!"]]
     rows = [(text, f"letter {i // 2}", "pq"[i // 2 % 2]) for i, text in enumerate(letters)]

@@ -115,7 +115,7 @@ def witnesses(nearest: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def interval_of_share(hits: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """Return the 95% interval of a share; that of Clopper and Pearson where all draws are alike."""
+    """Return the 95% interval of a share; Clopper and Pearson's where all draws are alike."""
     if 0 < hits.mean() < 1:
         return bootstrap_interval(hits, groups=groups)
     n_groups = len(set(groups))
