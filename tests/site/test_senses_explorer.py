@@ -1,6 +1,8 @@
 """<senses-explorer>: what it shows as near is near, and all of it can be reached."""
 
 import json
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,6 +13,7 @@ from layerwise.occurrences import embed_places, nearest_elsewhere
 pytest_plugins = ("explorer_fixtures",)
 
 ELEMENT = "senses-explorer"
+CHAPTER = Path(__file__).parents[2] / "chapters" / "vectors.md"
 
 
 senses = opened(ELEMENT)
@@ -34,6 +37,13 @@ def shown(page):
 
 def line(place):
     return f"… {place['before']}{place['found']}{place['after']} …"
+
+
+def test_it_holds_as_many_places_as_the_chapter_says(made):
+    assert "forty places of each sense" in CHAPTER.read_text("utf-8")
+    for each in made["words"]:
+        found = Counter(place["found"] for place in each["places"])
+        assert list(found.values()) == [40, 40], each["word"]
 
 
 @pytest.mark.parametrize(("word", "number", "layer"), [("may", 3, 6), ("house", 11, 2)])

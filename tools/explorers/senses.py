@@ -13,7 +13,7 @@ from layerwise.occurrences import (
     passages_of,
 )
 
-MOST = 40  # of each sense: more would be a page of their own to load
+MOST = 40  # of each sense, as the chapter says: more would be a page of their own to load
 
 
 def make_senses(speeches: pd.DataFrame, encoder: Encoder) -> dict:
