@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Whatever goes wrong is said in one sentence, on standard error. With the environment
     variable LAYERWISE_TRACEBACK set, Python's traceback is shown instead.
     """
+    is_program = arguments is None
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -58,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = dispatch(arguments)
         sys.stdout.flush()
+        if is_program:  # all is done: what Python still closes is not worth a traceback
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         return status
     except KeyboardInterrupt as stopped:
         said = str(stopped) or "stopped; nothing was written"  # or what a command says of it

@@ -338,7 +338,7 @@ def test_limits_know_a_language_that_the_tokenizer_does_not(encoder):
 
 
 def test_a_label_of_five_texts_is_enough_and_one_of_four_is_not():
-    labels = pd.DataFrame({"label": list("aaaaaa" "bbbbb" "cccc")})
+    labels = pd.DataFrame({"label": list("aaaaaa" "bbbbb" "cccc"), "group": range(15)})
     (said,) = limits_of_labels(labels)
     assert "'c' (4)" in said
     assert "'b'" not in said

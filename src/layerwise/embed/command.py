@@ -5,7 +5,7 @@ from pathlib import Path
 
 from layerwise.embed.folder import check_target, locked
 from layerwise.progress import say
-from layerwise.texts.options import add_text_options
+from layerwise.texts.options import add_text_options, wrong_device, wrong_names
 
 EPILOG = """\
 TEXTS is a table (CSV, TSV, JSON, JSON lines, Excel, parquet), one text file, or a folder of
@@ -55,6 +55,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> None:
     """Embed the texts into the folder."""
+    if wrong := [*wrong_names(options), *wrong_device(options.device)]:
+        raise ValueError("; ".join(wrong))
     out = options.out.resolve()
     if options.ray is not None:
         from layerwise.embed.cluster import check_address

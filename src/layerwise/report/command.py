@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from layerwise.progress import say
-from layerwise.report.enough import check_enough
-from layerwise.report.folder import check_target, written_whole
+from layerwise.report.asked import check_options
+from layerwise.report.enough import check_enough, what_was_left_out
+from layerwise.report.folder import stopped_after, written_whole
 from layerwise.texts.options import add_text_options
 from layerwise.texts.own import load_texts
 from layerwise.texts.passages import UNITS
@@ -73,11 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> None:
     """Read the texts, measure each model, and write the folder."""
-    if options.passages is None and (options.size or options.overlap):
-        raise ValueError("--size and --overlap are of passages: name a unit with --passages")
-    check_surprisal(options)
     out = (options.out or Path(f"{options.texts.resolve().stem}-report")).resolve()
-    check_target(out, options.replace)
+    check_options(options, out)
     say(f"reading {options.texts}")
     texts = load_texts(
         options.texts, options.text, options.label, options.title, options.encoding,
@@ -86,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
     for found, done in texts.report.loc[texts.report["n_rows"] == 0, ["found", "done"]].values:
         say(f"  {found}: {done}")
     if not options.passages:
-        check_enough(len(texts.table), None)
+        check_enough(len(texts.table), None, what_was_left_out(texts.report))
     say("loading the model")
     from layerwise.report.write import make_report  # imports torch: what is wrong is said first
 
@@ -94,27 +92,8 @@ def run(options: argparse.Namespace) -> None:
         facts = make_report(draft, texts, options, facts_of_run(options))
         if options.stopped.is_set():
             raise KeyboardInterrupt
-    print(summary(facts, out))
-
-
-def check_surprisal(options: argparse.Namespace) -> None:
-    """Check that what is said of a model that writes is of use.
-
-    Raises
-    ------
-    ValueError
-        If it is said without ``--surprisal``, or nothing is to be read.
-    """
-    given = {"--decoder": options.decoder, "--date": options.date,
-             "--most-tokens": options.most_tokens}  # fmt: skip
-    named = [name for name, value in given.items() if value is not None]
-    if named and not options.surprisal:
-        raise ValueError(
-            f"{' and '.join(named)}: only with --surprisal, which reads the texts with a model "
-            "that writes"
-        )
-    if options.most_tokens is not None and options.most_tokens < 1:
-        raise ValueError(f"--most-tokens {options.most_tokens}: at least 1 is needed")
+    with stopped_after(out):
+        print(summary(facts, out))
 
 
 def summary(facts: dict, out: Path) -> str:
@@ -135,5 +114,21 @@ def facts_of_run(options: argparse.Namespace) -> dict:
     return {
         "title": f"{options.texts.resolve().name}, layer by layer",
         "date": time.strftime("%Y-%m-%d"),
-        "command": "layerwise report " + shlex.join(options.arguments),
+        "command": " ".join(["layerwise report", *map(in_shell, options.arguments)]),
     }
+
+
+def in_shell(argument: str) -> str:
+    """Write an argument as a shell reads it, in one line."""
+    if argument.isprintable():
+        return shlex.quote(argument)
+    signs = [x if x.isprintable() and x not in "'\\" else as_escape(x) for x in argument]
+    return f"$'{''.join(signs)}'"
+
+
+def as_escape(sign: str) -> str:
+    """Write a sign as it stands between a shell's $' and '."""
+    code = ord(sign)
+    if sign in "'\\":
+        return f"\\{sign}"
+    return "\\n" if sign == "\n" else f"\\u{code:04x}" if code < 2**16 else f"\\U{code:08x}"

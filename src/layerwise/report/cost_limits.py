@@ -2,16 +2,15 @@
 
 import numpy as np
 
-from layerwise.by_heart import WIDELY_KNOWN
 from layerwise.display import number
 from layerwise.evaluation import N_DRAWS
 from layerwise.report.cost_findings import FEWEST_RECITED, is_below, written
 from layerwise.report.cost_tests import N_DEALT
-from layerwise.report.costs import COUNTED, FEWEST_TO_COUNT, N_FOLDS, ORDER, Costs
-from layerwise.report.limits import MANY_PIECES
+from layerwise.report.costs import COUNTED, FEWEST_TO_COUNT, MOST_COUNTED, N_FOLDS, ORDER, Costs
+from layerwise.report.limits import ALONE, COARSER, MANY_PIECES
 from layerwise.report.measure import FEW_TEXTS
-from layerwise.report.reading import BEGINNING
-from layerwise.report.words import count, cut_into
+from layerwise.report.reading import BEGINNING, spans_of
+from layerwise.report.words import count, cut_into, listing
 
 FEW_COUNTED = 20_000  # characters
 
@@ -67,9 +66,8 @@ def cost_limits(costs: Costs, pieces: float, usual: float, asked: dict) -> list[
                       "or whatever a label would be.")  # fmt: skip
     elif np.isnan(tests["labels"]["cost"]["p"]):
         limits.append(
-            "Each label is that of one text or group alone, so a difference between labels "
-            "cannot be told from one between texts: name a coarser column with --label, or a "
-            "finer one with --group."
+            f"{ALONE}, so a difference between labels cannot be told from one between texts: "
+            f"{COARSER}"
         )
     if "dates" not in tests:
         limits.append("Without dates that differ (--date), nothing is said by date.")
@@ -136,37 +134,125 @@ def limit_of_memory(costs: Costs) -> str:
 
 
 def cost_methods(costs: Costs, name: str, model: dict) -> str:
-    """Write the paragraph on methods."""
-    facts, saved = costs.reading.chosen.facts, costs.versions.loc["saved beside counting"]
-    unit = facts["unit"]
-    larger = "stanzas" if unit == "line" else "paragraphs"
+    """Write the paragraph on methods: what was done with these texts, and nothing else."""
+    facts = costs.reading.chosen.facts
     revision = f", revision {model['revision']}" if model["revision"] else ""
     weights = "; ".join(f"{x} {digest}" for x, digest in model["sha256"].items()
                         if x.endswith((".safetensors", ".gguf")))  # fmt: skip
-    sample = (
+    window = f"at most {facts['window']:,} tokens at once"
+    if facts["n_in_windows"]:
+        window += (
+            f", {count(facts['n_in_windows'], 'longer text')} cut into windows that are read "
+            "as if nothing came before them"
+        )
+    return " ".join(filter(None, [
+        f"Surprisal. {count(facts['n_texts'], 'text')}{of_sample(facts)}, "
+        f"{facts['n_tokens']:,} tokens in all, were read with the decoder {name} "
+        f"({model['type']}{revision}; SHA-256: {weights}), in {model['dtype']} on "
+        f"{model['device']}, {window}. The surprisal of a token (Levy 2008) is −log₂ of its "
+        "probability after what stands before it in its text; a text costs the sum over its "
+        f"tokens, divided by its characters: {number(costs.bits['printed'].mean())} bits a "
+        "character as printed, on average over texts.",
+        methods_of_counting(costs), methods_of_versions(costs),
+        f"Intervals are 95% percentile bootstrap intervals over "
+        f"{'groups' if is_over_groups(costs) else 'texts'} ({N_DRAWS:,} draws).",
+        methods_of_tests(costs), methods_of_memory(costs),
+    ]))  # fmt: skip
+
+
+def is_over_groups(costs: Costs) -> bool:
+    """Say whether intervals are over groups of several texts."""
+    return costs.groups.nunique() < len(costs.groups)
+
+
+def of_sample(facts: dict) -> str:
+    """Say which texts were drawn, and of how many only the beginning was read."""
+    drawn = (
         f", drawn with the seed 0 from {facts['n_usable']:,}"
         if facts["n_texts"] < facts["n_usable"] else ""
     )  # fmt: skip
-    counted = (
-        f" A model of runs of {ORDER} characters (modified Kneser-Ney, Chen and Goodman 1999) "
-        f"that counted the other texts, in {N_FOLDS} folds that keep groups whole, costs "
+    n = facts["n_beginnings"]
+    cut = f", of {n:,} of them the first {BEGINNING} tokens or fewer" if n else ""
+    return drawn + cut
+
+
+def methods_of_counting(costs: Costs) -> str:
+    """Say how the other texts were counted; nothing if there were too few."""
+    saved = costs.versions.loc["saved beside counting"]
+    if not saved["n"]:
+        return ""
+    n_folds = min(N_FOLDS, int(costs.groups.nunique()))
+    whole = " that keep groups whole" if is_over_groups(costs) else ""
+    many = costs.reading.chosen.facts["n_characters"] > MOST_COUNTED
+    most = f" (at most {MOST_COUNTED:,} characters of them)" if many else ""
+    return (
+        f"A model of runs of {ORDER} characters (modified Kneser-Ney, Chen and Goodman 1999) "
+        f"that counted the other texts{most}, in {n_folds} folds{whole}, costs "
         f"{number(costs.bits[COUNTED].mean())}; the decoder saves {written(saved)}."
-        if saved["n"] else ""
+    )
+
+
+def methods_of_versions(costs: Costs) -> str:
+    """Say in which versions texts were read, and how many of them were, if not all."""
+    unit = costs.reading.chosen.facts["unit"]
+    larger = "stanzas" if unit == "line" else "paragraphs"
+    n_texts = len(costs.groups)
+    said = []
+    for version, what in [
+        ("saved by its own title", "after their own title"),
+        ("saved by another's title", "after another text's title"),
+        ("words shuffled", f"with the words of each {unit} shuffled"),
+        ("lines shuffled", f"with {unit}s shuffled"),
+        ("stanzas shuffled", f"with {larger} shuffled"),
+    ]:
+        n = int(costs.versions.loc[version, "n"])
+        if n:
+            said.append(what if n == n_texts else f"{what} ({n:,} of {n_texts:,})")
+    if not said:
+        return ""
+    return f"The same texts were read {listing(said)}, and compared text by text."
+
+
+def dealt(tests: dict) -> list[str]:
+    """Return what was dealt anew: labels, dates, both, or nothing where none can be tested."""
+    return [x for x in ("labels", "dates")
+            if x in tests and not np.isnan(tests[x]["cost"]["p"])]  # fmt: skip
+
+
+def methods_of_tests(costs: Costs) -> str:
+    """Say what was dealt anew to test what goes with it, and what was taken out."""
+    names = dealt(costs.tests)
+    if not names:
+        return ""
+    tested = [costs.tests[name] for name in names]
+    taken = [
+        what for aspect, what in [
+            ("length taken out", "the logarithm of length taken out"),
+            ("length and date taken out", "length and date taken out"),
+        ] if any(aspect in x and not np.isnan(x[aspect]["p"]) for x in tested)
+    ]  # fmt: skip
+    also = f", also with {listing(taken)}" if taken else ""
+    once = (
+        f" Texts of a group that have the same {' or '.join(x[:-1] for x in names)} count once."
+        if is_over_groups(costs) else ""
     )  # fmt: skip
     return (
-        f"Surprisal. {count(facts['n_texts'], 'text')}{sample}, {facts['n_tokens']:,} tokens "
-        f"in all, were read with the decoder {name} ({model['type']}{revision}; SHA-256: "
-        f"{weights}), in {model['dtype']} on {model['device']}, at most {facts['window']:,} "
-        f"tokens at once. The surprisal of a token (Levy 2008) is −log₂ of its probability "
-        f"after what stands before it in its text; a text costs the sum over its tokens, "
-        f"divided by its characters: {number(costs.bits['printed'].mean())} bits a "
-        f"character as printed, on average over texts.{counted} The same texts were "
-        f"read after their own title, after another text's, with the words of each {unit} "
-        f"shuffled, with {unit}s shuffled, and with {larger} shuffled, and compared text by "
-        f"text. Intervals are 95% percentile bootstrap intervals over texts or groups "
-        f"({N_DRAWS:,} draws). Labels and dates were dealt anew {N_DEALT:,} times to test what "
-        f"goes with them, also with the logarithm of length taken out. A text is recited for "
-        f"as many tokens after its first {unit} as the model holds to be the most probable "
-        f"ones, in a row; the same was counted with {unit}s shuffled, and for "
-        f"{len(WIDELY_KNOWN)} widely known texts."
+        f"{' and '.join(names).capitalize()} were dealt anew {N_DEALT:,} times to test what "
+        f"goes with them{also}.{once}"
+    )
+
+
+def methods_of_memory(costs: Costs) -> str:
+    """Say how it was counted whether the model recites texts."""
+    chosen, recited = costs.reading.chosen, costs.reading.recited
+    unit = chosen.facts["unit"]
+    is_one = [len(spans_of(text, chosen.is_verse)) < 2 for text in chosen.table["text"]]
+    place = "in its second half" if all(is_one) else f"after its first {unit}"
+    if any(is_one) and not all(is_one):
+        place += f" (where it is one {unit}, in its second half)"
+    beside = [f"with {unit}s shuffled"] if recited["shuffled"].notna().any() else []
+    beside += [f"for {len(costs.reading.known)} widely known texts"]
+    return (
+        f"A text is recited for as many tokens {place} as the model holds to be the most "
+        f"probable ones, in a row; the same was counted {listing(beside)}."
     )

@@ -1,6 +1,8 @@
 """Whether there are texts enough to be compared: known before any model is loaded."""
 
-from layerwise.report.words import count
+import pandas as pd
+
+from layerwise.report.words import count, row_ranges
 
 FEWEST_TEXTS = 3
 
@@ -30,3 +32,13 @@ def check_enough(n_texts: int, passages: str | None, left_out: str = "") -> None
     raise ValueError(
         f"{what}{because} cannot be compared: at least {FEWEST_TEXTS} are needed{hint}"
     )
+
+
+def what_was_left_out(report: pd.DataFrame) -> str:
+    """Say which rows of a file were left out, and why; nothing if none was."""
+    out = report[report["done"].str.startswith("left out")]
+    said = []
+    for x in out.itertuples():
+        rows = f": {'row' if x.n_rows == 1 else 'rows'} {row_ranges(x.rows)}" if x.rows else ""
+        said.append(f"{x.found}{rows}")
+    return f"left out are {'; '.join(said)}" if said else ""

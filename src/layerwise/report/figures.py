@@ -135,12 +135,18 @@ def agreement_picture(agreement: Agreement) -> Picture:
     )  # fmt: skip
 
 
+@style()
 def save(picture: Picture, folder: Path) -> None:
-    """Write a figure as SVG and as PNG, on white, so that it can stand anywhere."""
+    """Write a figure as SVG and as PNG, on white, so that it can stand anywhere.
+
+    The book's style names an SVG's parts: without it, each run names them anew.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for ending in ["svg", "png"]:
         metadata = {"Date": None} if ending == "svg" else None
-        with warnings.catch_warnings():  # labels in a script that matplotlib's font lacks
+        # letters as paths, where a font is missing, too
+        with warnings.catch_warnings(), plt.rc_context({"svg.fonttype": "path"}):
+            # labels in a script that matplotlib's font lacks
             warnings.filterwarnings("ignore", r"Glyph .* missing from")
             picture.figure.savefig(
                 folder / f"{picture.name}.{ending}", facecolor="white", dpi=DOTS_PER_INCH,

@@ -1,5 +1,6 @@
 """A folder that is there whole or not at all."""
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ def check_target(folder: Path, replace: bool) -> None:
 def written_whole(folder: Path) -> Iterator[Path]:
     """Give a draft folder to write into, and put it in place when nothing went wrong."""
     prefix = f".{folder.name}-draft-"
-    with tempfile.TemporaryDirectory(
+    done = contextlib.ExitStack()
+    with done, tempfile.TemporaryDirectory(
         prefix=prefix, dir=folder.parent, ignore_cleanup_errors=True
     ) as place:
         draft = Path(place) / folder.name  # temporary folders are for their owner alone
@@ -51,6 +53,16 @@ def written_whole(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.rename(Path(place) / "replaced")
         draft.rename(folder)
+        done.enter_context(stopped_after(folder))
+
+
+@contextmanager
+def stopped_after(folder: Path) -> Iterator[None]:
+    """Say of a stop that comes when a folder is in place that it is."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped; what was asked for is in {folder}") from None
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -5,15 +5,18 @@ import pandas as pd
 from layerwise.display import number
 from layerwise.models import Encoder, context_window
 from layerwise.report.measure import FEW_TEXTS, MOSTLY_UNKNOWN, Measured
+from layerwise.report.neighbours import own_groups
 from layerwise.report.tokens import count_tokens, pieces_per_word
 from layerwise.report.words import count, cut_into, percent
-from layerwise.texts.columns import quoted
+from layerwise.texts.columns import listed, quoted
 from layerwise.texts.poems import load_poems
 
 FEW_OF_A_LABEL = 5
 MUCH_UNKNOWN = 0.05  # share of tokens
 # Against the poems of the book, cut by the same tokenizer: English that it knows well.
 MANY_PIECES = 1.4
+ALONE = "Each label is that of one text or group alone"
+COARSER = "name a coarser column with --label, or a finer one with --group."
 
 
 def limits_of(table: pd.DataFrame, encoder: Encoder, measured: Measured) -> list[str]:
@@ -71,8 +74,23 @@ def limits_of_groups(table: pd.DataFrame) -> list[str]:
     ]
 
 
+def groups_of_labels(table: pd.DataFrame) -> pd.Series:
+    """Return by label in how many groups of texts it stands, those of most groups first.
+
+    Where all texts are of one group, each counts as its own, as everywhere.
+    """
+    labelled = table.dropna(subset="label")
+    pairs = labelled[["label"]].assign(group=own_groups(labelled)).drop_duplicates()
+    return pairs["label"].value_counts()
+
+
+def can_agree(table: pd.DataFrame) -> bool:
+    """Say whether any label stands in two groups, so that a neighbour could have it."""
+    return bool((groups_of_labels(table) > 1).any())
+
+
 def limits_of_labels(table: pd.DataFrame) -> list[str]:
-    """Say whether labels are missing, all the same, or of too few texts."""
+    """Say whether labels are missing, all the same, or of too few texts or groups of them."""
     labels = table["label"].dropna()
     if labels.empty:
         return ["Without a column of labels, nothing is said about how well neighbours agree."]
@@ -82,25 +100,19 @@ def limits_of_labels(table: pd.DataFrame) -> list[str]:
             "agree: nothing is said about labels."
         ]
     limits = []
-    sizes = labels.value_counts()
     if len(labels) < len(table):
         limits.append(
             f"{count(len(table) - len(labels), 'text')} of {len(table):,} without a label are "
             "left out of what is said about labels."
         )
-    small = sizes[sizes < FEW_OF_A_LABEL]
-    if len(small) > len(sizes) / 2 and len(sizes) > 10:
+    if not can_agree(table):
         limits.append(
-            f"{len(small)} of {len(sizes)} labels stand for fewer than {FEW_OF_A_LABEL} texts: "
-            "is this a column of labels, or of names? With so few texts a label, agreement "
-            "says little."
+            f"{ALONE}, and no text of the same group counts as a neighbour: none could agree, "
+            f"so nothing is said about labels; {COARSER}"
         )
-    elif len(small):
-        named = ", ".join(f"{quoted(name)} ({n})" for name, n in small.items())
-        limits.append(
-            f"Too few texts to say anything about these labels: {named}. A text whose label no "
-            "other has can never agree with its neighbour."
-        )
+        return limits
+    sizes = labels.value_counts()
+    limits += limits_of_small_labels(groups_of_labels(table), sizes)
     if sizes.iloc[0] > 0.8 * len(labels):
         limits.append(
             f"{percent(sizes.iloc[0] / len(labels))} of the texts have the label "
@@ -108,6 +120,27 @@ def limits_of_labels(table: pd.DataFrame) -> list[str]:
             "chance only."
         )
     return limits
+
+
+def limits_of_small_labels(n_groups: pd.Series, n_texts: pd.Series) -> list[str]:
+    """Name labels of few texts, or of few groups of them, and those that cannot agree."""
+    is_grouped = n_groups.sum() < n_texts.sum()
+    several, other = ("groups of texts", "group") if is_grouped else ("texts", "text")
+    small, alone = n_groups[n_groups < FEW_OF_A_LABEL], n_groups[n_groups == 1]
+    never = f"A text whose label no other {other} has can never agree with its neighbour."
+    if len(small) > len(n_groups) / 2 and len(n_groups) > 10:
+        limits = [
+            f"{len(small)} of {len(n_groups)} labels stand for fewer than {FEW_OF_A_LABEL} "
+            f"{several}: is this a column of labels, or of names? With so few {several} a "
+            "label, agreement says little."
+        ]
+        if len(alone) and is_grouped:
+            limits.append(f"In one group stand {listed(list(alone.index))}. {never}")
+        return limits
+    if small.empty:
+        return []
+    named = ", ".join(f"{quoted(name)} ({n})" for name, n in small.items())
+    return [f"Too few {several} to say anything about these labels: {named}. {never}"]
 
 
 def limits_of_language(table: pd.DataFrame, encoder: Encoder) -> list[str]:

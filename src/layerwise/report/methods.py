@@ -1,6 +1,8 @@
 """The paragraph on methods that a paper needs: numbers, versions, digests, sources."""
 
 import hashlib
+import html
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -8,32 +10,37 @@ import pandas as pd
 from layerwise.display import number
 from layerwise.evaluation import N_DRAWS
 from layerwise.report.agreement import N_SHUFFLES
+from layerwise.report.cost_limits import dealt
 from layerwise.report.findings import LEVEL
 from layerwise.report.measure import Measured
 from layerwise.report.words import count, interval, p_value, percent
 
 LIBRARIES = ["layerwise", "torch", "transformers", "tokenizers", "numpy", "scipy",
              "scikit-learn", "pandas"]  # fmt: skip
-SOURCES = {
-    "mean": "Reimers, N., and Gurevych, I. (2019). Sentence-BERT: Sentence embeddings using "
-    "Siamese BERT-networks. EMNLP-IJCNLP 2019.",
-    "pairs": "Ethayarajh, K. (2019). How contextual are contextualized word representations? "
-    "EMNLP-IJCNLP 2019.",
-    "centred": "Timkey, W., and van Schijndel, M. (2021). All bark and no bite: Rogue "
-    "dimensions in transformer language models obscure representational quality. EMNLP 2021.",
-    "rotated": "Schönemann, P. H. (1966). A generalized solution of the orthogonal Procrustes "
-    "problem. Psychometrika 31(1).",
-    "interval": "Efron, B., and Tibshirani, R. J. (1993). An introduction to the bootstrap. "
-    "Chapman & Hall.",
-    "test": "McNemar, Q. (1947). Note on the sampling error of the difference between "
+SOURCES = {  # by how the paragraphs name them
+    "Reimers and Gurevych 2019": "Reimers, N., and Gurevych, I. (2019). Sentence-BERT: "
+    "Sentence embeddings using Siamese BERT-networks. EMNLP-IJCNLP 2019.",
+    "Ethayarajh 2019": "Ethayarajh, K. (2019). How contextual are contextualized word "
+    "representations? EMNLP-IJCNLP 2019.",
+    "Timkey and van Schijndel 2021": "Timkey, W., and van Schijndel, M. (2021). All bark and "
+    "no bite: Rogue dimensions in transformer language models obscure representational "
+    "quality. EMNLP 2021.",
+    "Schönemann 1966": "Schönemann, P. H. (1966). A generalized solution of the orthogonal "
+    "Procrustes problem. Psychometrika 31(1).",
+    "Efron and Tibshirani 1993": "Efron, B., and Tibshirani, R. J. (1993). An introduction to "
+    "the bootstrap. Chapman & Hall.",
+    "Clopper and Pearson 1934": "Clopper, C. J., and Pearson, E. S. (1934). The use of "
+    "confidence or fiducial limits illustrated in the case of the binomial. Biometrika 26(4).",
+    "McNemar 1947": "McNemar, Q. (1947). Note on the sampling error of the difference between "
     "correlated proportions or percentages. Psychometrika 12(2).",
-}
-SOURCES_OF_READING = {
-    "surprisal": "Levy, R. (2008). Expectation-based syntactic comprehension. Cognition "
+    "Levy 2008": "Levy, R. (2008). Expectation-based syntactic comprehension. Cognition "
     "106(3).",
-    "counted": "Chen, S. F., and Goodman, J. (1999). An empirical study of smoothing "
-    "techniques for language modeling. Computer Speech & Language 13(4).",
+    "Chen and Goodman 1999": "Chen, S. F., and Goodman, J. (1999). An empirical study of "
+    "smoothing techniques for language modeling. Computer Speech & Language 13(4).",
 }
+# Signs that Markdown, or a page made of it, would take for its own.
+MARKDOWN = re.compile(r"[\\`*\[\]$~^|]|(?<!\w)_|_(?!\w)")
+TAG_OR_ENTITY = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 
 
 def digest_of_texts(table: pd.DataFrame) -> str:
@@ -50,27 +57,30 @@ def methods_paragraphs(facts: dict, models: Sequence[Measured]) -> list[str]:
         What stands in ``numbers.json``: ``texts``, ``models``, ``versions``.
     models : sequence of Measured
     """
+    is_labelled = any(x.agreement for x in models)
+    is_tested = is_labelled or bool(dealt(facts.get("surprisal", {}).get("tests", {})))
     return [
-        about_texts(facts["texts"]),
+        about_texts(facts["texts"], is_labelled),
         *(about_model(model, facts["models"][model.model]) for model in models),
-        about_measures(models[0], is_grouped(facts["texts"])),
+        about_measures(models[0], is_grouped(facts["texts"]), is_tested),
         *(about_labels(x.model, x.agreement.numbers) for x in models if x.agreement),
         about_software(facts),
     ]
 
 
-def about_texts(texts: dict) -> str:
-    """Say which texts were measured."""
+def about_texts(texts: dict, is_labelled: bool) -> str:
+    """Say which texts were measured; whether their labels were is said of groups."""
     labels = f" with {count(texts['n_labels'], 'label')}" if texts["n_labels"] else ""
-    cut = f", cut into passages by {texts['passages']}" if texts["passages"] else ""
-    grouped = grouping(texts)
+    one = "passage" if texts["passages"] else "text"
+    cut = f", its texts cut by {texts['passages']}" if texts["passages"] else ""
+    grouped = grouping(texts, is_labelled)
     unit = "words" if texts["has_spaces"] else "characters, for want of spaces,"
     drawn = f", drawn at random from {texts['n_usable']:,}" if texts["is_sample"] else ""
     return (
         f"Texts. From {texts['file']} (SHA-256 {texts['file_sha256']}), which holds "
-        f"{count(texts['n_rows'], 'row')}, {count(texts['n_texts'], 'text')} were "
-        f"measured{cut}{drawn}{labels}; {texts['n_words']:,} {unit} in all, a median of "
-        f"{texts['median_words']:,.0f} a text.{grouped} Rows left out and changes made "
+        f"{count(texts['n_rows'], 'row')}, {count(texts['n_texts'], one)} were measured"
+        f"{drawn}{labels}{cut}; {texts['n_words']:,} {unit} in all, a median of "
+        f"{texts['median_words']:,.0f} a {one}.{grouped} Rows left out and changes made "
         f"to texts are listed in tables/found.csv. SHA-256 of the texts as measured: "
         f"{texts['sha256']}."
     )
@@ -81,7 +91,7 @@ def is_grouped(texts: dict) -> bool:
     return 1 < texts["n_groups"] < texts["n_texts"]
 
 
-def grouping(texts: dict) -> str:
+def grouping(texts: dict, is_labelled: bool) -> str:
     """Say which texts belong together, and what follows."""
     if not is_grouped(texts):
         return ""
@@ -89,11 +99,17 @@ def grouping(texts: dict) -> str:
     which += ["the passages of a text being one"] if texts["passages"] else []
     which += ["texts that are nearly the same being one"] if texts["n_joined"] else []
     column = f" ({'; '.join(which)})" if which else ""
+    of_labels = (
+        " labels are dealt out so that the texts of a group that share one get one again;"
+        if is_labelled else ""
+    )  # fmt: skip
+    of_tests = (
+        ", and a group counts once in a test, for the option that is right more often in it"
+        if is_labelled else ""
+    )  # fmt: skip
     return (
         f" They come from {texts['n_groups']:,} groups{column}: texts of one group are not "
-        "counted as each other's neighbours; labels are dealt out so that the texts of a group "
-        "that share one get one again; intervals are over groups, and a group counts once in a "
-        "test, for the option that is right more often in it."
+        f"counted as each other's neighbours;{of_labels} intervals are over groups{of_tests}."
     )
 
 
@@ -114,17 +130,13 @@ def about_model(measured: Measured, model: dict) -> str:
     )
 
 
-def about_measures(measured: Measured, over_groups: bool) -> str:
+def about_measures(measured: Measured, over_groups: bool, is_tested: bool) -> str:
     """Say how drift and its baselines were measured."""
     drift, n_layers = measured.numbers["drift"], measured.numbers["n_layers"]
     last = {name: number(values[-1]) for name, values in drift.items()}
-    rotated = (
-        "Rotated: layer 0 is first multiplied by one orthogonal matrix, fitted on the tokens "
-        "of every second text and tested on the texts between, and the other way round "
-        f"(orthogonal Procrustes, Schönemann 1966), which gives {last['same text, rotated']}. "
-        "Shifted: instead, one vector is added to all texts in layer 0, the mean of the layer "
-        f"less that of layer 0, from the same halves: {last['same text, shifted']}. "
-        if "same text, rotated" in drift else ""
+    level = (
+        f" The level of tests is {number(LEVEL)}, without correction for their number."
+        if is_tested else ""
     )  # fmt: skip
     return (
         "Measures. Drift is the cosine of a text's vector in a layer with its vector in layer "
@@ -133,11 +145,28 @@ def about_measures(measured: Measured, over_groups: bool) -> str:
         f"other texts in the same layer (after Ethayarajh 2019, of pooled texts), "
         f"{last['random pair']}. Centred, the mean of all texts subtracted from each layer "
         f"(Timkey and van Schijndel 2021): {last['same text, centred']}, with other texts "
-        f"{last['other text, centred']}. {rotated}All this in layer {n_layers}, medians over "
-        f"texts. Intervals are 95% percentile bootstrap intervals over "
-        f"{'groups' if over_groups else 'texts'} ({N_DRAWS:,} draws; "
-        f"Efron and Tibshirani 1993). The level of tests is {number(LEVEL)}, without "
-        "correction for their number."
+        f"{last['other text, centred']}. {about_changes(measured, last)}All this in layer "
+        f"{n_layers}, medians over texts. Intervals are 95% percentile bootstrap intervals "
+        f"over {'groups' if over_groups else 'texts'} ({N_DRAWS:,} draws; "
+        f"Efron and Tibshirani 1993).{level}"
+    )
+
+
+def about_changes(measured: Measured, last: dict[str, str]) -> str:
+    """Say how a rotation and a shift were fitted, and on how many texts; nothing without."""
+    if "same text, rotated" not in last:
+        return ""
+    n_kept, n_texts = measured.numbers["words"]["n_texts"], len(measured.groups)
+    drawn = (
+        f" Both were measured on {n_kept:,} of the texts, drawn at random."
+        if n_kept < n_texts else ""
+    )  # fmt: skip
+    return (
+        "Rotated: layer 0 is first multiplied by one orthogonal matrix, fitted on the tokens "
+        "of every second text and tested on the texts between, and the other way round "
+        f"(orthogonal Procrustes, Schönemann 1966), which gives {last['same text, rotated']}. "
+        "Shifted: instead, one vector is added to all texts in layer 0, the mean of the layer "
+        f"less that of layer 0, from the same halves: {last['same text, shifted']}.{drawn} "
     )
 
 
@@ -148,11 +177,12 @@ def about_labels(model: str, x: dict) -> str:
         f"; had neighbours of the same group counted, {percent(x['with_own_group'])}"
         if x["n_groups"] < x["n_texts"] else ""
     )  # fmt: skip
+    exact = ", after Clopper and Pearson 1934" if x["agreement"] in (0, 1) else ""
     return (
         f"Labels ({model}). For {x['n_texts']:,} texts with {x['n_labels']} labels, "
         f"the nearest neighbour by cosine in the last layer has the same label in "
         f"{percent(x['agreement'])} of cases (95% interval "
-        f"{interval(x['interval'], percent)}{own_group}); with labels dealt out at random "
+        f"{interval(x['interval'], percent)}{exact}{own_group}); with labels dealt out at random "
         f"{N_SHUFFLES:,} times, {percent(x['chance'])} on average and "
         f"{percent(x['chance_95'])} once in twenty ({p_value(x['p_chance'])}; the best of all "
         f"layers: {percent(x['best_of_layers_by_chance_95'])} once in twenty). In the static "
@@ -171,13 +201,27 @@ def about_software(facts: dict) -> str:
     return f"Software. {named}. Command: {facts['command']}. Random draws have the seed 0."
 
 
-def methods_markdown(title: str, paragraphs: Sequence[str]) -> str:
-    """Set the methods as a Markdown file, sources below."""
-    text = [f"# Methods: {title}"]
+def methods_markdown(title: str, paragraphs: Sequence[str], command: str) -> str:
+    """Set the methods as a Markdown file, the command as code, the sources below."""
+    text = [f"# Methods: {plain_in_markdown(title)}"]
     for paragraph in paragraphs:
         head, _, rest = paragraph.partition(". ")
-        text.append(f"**{head}.** {rest}")
-    is_read = any(x.startswith("Surprisal. ") for x in paragraphs)
-    used = [*SOURCES.values(), *(SOURCES_OF_READING.values() if is_read else [])]
+        before, found, after = rest.partition(command if head == "Software" else "\0")
+        code = code_span(found) if found else ""
+        rest = plain_in_markdown(before) + code + plain_in_markdown(after)
+        text.append(f"**{plain_in_markdown(head)}.** {rest}")
+    used = [source for name, source in SOURCES.items() if any(name in x for x in paragraphs)]
     sources = "\n".join(f"- {source}" for source in used)
     return "\n\n".join([*text, "## Sources", sources]) + "\n"
+
+
+def plain_in_markdown(text: str) -> str:
+    """Write text so that Markdown shows it as it is, in one line."""
+    text = MARKDOWN.sub(r"\\\g<0>", re.sub(r"\s*[\r\n]\s*", " ", text))
+    return TAG_OR_ENTITY.sub(lambda sign: html.escape(sign[0]), text)
+
+
+def code_span(text: str) -> str:
+    """Set text as Markdown's code, between more backticks than it has in a row."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}"

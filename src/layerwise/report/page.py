@@ -83,6 +83,7 @@ def page_html(
         for x, (name, part) in parts.items()
     )
     texts = facts["texts"]
+    one = "passage" if texts["passages"] else "text"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -95,7 +96,7 @@ def page_html(
 <body>
 <header>
 <h1>{escape(title)}</h1>
-<p class="muted">{count(texts['n_texts'], 'text')}, {escape(', '.join(facts['models']))}.
+<p class="muted">{count(texts['n_texts'], one)}, {escape(', '.join(facts['models']))}.
 Made by layerwise {escape(facts['versions']['layerwise'])} on {escape(facts['date'])}.</p>
 <nav aria-label="Contents"><ul>{contents}</ul></nav>
 </header>

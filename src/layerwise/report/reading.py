@@ -195,6 +195,7 @@ def read_all(chosen: Chosen, decoder: Decoder) -> Reading:
                 "row": piece["row"], "start": read["start"] + piece["start"], "bits": bits,
                 "rank": read["rank"],
             }))  # fmt: skip
+    texts["printed"] = chosen.table["text"].tolist()  # with what stands between windows
     index = pd.Index(chosen.table["row"], name="row")
     whole = lengths["printed"]  # a version that not every window has is not compared
     of_each = {name: np.where(n == whole, n, np.nan) for name, n in lengths.items()}

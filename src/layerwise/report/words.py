@@ -26,6 +26,14 @@ def count(n: int, one: str) -> str:
     return f"{n:,} {one if n == 1 else one + 's'}"
 
 
+def listing(names: Sequence[str]) -> str:
+    """Write names in a row: a; a and b; a, b, and c."""
+    *others, last = names
+    if len(others) < 2:
+        return " and ".join(names)
+    return f"{', '.join(others)}, and {last}"
+
+
 def cut_into(pieces: float) -> str:
     """Begin a sentence on how many tokens a word is cut into."""
     return (

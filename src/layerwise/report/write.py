@@ -19,7 +19,7 @@ from layerwise.report.explorer import write_explorer
 from layerwise.report.figures import draw, medians_table, save
 from layerwise.report.findings import compare_models, shared_neighbours
 from layerwise.report.folder import NUMBERS, write_json, write_table
-from layerwise.report.limits import limits_of
+from layerwise.report.limits import can_agree, limits_of
 from layerwise.report.measure import Measured, measure
 from layerwise.report.methods import (
     LIBRARIES,
@@ -46,13 +46,18 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
     if decoder:  # before titles are made different, or passages get names of their own
         named = options.title and not options.passages
         texts.table["heading"] = texts.table["title"] if named else ""
+    n_rows = len(texts.table) + n_left_out(texts.report)
     texts = prepare(texts, encoders[asked[0]], options)
+    one = "passage" if options.passages else "text"
     sections: list[Section] = []
     described: dict[str, dict] = {}
     for i, (given, encoder) in enumerate(encoders.items()):
         name = model_name(encoder, described)
-        say(f"measuring {count(len(texts.table), 'text')} with {name}")
+        say(f"measuring {count(len(texts.table), one)} with {name}")
         measured = measure(name, texts.table, encoder)
+        if not can_agree(texts.table):  # 0 by construction, and no number of the model's
+            numbers = {**measured.numbers, "agreement": None}
+            measured = measured._replace(agreement=None, numbers=numbers)
         sizes = measured.numbers["n_layers"], measured.numbers["n_dims"]
         described[name] = describe_model(given, encoder, *sizes)
         limits = limits_of(texts.table, encoder, measured)
@@ -61,7 +66,7 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
     models = [section.measured for section in sections]
     facts = {
         **run,
-        "texts": describe_texts(texts, options),
+        "texts": describe_texts(texts, options, n_rows),
         "models": described,
         "versions": versions(LIBRARIES),
         "limits": {x.measured.model: x.limits for x in sections},
@@ -93,15 +98,18 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
 
 
-def describe_texts(texts: OwnTexts, options: argparse.Namespace) -> dict:
-    """Return what is to be known of the texts measured."""
-    table, report = texts
-    left_out = report.loc[report["done"].str.startswith("left out"), "rows"].explode().dropna()
-    rows = table["source_row"] if "source_row" in table else table["row"]
+def n_left_out(report: pd.DataFrame) -> int:
+    """Return how many rows of a file were left out."""
+    return int(report.loc[report["done"].str.startswith("left out"), "n_rows"].sum())
+
+
+def describe_texts(texts: OwnTexts, options: argparse.Namespace, n_rows: int) -> dict:
+    """Return what is to be known of the texts measured, of a file of so many rows."""
+    table = texts.table
     return {
         "file": options.texts.resolve().name,
         "file_sha256": digest_of_path(options.texts),
-        "n_rows": len({*rows, *left_out}),
+        "n_rows": n_rows,
         "n_texts": len(table),
         "n_usable": int(table["n_usable"].iloc[0]),
         "is_sample": len(table) < int(table["n_usable"].iloc[0]),
@@ -141,7 +149,7 @@ def write_files(
         write_tables(section.measured, draft / section.folder / "tables")
     facts["claims"] = claims.to_dict("records")
     write_json(facts, draft / NUMBERS)
-    methods = methods_markdown(facts["title"], paragraphs)
+    methods = methods_markdown(facts["title"], paragraphs, facts["command"])
     (draft / "methods.md").write_text(methods, encoding="utf-8", newline="\n")
     page = page_html(facts["title"], facts, sections, claims, table, report, paragraphs, read)
     (draft / "index.html").write_text(page, encoding="utf-8", newline="\n")

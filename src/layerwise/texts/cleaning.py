@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 # What programs write for "nothing". "none" and "na" are words, and stay.
 MISSING = {"", "nan", "NaN", "NA", "N/A", "#N/A", "n/a", "null", "NULL", "None", "<NA>"}
@@ -130,7 +131,7 @@ def clean(text: str, as_is: bool = False) -> tuple[str, list[tuple[str, str]]]:
 
 def is_missing(cell: object) -> bool:
     """Say whether a cell holds nothing: empty, not a number, or a program's word for that."""
-    if cell is None:
+    if cell is None or cell is pd.NaT:
         return True
     if isinstance(cell, float | np.floating):
         return math.isnan(cell)

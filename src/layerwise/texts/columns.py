@@ -4,6 +4,7 @@ import difflib
 from typing import Any
 
 from layerwise.texts.cleaning import is_missing
+from layerwise.texts.dates import read_date
 from layerwise.texts.rows import Rows
 
 
@@ -99,5 +100,24 @@ def check_is_text(rows: Rows, name: str) -> None:
         raise ValueError(
             f"the column {name!r} does not hold texts: {no_text} of {len(cells)} cells are "
             f"numbers or the like, such as {str(first)[:40]!r}; the columns are "
+            f"{listed(rows.columns)}"
+        )
+
+
+def check_is_date(rows: Rows, name: str) -> None:
+    """Check that a column of dates holds any.
+
+    Raises
+    ------
+    ValueError
+        If no cell can be read as a date.
+    """
+    cells = [cell for cell in column_of(rows, name) if not is_missing(cell)]
+    if not cells:
+        raise ValueError(f"the column {name!r} is empty in all {len(rows.cells)} rows")
+    if all(read_date(cell) is None for cell in cells):
+        raise ValueError(
+            f"the column {name!r} does not hold dates: none of {len(cells)} cells can be read "
+            f"as a year or a date, such as {str(cells[0])[:40]!r}; the columns are "
             f"{listed(rows.columns)}"
         )

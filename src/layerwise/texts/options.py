@@ -1,8 +1,13 @@
 """The options by which every command is told which texts to read, and how."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
+
+NAMES = ["--text", "--label", "--title", "--group", "--date", "--encoding", "--decoder",
+         "--encoder", "--device"]  # fmt: skip
+DEVICE = re.compile(r"auto|(cpu|cuda|mps)(:\d+)?")
 
 
 class Once(argparse.Action):
@@ -47,3 +52,22 @@ def add_text_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         "--as-is", action="store_true", help="keep markup and invisible characters in texts"
     )
     return reading
+
+
+def wrong_names(options: argparse.Namespace) -> list[str]:
+    """Name options whose value is empty: they would be taken as not given."""
+    values = {x: getattr(options, x.strip("-"), None) for x in NAMES}
+    values["--encoder"] = values["--encoder"] or getattr(options, "encoders", None)
+    wrong = [
+        name for name, value in values.items()
+        if any(x is not None and not x.strip()
+               for x in (value if isinstance(value, list) else [value]))
+    ]  # fmt: skip
+    return [f"{name} '': a name is needed" for name in wrong]
+
+
+def wrong_device(name: str) -> list[str]:
+    """Say what is wrong with the name of a device; whether it is there, its user finds out."""
+    if not name.strip() or DEVICE.fullmatch(name):
+        return []
+    return [f"--device {name}: use auto, cpu, cuda or mps"]

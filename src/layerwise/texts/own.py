@@ -3,6 +3,7 @@
 Nothing is dropped in silence: every row of the file is in the table or in the report.
 """
 
+import datetime
 import unicodedata
 from os import PathLike
 from pathlib import Path
@@ -13,6 +14,7 @@ import pandas as pd
 from layerwise.texts.cleaning import clean, is_missing
 from layerwise.texts.columns import (
     check_columns,
+    check_is_date,
     check_is_text,
     column_of,
     is_number,
@@ -104,6 +106,8 @@ def load_texts(
         rows, Path(path), Columns(text or "", label, title, group, date)
     )
     check_is_text(rows, columns.text)
+    if columns.date:
+        check_is_date(rows, columns.date)
     table, in_rows = as_texts(rows, columns, as_is)
     if table.empty:
         raise ValueError(nothing_left(columns, in_rows))
@@ -226,6 +230,8 @@ def read_name(cell: object) -> str | None:
         return None
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)  # a column with gaps turns whole numbers into 1.0, 2.0
+    if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
+        cell = cell.date()  # a spreadsheet's dates have a time, midnight
     return " ".join(clean(str(cell))[0].split()) or None
 
 
