@@ -33,6 +33,7 @@ from layerwise.report.limits import (
     limits_of_language,
 )
 from layerwise.report.measure import finds_itself
+from layerwise.report.methods import about_labels
 from layerwise.report.neighbours import nearest_of_other_groups, own_groups
 from layerwise.report.page import set_aside, words_part
 from layerwise.report.prepare import set_copies_apart
@@ -259,23 +260,17 @@ def test_agreement_that_comes_of_one_source_does_not_count():
     assert high - low > 1.3 * (as_if_alone[1] - as_if_alone[0])
 
 
-def test_two_texts_that_are_each_others_nearest_count_once():
-    rng = np.random.default_rng(0)
-    layers = np.repeat(rng.normal(size=(3, 20, 30)), 2, axis=1)
-    layers += 0.1 * rng.normal(size=layers.shape)
-    labels = np.repeat(rng.permutation(list("abab" * 5)), 2)
-    labels[:6:2] = "c"  # three pairs differ, and miss together
-    texts = [f"word{i}" for i in range(40)]
-    x = label_agreement(layers, texts, labels).numbers
-    hits, pairs = np.repeat(np.arange(20) > 2, 2), np.arange(40) // 2
-    assert x["agreement"] == hits.mean()
-    assert x["interval"] == bootstrap_interval(hits, groups=pairs)
-    assert x["interval"][0] < bootstrap_interval(hits)[0]
-    against_words = x["against_counted_words"]
-    assert against_words["only_first"] + against_words["only_second"] <= 20
-    whole = label_agreement(layers, texts, np.repeat(labels[1::2], 2)).numbers
-    assert whole["agreement"] == 1
-    assert whole["interval"] == pytest.approx((0.025 ** (1 / 20), 1))  # of twenty pairs
+def test_the_interval_of_a_share_of_all_is_not_a_point():
+    layers = np.repeat(np.random.default_rng(0).normal(size=(3, 10, 30)), 2, axis=1)
+    layers += 0.01 * np.arange(600).reshape(20, 30) % 1
+    texts = [f"word{i}" for i in range(20)]
+    x = label_agreement(layers, texts, np.repeat(list("abcdefghij"), 2)).numbers
+    assert x["agreement"] == 1
+    assert x["interval"] == pytest.approx((0.025 ** (1 / 20), 1))
+    assert "after Clopper and Pearson 1934" in about_labels("tiny", x)
+    none = label_agreement(layers, texts, list("ab" * 10)).numbers
+    assert none["agreement"] == 0
+    assert none["interval"] == pytest.approx((0, 1 - 0.025 ** (1 / 20)))
 
 
 def test_a_table_of_groups_says_what_was_set_aside(tmp_path, report):
@@ -577,6 +572,7 @@ def test_two_books_that_are_mostly_the_same_are_one_and_its_texts_stay_apart():
     assert own_groups(joined).tolist() == [0] * 6 + [1] * 2
     one, _ = set_copies_apart(books[:6])
     assert own_groups(one).tolist() == [0, 1, 2, 0, 1, 3]  # a text does not find its copy
+    assert own_groups(one.iloc[[0, 3]]).tolist() == [0, 1]  # where there is nothing else
 
 
 def test_a_row_that_is_left_out_later_is_not_said_to_be_kept(tmp_path, report):

@@ -56,7 +56,7 @@ def label_agreement(
     texts, labels : sequence of str, one for each text
     groups : sequence of int, one for each text, optional
         Texts of one group do not count as each other's neighbours; intervals and tests are
-        over groups, or over :func:`witnesses`.
+        over groups.
     """
     own, names = pd.factorize(np.asarray(labels))
     alone = np.arange(len(own))
@@ -81,7 +81,6 @@ def label_agreement(
     })  # fmt: skip
     last = f"layer {n_layers}"
     best_by_chance = np.max([x for name, x in shuffled.items() if name != COUNTED], axis=0)
-    units = witnesses(options[last][:, 0], group)
     of_all = nearest_of_other_groups(cosines(layer_embeddings[-1]), alone, 1)
     numbers = {
         "n_texts": len(own),
@@ -89,29 +88,17 @@ def label_agreement(
         "n_groups": len(set(group)),
         "agreement": float(hits[last].mean()),
         "with_own_group": neighbour_agreement(of_all, own),
-        "interval": interval_of_share(hits[last], units),
+        "interval": interval_of_share(hits[last], group),
         "chance": float(shuffled[last].mean()),
         "chance_95": float(np.quantile(shuffled[last], 0.95)),
         "p_chance": float((1 + (shuffled[last] >= hits[last].mean()).sum()) / (1 + N_SHUFFLES)),
         "best_of_layers_by_chance_95": float(np.quantile(best_by_chance, 0.95)),
-        "against_static": compared(hits[last], hits["layer 0"], units),
-        "against_counted_words": compared(hits[last], hits[COUNTED], units),
+        "against_static": compared(hits[last], hits["layer 0"], group),
+        "against_counted_words": compared(hits[last], hits[COUNTED], group),
         "counted_words": float(hits[COUNTED].mean()),
         "static": float(hits["layer 0"].mean()),
     }
     return Agreement(table, by_label(names[own], hits[last], group), numbers)
-
-
-def witnesses(nearest: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Number texts so that those that count once have one number: the texts of a group.
-
-    Where each is a group of its own, two that are each other's nearest: they are right together
-    or wrong together, and that is about half of all texts.
-    """
-    every = np.arange(len(nearest))
-    if len(set(groups)) < len(every):
-        return groups
-    return np.where(nearest[nearest] == every, np.minimum(every, nearest), every)
 
 
 def interval_of_share(hits: np.ndarray, groups: np.ndarray) -> tuple[float, float]:

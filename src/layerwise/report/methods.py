@@ -182,16 +182,16 @@ def about_labels(model: str, x: dict) -> str:
         f"Labels ({model}). For {x['n_texts']:,} texts with {x['n_labels']} labels, "
         f"the nearest neighbour by cosine in the last layer has the same label in "
         f"{percent(x['agreement'])} of cases (95% interval "
-        f"{interval(x['interval'], percent)}{exact}{own_group}); with labels dealt out at random "
-        f"{N_SHUFFLES:,} times, {percent(x['chance'])} on average and "
+        f"{interval(x['interval'], percent)}{exact}{own_group}); with labels dealt out at "
+        f"random {N_SHUFFLES:,} times, {percent(x['chance'])} on average and "
         f"{percent(x['chance_95'])} once in twenty ({p_value(x['p_chance'])}; the best of all "
         f"layers: {percent(x['best_of_layers_by_chance_95'])} once in twenty). In the static "
         f"layer it is {percent(x['static'])} (exact McNemar test, {static['only_first']} "
         f"against {static['only_second']}, {p_value(static['p'])}); with TF-IDF weights of "
         f"words, no model, {percent(x['counted_words'])} ({counted['only_first']} against "
         f"{counted['only_second']}, {p_value(counted['p'])}; McNemar 1947)."
-        + ("" if x["n_groups"] < x["n_texts"] else " Two texts that are each other's nearest "
-           "are right or wrong together, and count once in the interval and the tests.")
+        " Two texts that are each other's nearest are right or wrong together: the interval is "
+        "somewhat too narrow for that, and McNemar's p are somewhat too small."
     )
 
 

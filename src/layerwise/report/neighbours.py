@@ -20,10 +20,14 @@ N_NEAREST = 5
 def own_groups(table: pd.DataFrame) -> np.ndarray:
     """Return a number for the group of each text; every text its own if all are of one group.
 
-    Where there is but one group, nothing would be left to compare; copies stay together.
+    Where there is but one group, nothing would be left to compare; copies stay together,
+    unless all are copies.
     """
-    groups, names = pd.factorize(table["group"])
-    return groups if len(names) > 1 else pd.factorize(table["family"])[0]
+    for together in ("group", "family"):
+        groups, names = pd.factorize(table[together])
+        if len(names) > 1:
+            return groups
+    return np.arange(len(table))
 
 
 def nearest_of_other_groups(
