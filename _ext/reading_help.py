@@ -1,10 +1,12 @@
 """Sphinx extension: how long a chapter takes, and what to take along.
 
 Below each chapter's title stands how long it takes to read and to run, with its notebook to
-download and the services that open it.
+download and the services that open it; and, where the site has no address, the package that
+the notebook looks for beside it.
 """
 
 import html
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -12,6 +14,7 @@ from sphinx.application import Sphinx
 from _ext.executions import read_record
 from _ext.minutes import count
 from _ext.notebooks import is_notebook, launch_links
+from tools.book.wheel import built_wheel
 
 
 def running_time(seconds: float) -> str:
@@ -43,6 +46,9 @@ def reading_line(app: Sphinx, pagename: str, context: dict, doctree: nodes.docum
     ]:
         address = pathto(f"{folder}/{pagename}.ipynb", True)
         parts.append(f'<a href="{html.escape(address)}" download>{text}</a>')
+    if not app.config.html_baseurl:  # then a notebook cannot fetch the package it needs
+        address = pathto(f"notebooks/{built_wheel(Path(app.srcdir)).name}", True)
+        parts.append(f'<a href="{html.escape(address)}" download>Package (wheel)</a>')
     for name, address in launch_links(app.config.layerwise_launch, pagename).items():
         parts.append(f'<a href="{html.escape(address)}">{name}</a>')
     return f'<p class="reading">{" ".join(parts)}</p>'

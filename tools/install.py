@@ -86,8 +86,9 @@ def install(root: Path, environment: Path, say: Callable[[str], None] = print) -
     wanted = what_is_wanted(root)
     if is_whole(environment, wanted):
         return
-    cpu_index = find_cpu_index(pinned_torch(root))
-    say(what_will_be_downloaded(root, cpu_index))
+    silent: list[str] = []
+    cpu_index = find_cpu_index(pinned_torch(root), silent)
+    say(what_will_be_downloaded(root, cpu_index, *silent))
     make_anew(environment)
     run_pip(environment, "--no-deps", "--require-hashes", "--requirement", root / REQUIREMENTS)
     install_torch(root, environment, cpu_index)
@@ -179,11 +180,11 @@ def pinned_torch(root: Path) -> str:
     return pins[0].removeprefix("torch==")
 
 
-def find_cpu_index(version: str) -> str | None:
+def find_cpu_index(version: str, silent: list[str] | None = None) -> str | None:
     """Return the index that has a version of torch without CUDA, or None for pip's own.
 
     It is the environment variable ``TORCH_CPU_INDEX``, or PyTorch's own; an empty one says
-    that the ordinary build is wanted.
+    that the ordinary build is wanted. One that does not answer is put on the list ``silent``.
     """
     index = os.environ.get("TORCH_CPU_INDEX", CPU_INDEX)
     if not index or sys.platform != "linux" or has_nvidia_driver():
@@ -191,8 +192,10 @@ def find_cpu_index(version: str) -> str | None:
     python = f"(cp{sys.version_info.major}{sys.version_info.minor}|py3)"
     machine = rf"[\w.]*({platform.machine()}|any)"
     wheel = rf"torch-{re.escape(version)}(\.0)*(\+cpu)?-{python}-\w+-{machine}\.whl"
-    page = urllib.parse.unquote(read_index(index) or "")
-    return index if re.search(wheel, page) else None
+    page = read_index(index)
+    if page is None and silent is not None:
+        silent.append(index)
+    return index if re.search(wheel, urllib.parse.unquote(page or "")) else None
 
 
 def has_nvidia_driver() -> bool:
@@ -222,11 +225,17 @@ def read_index(index: str) -> str | None:
     return page[0] if page else None
 
 
-def what_will_be_downloaded(root: Path, cpu_index: str | None) -> str:
-    """Say how much the installation downloads, from the sizes that ``nox -s lock`` noted."""
+def what_will_be_downloaded(root: Path, cpu_index: str | None, silent: str = "") -> str:
+    """Say how much the installation downloads, from the sizes that ``nox -s lock`` noted.
+
+    Where an index without CUDA was asked and stayed silent, that is said as well.
+    """
     sizes = read_sizes(root / TORCH)
     ordinary = "torch with CUDA" if sys.platform == "linux" else "torch"
     build, kind = ("torch-cpu", "torch without CUDA") if cpu_index else ("torch", ordinary)
+    if silent:
+        whose = "PyTorch's own index" if silent == CPU_INDEX else silent
+        kind += f" ({whose} did not answer)"
     if not {"libraries", build} <= sizes.keys():
         return f"installing into .venv, with {kind}; the only step that needs the network"
     total = sizes["libraries"] + sizes[build]

@@ -116,7 +116,8 @@ class NgramExplorer extends Explorer {
     this.model = makeModel(texts, n, this.smoothing.value, amount);
     this.all = [...this.tokens, ...write(this.model, this.tokens, LENGTHS[unit], temperature, randomNumbers(this.seed))];
     this.showCounts(texts);
-    this.showWritten(findCopied(this.all.slice(this.tokens.length), texts, RUNS[unit]), unit);
+    const hasRun = texts.some(({ length }) => length >= RUNS[unit]);
+    this.showWritten(findCopied(this.all.slice(this.tokens.length), texts, RUNS[unit]), unit, hasRun);
     this.choose(0);
   }
 
@@ -136,7 +137,7 @@ class NgramExplorer extends Explorer {
       `${runs.length.toLocaleString("en")} different runs of ${n}, ${percent(once)} of them once.`;
   }
 
-  showWritten(copied, unit) {
+  showWritten(copied, unit, hasRun) {
     const written = this.all.slice(this.tokens.length);
     const joins = (i) => unit === "words" && copied[i] && copied[i + 1] && written[i] !== LINE_END && written[i + 1] !== LINE_END;
     const look = (i) => [copied[i] ? "copied" : "", joins(i) ? "joined" : ""].join(" ").trim();
@@ -147,8 +148,10 @@ class NgramExplorer extends Explorer {
     this.written.classList.toggle("letters", unit === "letters");
     this.written.replaceChildren(...pieces);
     const n_copied = copied.filter(Boolean).length;
-    this.summary.textContent = `${percent(n_copied / written.length)} of what was written is copied: underlined, ` +
-      `part of a run of ${RUNS[unit]} or more that stands in what was counted.`;
+    this.summary.textContent = hasRun
+      ? `${percent(n_copied / written.length)} of what was written is copied: underlined, ` +
+        `part of a run of ${RUNS[unit]} or more that stands in what was counted.`
+      : `Too short to say what is copied: it has no run of ${RUNS[unit]}.`;
   }
 
   // Show what a written token was drawn from.

@@ -6,7 +6,7 @@ import { mean_pool } from "./bert.mjs";
 import { compareTexts, tokenMovement } from "./compare-texts.mjs";
 import { offsetsOf } from "./offsets.mjs";
 import { OwnLine, SERVER } from "./own-line.mjs";
-import { decode, splitTexts, textsOfFile, textsOfPasted, writeTable } from "./read-texts.mjs";
+import { decode, NO_TEXT, splitTexts, textsOfFile, textsOfPasted, writeTable } from "./read-texts.mjs";
 import { count, h, shorten } from "./shared.mjs";
 
 const FEWEST = 4; // so that each half has another text
@@ -81,7 +81,10 @@ export class OwnTexts extends OwnLine {
   }
 
   async read(file) {
-    if (file) this.take(file.name, textsOfFile(file.name, decode(new Uint8Array(await file.arrayBuffer()))));
+    if (!file) return;
+    const content = decode(new Uint8Array(await file.arrayBuffer()));
+    if (content === null) return this.say(`${file.name} ${NO_TEXT}.`, true);
+    this.take(file.name, textsOfFile(file.name, content));
   }
 
   // What was pasted may be a table: it is read as the file would be.

@@ -4,6 +4,11 @@ import { count } from "./shared.mjs";
 
 const DELIMITERS = [",", ";", "\t", "|"];
 const LONGEST_NAME = 40; // characters of a column's name
+// How files begin that hold no text, as the package has it in layerwise/texts/encodings.py.
+const SIGNATURES = ["PK\x03\x04", "%PDF", "\xd0\xcf\x11\xe0", "{\\rtf", "\x1f\x8b"];
+export const NO_TEXT = "is a Word file, or another that is not text: save it as plain text (.txt), or a table as CSV";
+const LOOKED_AT = 4000; // bytes that show whether there are zeros, and of what kind
+const FEWEST_ZEROS = 0.25; // of what could be UTF-8 as well; in UTF-16 it would be half
 const SAMPLED = 1_000_000; // characters that are looked at to find the delimiter
 
 // What is pasted: texts with empty lines between them or, if there are none, a text a line.
@@ -13,13 +18,34 @@ export function splitTexts(content) {
   return lines.split(between).map((text) => text.trim()).filter(Boolean);
 }
 
-// A file's characters: UTF-8, UTF-16 with its mark, or else the letters of Windows.
+// A file's characters: UTF-8, UTF-16 by its mark or its zero bytes, or else the letters of Windows;
+// null where it is no text.
 export function decode(bytes) {
-  const utf16 = { "255,254": "utf-16le", "254,255": "utf-16be" }[bytes.subarray(0, 2)];
+  const start = String.fromCharCode(...bytes.subarray(0, 8));
+  if (SIGNATURES.some((signature) => start.startsWith(signature))) return null;
+  const head = bytes.subarray(0, LOOKED_AT);
+  let utf16 = { "255,254": "utf-16le", "254,255": "utf-16be" }[bytes.subarray(0, 2)];
+  if (!utf16 && head.includes(0) && !(utf16 = utf16ByZeros(head))) return null;
+  return decodeIn(utf16 ?? "utf-8", bytes) ?? new TextDecoder("windows-1252").decode(bytes);
+}
+
+// Which UTF-16 bytes with zeros among them are in; null if they are in neither.
+function utf16ByZeros(head) {
+  const zeros = [0, 0];
+  head.forEach((byte, i) => { if (byte === 0) zeros[i % 2] += 1; });
+  const name = zeros[1] > zeros[0] ? "utf-16le" : "utf-16be";
+  const text = decodeIn(name, head, { stream: true });
+  if (text === null || text.includes("\0")) return null;
+  const hasFewZeros = zeros[0] + zeros[1] < FEWEST_ZEROS * head.length;
+  return hasFewZeros && decodeIn("utf-8", head, { stream: true }) !== null ? null : name;
+}
+
+// Bytes in an encoding, whose end may be cut off in a stream; null if they are not in it.
+function decodeIn(name, bytes, options = {}) {
   try {
-    return new TextDecoder(utf16 ?? "utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder(name, { fatal: true }).decode(bytes, options);
   } catch {
-    return new TextDecoder("windows-1252").decode(bytes);
+    return null;
   }
 }
 

@@ -150,7 +150,8 @@ def test_what_headers_name_is_what_pyproject_and_the_pins_have():
 
 
 def test_without_any_place_one_sentence_says_what_to_do(monkeypatch, tmp_path, wheel):
-    with pytest.raises(SystemExit, match=rf"put {wheel.name}, from the site"):
+    asked = rf"put {wheel.name}, from the site.*, or set LAYERWISE_SITE to the folder or"
+    with pytest.raises(SystemExit, match=asked):
         Machine(monkeypatch, tmp_path).run(wheel)
 
 

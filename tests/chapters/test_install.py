@@ -124,7 +124,9 @@ def test_with_a_driver_or_where_the_index_does_not_answer_torch_is_the_ordinary_
 ):
     monkeypatch.setenv("TORCH_CPU_INDEX", "http://127.0.0.1:9/cpu")  # nobody listens
     (said,) = put_together(clone)
-    assert "2,300 MB: 2,000 MB are torch with CUDA" in said
+    assert "2,300 MB: 2,000 MB are torch with CUDA (http://127.0.0.1:9/cpu did not" in said
+    says = install.what_will_be_downloaded(clone, None, install.CPU_INDEX)
+    assert "are torch with CUDA (PyTorch's own index did not answer), 300 MB the rest" in says
     assert "ordinary" in installed_build(clone / ".venv")
 
 
@@ -159,7 +161,7 @@ def test_an_index_without_the_build_that_is_needed_is_no_hindrance(
     (wheel,) = (indexes / "cpu/torch").iterdir()
     wheel.rename(wheel.with_name(name))
     (said,) = put_together(clone)
-    assert "2,000 MB are torch with CUDA" in said  # and not the size of a build it lacks
+    assert "2,000 MB are torch with CUDA, 300" in said  # and not the size of a build it lacks
     assert "ordinary" in installed_build(clone / ".venv")
 
 

@@ -8,6 +8,9 @@ import html5lib
 import pytest
 from site_checks import PAGES
 
+from tools.chapters import sphinx_settings
+from tools.desk import ROOT
+
 every_page = pytest.mark.parametrize("name", PAGES or ["index.html"])
 # Elements that make the browser fetch something
 LOADED = re.compile(r'<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc="([^"]*)"')
@@ -106,6 +109,9 @@ def test_reading_line(site_folder, name):
     line = re.search(r'<p class="reading">(.*?)</p>', read(site_folder, name)).group(1)
     assert re.search(r"\d+ min of prose, \d+ min of code", line)
     assert re.search(r"\d+ (s|min) to run", line)
+    if not sphinx_settings(ROOT)["html_baseurl"]:
+        wheel = re.search(r'<a href="\.\./(notebooks/[^"/]*\.whl)" download>', line).group(1)
+        assert (site_folder / wheel).is_file()
 
 
 @every_chapter

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from explorer_pages import open_page, opened, set_slider
+from playwright.sync_api import expect
 
 from layerwise.by_hand.ngrams import (
     contexts_of,
@@ -154,6 +155,19 @@ def test_an_own_poem_is_counted_and_written_on(counting):
     counting.get_by_role("button", name="Write on", exact=True).click()
     after = counting.locator(ELEMENT).evaluate("(e) => e.all.slice(e.tokens.length)")
     assert after != written
+
+
+def test_of_a_text_without_a_run_it_is_not_said_that_nothing_is_copied(counting):
+    said = counting.locator(f"{ELEMENT} .status")
+    counting.locator("#text").fill("rain on the roof")
+    expect(said).to_have_text("Too short to say what is copied: it has no run of 6.")
+    counting.locator("#text").fill("rain on the roof and rain")
+    expect(said).to_contain_text("of what was written is copied")
+    counting.locator("#unit").select_option("letters")
+    counting.locator("#text").fill("rain on the roof")
+    expect(said).to_have_text("Too short to say what is copied: it has no run of 24.")
+    counting.locator("#others").check()
+    expect(said).to_contain_text("of what was written is copied")
 
 
 @pytest.mark.parametrize("text", ["", "—!—\n\n", "\u00a0"])

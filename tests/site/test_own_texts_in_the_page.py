@@ -14,6 +14,7 @@ from layerwise.embedding import embed_layers
 from layerwise.models import Encoder
 from layerwise.rotation import rotation_baseline
 from layerwise.similarity import cosine, drift_table
+from layerwise.texts.encodings import NO_TEXT
 from layerwise.texts.poems import load_poems
 from tools.desk import ROOT
 from tools.explorers.make import vocabulary
@@ -301,6 +302,36 @@ def test_texts_whose_commas_are_not_in_quotation_marks(drift):
     )
     said = drift.locator("drift-explorer .own-texts .status")
     expect(said).to_contain_text("cells beyond the 2 of most rows: in 1 row ")
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("letter.docx", b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0\xdf\xa4"),
+    ("letter.txt", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+    ("paper.pdf", b"%PDF-1.7\nOne\n\nTwo\n\nThree\n\nFour"),
+    ("letter.rtf", b"{\\rtf1\\ansi One}"),
+    ("table.csv.gz", b"\x1f\x8b\x08\0\0"),
+    ("picture.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0"),
+    ("stray.txt", "Grüße, ein Null\0byte in UTF-8".encode()),
+])  # fmt: skip
+def test_a_file_that_is_no_text_is_refused_in_one_sentence(name, content, drift):
+    drift.get_by_label("Your texts").fill("What stood there")
+    drift.locator("#own-file").set_input_files(
+        {"name": name, "mimeType": "text/plain", "buffer": content}
+    )
+    said = drift.locator("drift-explorer .own-texts .status")
+    expect(said).to_have_text(f"{name} {NO_TEXT}.")
+    expect(drift.get_by_label("Your texts")).to_have_value("What stood there")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", ["Grüße aus Rom\n\nund Paris", "床前明月光，疑是\n\n地上霜"])
+def test_a_file_in_utf_16_needs_no_mark(text, encoding, drift):
+    drift.locator("#own-file").set_input_files(
+        {"name": "t.txt", "mimeType": "text/plain", "buffer": text.encode(encoding)}
+    )
+    said = drift.locator("drift-explorer .own-texts .status")
+    expect(said).to_have_text("t.txt: 2 texts.")
+    expect(drift.get_by_label("Your texts")).to_have_value(text)
 
 
 def test_too_few_texts_load_no_model(drift, explorer_site):

@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
 import yaml
+from docutils.utils import new_document
 
+from _ext import reading_help
 from _ext.definitions import add_definitions
 from _ext.notebooks import launch_links
 from _ext.reading_help import running_time
@@ -160,6 +163,19 @@ def test_figures_of_the_same_caption_get_different_addresses():
 def test_styles_of_tables_are_taken_out():
     frame = '<div><style scoped>td {}</style><table border="1" class="dataframe"></table></div>'
     assert improve_html(frame) == '<div><table class="dataframe"></table></div>'
+
+
+def test_where_the_site_has_no_address_a_chapter_links_the_package(monkeypatch):
+    wheel = ROOT / "layerwise-0.1.0-py3-none-any.whl"
+    monkeypatch.setattr(reading_help, "built_wheel", lambda root: wheel)
+    monkeypatch.setattr(reading_help, "seconds_to_run", lambda *_: None)
+    link = f'<a href="../notebooks/{wheel.name}" download>Package (wheel)</a>'
+    context = {"pathto": lambda name, _: f"../{name}"}
+    for address, n_links in [("", 1), ("https://book.example/", 0)]:
+        config = SimpleNamespace(html_baseurl=address, layerwise_launch={})
+        app = SimpleNamespace(config=config, srcdir=ROOT)
+        line = reading_help.reading_line(app, "chapters/tokens", context, new_document(""))
+        assert line.count(link) == n_links
 
 
 @pytest.mark.parametrize(

@@ -119,11 +119,12 @@ def test_answers_that_were_not_foreseen_get_what_is_true(encoder):
     tokenizer = encoder.tokenizer
     said = [
         (tokens.judge("ex-pad", raises), "it raised IndexError: list index out of range"),
-        (tokens.judge("ex-pad", lambda lists: None), "return two things"),
+        (tokens.judge("ex-pad", lambda lists: None), "your function returns nothing"),
         (tokens.judge("ex-pad", lambda lists: ([[0] * 6] * 3, [[1] * 6] * 3)), "do not stand"),
         (tokens.judge("ex-spell", "sesquipedalian", ["a", "bird"], tokenizer), "none of the"),
         (tokens.judge("ex-spell", ["bird"], ["a", "bird"], tokenizer), "this is a list"),
         (tokens.judge("ex-spell", None, ["a", "bird"], tokenizer), "this is a NoneType"),
+        (tokens.judge("ex-pad", 3), "this is an int: hand over the function"),
         (tokens.judge("ex-pad", ([[1]], [[1]])), "this is a tuple: hand over the function"),
         (tokens.judge("ex-waste", "27%", [[1, 1, 0]]), "'27%' is text"),
         (tokens.judge("ex-continue", "5,828", {"a": 0}), "'5,828' is text"),
@@ -144,6 +145,31 @@ def test_answers_that_were_not_foreseen_get_what_is_true(encoder):
         assert not verdict.right
         assert not verdict.named
         assert words in verdict.says
+
+
+def test_a_function_without_its_return_is_told_so_by_every_judge():
+    lines = [["a", "b"], ["c"], ["a", "d"], ["e"], ["f"], ["g"]]
+    for verdict in [
+        counting.judge("ex-backwards", lambda tokens: tokens.reverse()),
+        counting.judge("ex-leaky-split", lambda fold: fold.sort(), lines),
+        counting.judge("ex-loop", lambda token: None, lambda token: token),
+        writing.judge("ex-warm", lambda shares, temperature: None),
+        context.judge("ex-mean", lambda vectors, mask: None),
+    ]:
+        assert verdict == marking.not_yet(
+            "your function returns nothing: does it lack its return?"
+        )
+    sentence = counting.judge("ex-backwards", lambda tokens: tokens.reverse()[0]).says
+    assert "not subscriptable" in sentence  # what it raises itself is another thing
+
+
+def test_what_there_is_one_of_is_in_the_singular(encoder):
+    after = {"a": "bc" * 5, "b": "b" * 4 + "a" * 7, "c": "b" * 12}
+    counted = {(token,): Counter(said) for token, said in after.items()}
+    assert counting.judge("ex-doubt", "b", counted).says.startswith("after 1 token there")
+    words = ["a", "sesquipedalian", "thing"]
+    spelt = tokens.judge("ex-spell", "thing", words, encoder.tokenizer)
+    assert spelt.says == "1 word has more pieces than 'thing'"
 
 
 def test_two_lines_that_differ_only_in_what_is_unknown_are_right(encoder):

@@ -1,18 +1,22 @@
 """One's own texts: every kind of file, and all that can be wrong with one."""
 
+import ast
 import copy
 import json
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from layerwise.texts.cleaning import LINE_BREAK, clean
 from layerwise.texts.columns import listed
-from layerwise.texts.encodings import decode
+from layerwise.texts.encodings import NO_TEXT, SIGNATURES, decode
 from layerwise.texts.own import load_texts
 from layerwise.texts.passages import cut_texts, sentence_spans, token_spans
 from layerwise.texts.rows import name_columns
 
+ROOT = Path(__file__).resolve().parents[2]
 TABLE = [("Wild nights!\nWild nights!", "Love"), ("Über allen; Gipfeln, “ist” Ruh", "Nature"),
          ("I'm nobody! Who are you?", "Life")]  # fmt: skip
 
@@ -137,6 +141,7 @@ def test_without_a_name_the_longest_texts_are_read_and_said_so(tmp_path):
 
 @pytest.mark.parametrize(("name", "content", "sentence"), [
     ("t.csv", "", "is empty"),
+    ("t.txt", "\n\n  \n", r"^t\.txt is empty"),
     ("t.csv", "text,label\n", "no rows below"),
     ("t.csv", "text,label\n,a\nNA,b\n", "'text' is empty in all 2 rows"),
     ("t.csv", "text,year\n1889,a\n1890,b\n", "does not hold texts.*'1889'"),
@@ -150,6 +155,39 @@ def test_without_a_name_the_longest_texts_are_read_and_said_so(tmp_path):
 def test_what_is_no_table_of_texts_ends_in_one_sentence(tmp_path, name, content, sentence):
     with pytest.raises(ValueError, match=sentence):
         load_texts(write(tmp_path / name, content), text="text")
+
+
+@pytest.mark.parametrize("start", [
+    *(signature.encode("latin-1") for signature in SIGNATURES),
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "Grüße, ein Null\0byte in UTF-8".encode(),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("name", ["t.txt", "t.csv", "t.json"])
+def test_what_is_no_text_is_told_whatever_its_name(tmp_path, name, start):
+    path = write(tmp_path / name, start + b"\x14\0\x06\0\x08\0\0\0!\0\xd9\xdc" * 9)
+    with pytest.raises(ValueError, match="the file is a Word file, or another that is not"):
+        load_texts(path)
+    if name == "t.txt":
+        with pytest.raises(ValueError, match=r"^t\.txt: the file is a Word file"):
+            load_texts(tmp_path)
+
+
+def test_the_page_refuses_what_the_package_refuses():
+    source = (ROOT / "_static" / "explorer" / "read-texts.mjs").read_text("utf-8")
+    (listed,) = re.findall(r"const SIGNATURES = (\[.*\]);", source)
+    assert ast.literal_eval(listed) == SIGNATURES
+    assert f'NO_TEXT = "{NO_TEXT}"' in source
+
+
+def test_chinese_in_utf_16_without_a_mark_is_a_text():
+    text = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert decode(text.encode(encoding))[0] == text
+
+
+def test_of_a_text_file_its_name_is_not_the_text(tmp_path):
+    table, report = load_texts(write(tmp_path / "a name longer than the text.txt", "Hope"))
+    assert table["text"].tolist() == ["Hope"]
+    assert report.empty  # that no column was named is nothing to tell
 
 
 def test_a_path_with_nothing_and_a_folder_of_tables(tmp_path):

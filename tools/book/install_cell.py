@@ -38,9 +38,9 @@ from shutil import which
 if any(find_spec(module) is None for module in {modules}):
     name, asked = "{name}", os.environ.get("LAYERWISE_SITE")
     near = [up for up in [".", "..", "../.."] if Path(up, name).is_file() and not asked]
-    site = asked or "{site}"
-    if not near and not site:
-        sys.exit(f"put {{name}}, from the site's folder notebooks, beside this notebook")
+    if not near and not (site := asked or "{site}"):
+        sys.exit(f"put {{name}}, from the site's folder notebooks, beside this notebook, "
+                 "or set LAYERWISE_SITE to the folder or address of a built site")
     place = Path(near[0]).resolve() if near else f"{{site.rstrip('/')}}/notebooks"
 {as_address}    if sys.platform == "linux" and not (find_spec("torch") or which("nvidia-smi")):
         # without CUDA, if that can be had here; if not, the next line brings the other

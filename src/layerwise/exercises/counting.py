@@ -8,6 +8,7 @@ import numpy as np
 from layerwise.by_hand.ngrams import LINE_END, Counts, join_words
 from layerwise.exercises import marking
 from layerwise.exercises.marking import RIGHT, Exercise, Verdict, compare, mistake, not_yet
+from layerwise.report.words import count
 
 FEWEST = 10  # times that a token came, for its doubt to be looked at
 SMALL = ["a", "rose", LINE_END, "is", "a", "rose", "too", LINE_END]
@@ -31,9 +32,9 @@ def doubt(guess: str, counts: Counts) -> Verdict:
         return RIGHT
     most = max(counts, key=lambda context: counts[context].total())
     if (guess,) == most:
-        return mistake(f"this is the most frequent token: after {n_above} others there is more "
-                       "doubt")  # fmt: skip
-    return not_yet(f"after {n_above} tokens there is more doubt")
+        return mistake("this is the most frequent token: after "
+                       f"{count(n_above, 'other')} there is more doubt")  # fmt: skip
+    return not_yet(f"after {count(n_above, 'token')} there is more doubt")
 
 
 def how_much(k: float, cost_of: Callable[[float], float]) -> Verdict:

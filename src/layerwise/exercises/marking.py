@@ -5,10 +5,11 @@ and returns a :class:`Verdict`. Judges ask the model, or a property that only a 
 has, wherever that can be done: what they compare with is computed, never typed.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from types import CodeType
-from typing import Any, NamedTuple
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -115,13 +116,25 @@ def judge(exercises: Mapping[str, Exercise], label: str, *answer) -> Verdict:
     """
     if label not in exercises:
         raise KeyError(f"no exercise is called {label!r}: there are {', '.join(exercises)}")
+    if not isinstance(answer[0], FunctionType):
+        return told(exercises[label].judge, *answer)
+    function, returned = watched(answer[0])
+    verdict = told(exercises[label].judge, function, *answer[1:])
+    is_none = bool(returned) and returned[0] is None
+    if is_none and not (verdict.right or verdict.named):
+        return not_yet("your function returns nothing: does it lack its return?")
+    return verdict
+
+
+def told(judge: Callable[..., Verdict], *answer) -> Verdict:
+    """Judge an answer; tell what it makes Python raise."""
     try:
-        return exercises[label].judge(*answer)
+        return judge(*answer)
     except Exception as error:  # a learner's function may raise anything
         if isinstance(error, TypeError) and "not callable" in str(error) and not callable(
             answer[0]
         ):
-            return not_yet(f"this is a {type(answer[0]).__name__}: hand over the function, "
+            return not_yet(f"this is {kind_of(answer[0])}: hand over the function, "
                            "its name without brackets, and not what it returned")  # fmt: skip
         for part in answer:
             if isinstance(part, str) and WRITTEN_NUMBER.fullmatch(part):
@@ -129,6 +142,25 @@ def judge(exercises: Mapping[str, Exercise], label: str, *answer) -> Verdict:
                                "marks, per cent or commas")  # fmt: skip
         says = " ".join(str(error).split()) or "and says no more"
         return not_yet(f"checking it raised {type(error).__name__}: {says[:200]}")
+
+
+def kind_of(answer) -> str:
+    """Say of what type an answer is, with its article."""
+    kind = type(answer).__name__
+    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
+
+
+def watched(function: FunctionType) -> tuple[FunctionType, list]:
+    """Return a function that does the same, and a list of what it returned last."""
+    returned: list = []
+
+    @functools.wraps(function)
+    def watch(*arguments, **named):
+        returned.clear()  # it may raise instead
+        returned.append(function(*arguments, **named))
+        return returned[0]
+
+    return cast(FunctionType, watch), returned
 
 
 def check(exercises: Mapping[str, Exercise], label: str, *answer) -> None:

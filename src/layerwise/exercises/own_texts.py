@@ -10,7 +10,15 @@ import pandas as pd
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from layerwise.exercises import marking
-from layerwise.exercises.marking import RIGHT, Exercise, Verdict, compare, mistake, not_yet
+from layerwise.exercises.marking import (
+    RIGHT,
+    Exercise,
+    Verdict,
+    compare,
+    kind_of,
+    mistake,
+    not_yet,
+)
 from layerwise.texts.own import OwnTexts, load_texts
 
 FEWEST = 20  # texts of one's own, to measure anything
@@ -60,7 +68,7 @@ def which_label(label: str, by_label: pd.DataFrame) -> Verdict:
             return mistake("this is the row's number: which label stands there?")
         if isinstance(label, float):
             return mistake("this is a number: the question is whose share is the largest")
-        return not_yet(f"this is a {type(label).__name__}, and one label is wanted")
+        return not_yet(f"this is {kind_of(label)}, and one label is wanted")
     if label not in shares.index:
         return not_yet(f"{label!r} is none of the labels")
     if shares[label] == shares.max():

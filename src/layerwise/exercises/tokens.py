@@ -7,7 +7,16 @@ from functools import partial
 import numpy as np
 
 from layerwise.exercises import marking
-from layerwise.exercises.marking import RIGHT, Exercise, Verdict, compare, mistake, not_yet
+from layerwise.exercises.marking import (
+    RIGHT,
+    Exercise,
+    Verdict,
+    compare,
+    kind_of,
+    mistake,
+    not_yet,
+)
+from layerwise.report.words import count
 
 SMALL = [[101, 7, 8, 102], [101, 102], [101, 9, 10, 11, 12, 102]]  # lists of IDs, to try on
 NO_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
@@ -18,7 +27,7 @@ def spell(most: str, words: Sequence[str], tokenizer) -> Verdict:
     if isinstance(most, int | float):
         return mistake("this is no word: say which word has so many pieces, not how many")
     if not isinstance(most, str):
-        return not_yet(f"this is a {type(most).__name__}, and one word is wanted, as a str")
+        return not_yet(f"this is {kind_of(most)}, and one word is wanted, as a str")
     if most not in words:
         return not_yet(f"{most!r} is none of the words of the texts")
     n_pieces = len(tokenizer.tokenize(most))
@@ -27,7 +36,8 @@ def spell(most: str, words: Sequence[str], tokenizer) -> Verdict:
         return RIGHT
     if len(most) == max(map(len, words)):
         return mistake("this is the longest word: count its pieces, not its letters")
-    return not_yet(f"{n_more} words have more pieces than {most!r}")
+    have = "has" if n_more == 1 else "have"
+    return not_yet(f"{count(n_more, 'word')} {have} more pieces than {most!r}")
 
 
 def continuing(n_continuing: int, vocabulary: dict[str, int]) -> Verdict:
@@ -194,7 +204,8 @@ def own(own_text: str, ratio: float, line: str, tokenizer) -> Verdict:
     n_pieces = len(tokenizer.tokenize(own_text))
     has_no_spaces = any(unicodedata.name(x, "").startswith(NO_SPACES) for x in own_text)
     if (len(own_text) if has_no_spaces else n_words) < 5:
-        return mistake(f"a text of {n_words} words says little: take a sentence at least")
+        length = count(n_words, "word")
+        return mistake(f"a text of {length} says little: take a sentence at least")
     return compare(float(ratio), n_pieces / n_words, {
         "this counts [CLS] and [SEP], which are no words of yours": (n_pieces + 2) / n_words,
         "this is the ratio of the book's line: compute it again for your text":

@@ -21,6 +21,15 @@ BYTE_ORDER_MARKS = [  # the longer ones first: UTF-32's begins as UTF-16's does
 ]
 # These take a byte order mark for a character of the text.
 WITHOUT_MARK = {"utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"}
+# How files begin that hold no text, whatever their names say: those of Word and others that are
+# zipped, PDF, Word's older ones, RTF, gzip. The page has the same, in read-texts.mjs.
+SIGNATURES = ["PK\x03\x04", "%PDF", "\xd0\xcf\x11\xe0", "{\\rtf", "\x1f\x8b"]
+NO_TEXT = (
+    "is a Word file, or another that is not text: save it as plain text (.txt), or a table as "
+    "CSV"
+)
+LOOKED_AT = 4000  # bytes that show whether there are zeros, and of what kind
+FEWEST_ZEROS = 0.25  # of what could be UTF-8 as well; in UTF-16 it would be half
 WESTERN = ["cp1252", "mac_roman"]
 OTHER_SCRIPTS = [
     "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp1251", "koi8_r", "cp1253", "cp1255",
@@ -80,9 +89,11 @@ def find_encoding(file: BinaryIO, encoding: str | None = None) -> Encoding:
     Raises
     ------
     ValueError
-        If the encoding is unknown, or the bytes are not in it.
+        If the encoding is unknown, the bytes are not in it, or they are not those of a text.
     """
     head = file.read(BLOCK)
+    if head.startswith(tuple(x.encode("latin-1") for x in SIGNATURES)):
+        raise ValueError(f"the file {NO_TEXT}")
     mark, marked = find_mark(head)
     n_mark = len(mark) if marked == "utf-8" or encoding in WITHOUT_MARK else 0
     head = head[n_mark:]
@@ -92,8 +103,10 @@ def find_encoding(file: BinaryIO, encoding: str | None = None) -> Encoding:
     found = f"begins with the byte order mark of {marked.upper()}" if mark else ""
     if mark and marked != "utf-8":
         return _check(blocks, Encoding(marked, "strict", found))
-    if b"\0" in head[:4000]:
-        name = "utf-16-le" if head[1:4000:2].count(0) > head[0:4000:2].count(0) else "utf-16-be"
+    if b"\0" in head[:LOOKED_AT]:
+        name = utf_16_by_zeros(head[:LOOKED_AT])
+        if name is None:
+            raise ValueError(f"the file {NO_TEXT}")
         found = f"is in {name}, to judge by its zero bytes"
         return _check(blocks, Encoding(name, "strict", found, n_mark))
     broken, whole = _count_beyond_ascii(blocks)
@@ -106,6 +119,24 @@ def find_encoding(file: BinaryIO, encoding: str | None = None) -> Encoding:
     name = guess(head)
     found = f"{but}is not in UTF-8, and was taken to be in {name}"
     return Encoding(name, "replace", found, n_mark)
+
+
+def utf_16_by_zeros(data: bytes) -> str | None:
+    """Return which UTF-16 bytes with zeros among them are in; None if they are in neither."""
+    name = "utf-16-le" if data[1::2].count(0) > data[0::2].count(0) else "utf-16-be"
+    text = _decode_head(data, name)
+    if text is None or "\0" in text:
+        return None
+    has_few_zeros = data.count(0) < FEWEST_ZEROS * len(data)
+    return None if has_few_zeros and _decode_head(data, "utf-8") is not None else name
+
+
+def _decode_head(data: bytes, name: str) -> str | None:
+    """Decode bytes whose end may be cut off; return None if they are not in the encoding."""
+    try:
+        return codecs.getincrementaldecoder(name)().decode(data)
+    except UnicodeDecodeError:
+        return None
 
 
 def find_mark(data: bytes) -> tuple[bytes, str]:

@@ -104,6 +104,8 @@ def read_one_text(path: Path, encoding: str | None) -> Table:
     """Read a text file as a table of one row."""
     findings: list[Finding] = []
     text = read_text(path, encoding, findings)
+    if not text.strip():
+        raise ValueError(f"{path.name} is empty")
     return Table(["text", "title"], 1, iter([Row(1, [text, path.stem])]), findings)
 
 
@@ -134,7 +136,10 @@ def folder_rows(folder: Path, files: list[Path], encoding: str | None) -> Iterat
     """Yield the text files of a folder as rows."""
     for number, path in enumerate(files, start=1):
         findings: list[Finding] = []
-        text = read_text(path, encoding, findings)
+        try:
+            text = read_text(path, encoding, findings)
+        except ValueError as error:  # which of the files?
+            raise ValueError(f"{path.name}: {error}") from None
         parts = path.relative_to(folder).parts
         label = parts[0] if len(parts) > 1 else ""
         notes = tuple((found, done) for found, done, _ in findings)

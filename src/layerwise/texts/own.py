@@ -23,7 +23,7 @@ from layerwise.texts.columns import (
     quoted,
 )
 from layerwise.texts.dates import read_date
-from layerwise.texts.files import open_table
+from layerwise.texts.files import TEXT_ENDINGS, open_table
 from layerwise.texts.names import first_words
 from layerwise.texts.rows import Finding, Rows, gather
 
@@ -131,6 +131,8 @@ def choose_columns(rows: Rows, path: Path, named: Columns) -> tuple[Columns, lis
     if path.is_dir():
         text, title = text or "text", title or "title"
         label = label or ("folder" if any(column_of(rows, "folder")) else None)
+    elif path.suffix.lower() in TEXT_ENDINGS:
+        text = text or "text"  # the other column is the file's name
     named = Columns(text, label, title, named.group, named.date)
     check_columns(rows, {name: column or None for name, column in named._asdict().items()})
     if not text:
