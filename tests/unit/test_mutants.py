@@ -77,7 +77,7 @@ def test_there_are_enough_faults_and_each_of_those_by_hand_has_its_place():
 
 def test_a_module_is_tried_with_the_tests_that_import_it_the_nearest_first():
     of_report = mutants.tests_of("report/methods.py")  # imported by its name, in cli.py
-    assert of_report[0].endswith("/test_report.py")
+    assert "/test_report" in of_report[0]
     names = [path.rsplit("/", 1)[-1] for path in mutants.tests_of("by_hand/attention.py")]
     assert names[:2] == ["test_attention.py", "test_by_hand.py"]
     assert "test_packaging.py" not in names

@@ -125,7 +125,8 @@ def test_nothing_is_dealt_where_no_test_can_be_had():
 
 
 def of_labels(labels, groups):
-    return pd.DataFrame({"label": list(labels), "group": list(groups)})
+    groups = list(groups)
+    return pd.DataFrame({"label": list(labels), "group": groups, "family": range(len(groups))})
 
 
 def test_labels_of_one_group_each_say_nothing_of_agreement():
