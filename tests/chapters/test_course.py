@@ -157,12 +157,12 @@ def test_all_that_is_wrong_is_said_at_once(folder):
     (folder / "letters.csv").write_text("writer,letter\nAnna,It rains\n", "utf-8")
     (folder / "site").mkdir()
     (folder / "site" / "syllabus.docx").touch()
-    said = said_of(folder, "title: A\ntexts: letters.csv\ncolumns: {text: lettr, titel: x}\n"
+    said = said_of(folder, "title: A\ntexts: letters.csv\ncolumns: {text: lettr, verse: x}\n"
                    "chapters: {tokens: {lin: a, haiku: b}, context: {exampl: c}}")  # fmt: skip
     assert said == [
         "tokens sets no name 'lin': did you mean 'line'?", "tokens sets no name 'haiku'",
         "context sets no name 'exampl': did you mean 'example'?",
-        f"columns: 'titel' is none of {', '.join(COLUMNS)}",
+        f"columns: 'verse' is none of {', '.join(COLUMNS)}",
         "texts: there is no column 'lettr' (did you mean 'letter'?)",
         "the columns are 'writer', 'letter'",
         "texts: at least 20 are needed, and letters.csv holds 1, repeats left out",
