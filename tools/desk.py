@@ -228,8 +228,9 @@ def draft_of(path: Path) -> Iterator[Path]:
     try:
         yield draft
         os.replace(draft, path)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
