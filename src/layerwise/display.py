@@ -50,6 +50,11 @@ def number(value: float, digits: int = 2) -> str:
 NUMERALS = {5: "five", 6: "six", 10: "ten", 20: "twenty"}
 
 
+def count(n: int, one: str) -> str:
+    """Write how many there are of something: 1 text, 1,200 texts."""
+    return f"{n:,} {one if n == 1 else one + 's'}"
+
+
 def how_many(flags: Sequence[bool]) -> str:
     """Write how many of some are true: ``all ten``, ``none of ten``, ``9 of ten``."""
     n_true, n = sum(map(bool, flags)), len(flags)

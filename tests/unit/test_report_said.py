@@ -16,13 +16,14 @@ from layerwise import cli
 from layerwise.decoders import load_decoder
 from layerwise.figures.page import new_figure
 from layerwise.report import folder as folder_module
+from layerwise.report.agreement import can_agree
 from layerwise.report.command import in_shell
 from layerwise.report.cost_limits import cost_methods, dealt
 from layerwise.report.costs import measure_costs
 from layerwise.report.enough import what_was_left_out
 from layerwise.report.figures import Picture, save
 from layerwise.report.folder import stopped_after, written_whole
-from layerwise.report.limits import can_agree, limits_of_labels
+from layerwise.report.limits import limits_of_labels
 from layerwise.report.methods import (
     about_changes,
     about_texts,

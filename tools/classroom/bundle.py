@@ -204,11 +204,11 @@ def write_bundle(root: Path, classroom: Path, folder: Path, targets: list[Target
         copy_site(root / "_build" / "html", draft / "notebooks", draft / "site")
         write_requirements(root, pins, wheels, draft)
         made_for = sorted([target.system, list(target.python)] for target in targets)
-        put_in_place(draft, folder, to_json(made_for))
+        replace_parts(draft, folder, to_json(made_for))
     say(f"{folder}: the stick; copy all that is in this folder")
 
 
-def put_in_place(draft: Path, folder: Path, made_for: str) -> None:
+def replace_parts(draft: Path, folder: Path, made_for: str) -> None:
     """Replace what a stick has; meanwhile it says of no system that it is made for it."""
     (folder / "made_for.json").unlink(missing_ok=True)
     before = draft.with_name("before")

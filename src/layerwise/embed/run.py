@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from layerwise.checkpoints import fetch_checkpoint, find_checkpoint
+from layerwise.display import count
 from layerwise.embed.folder import (
     PARTS,
     digest_of_run,
@@ -26,7 +27,7 @@ from layerwise.embed.parts import LIBRARIES, Part, Settings, make_file, read_abo
 from layerwise.models import Encoder, load_encoder, run_every_layer
 from layerwise.progress import say, with_end_time
 from layerwise.provenance import describe_model, digest_of_path, versions
-from layerwise.report.words import count, row_ranges
+from layerwise.report.words import row_ranges
 from layerwise.texts.cleaning import is_missing
 from layerwise.texts.columns import check_is_text, column_of
 from layerwise.texts.files import open_table

@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 
 from layerwise.by_hand.ngrams import LINE_END, Counts, join_words
+from layerwise.display import count
 from layerwise.exercises import marking
 from layerwise.exercises.marking import RIGHT, Exercise, Verdict, compare, mistake, not_yet
-from layerwise.report.words import count
 
 FEWEST = 10  # times that a token came, for its doubt to be looked at
 SMALL = ["a", "rose", LINE_END, "is", "a", "rose", "too", LINE_END]

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from layerwise.display import count
 from layerwise.exercises import marking
 from layerwise.exercises.marking import (
     RIGHT,
@@ -16,7 +17,6 @@ from layerwise.exercises.marking import (
     mistake,
     not_yet,
 )
-from layerwise.report.words import count
 
 SMALL = [[101, 7, 8, 102], [101, 102], [101, 9, 10, 11, 12, 102]]  # lists of IDs, to try on
 NO_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")

@@ -17,7 +17,12 @@ from layerwise.evaluation import (
     paired_test,
     shuffled_agreement,
 )
-from layerwise.report.neighbours import cosines, nearest_of_other_groups, shared_words
+from layerwise.report.neighbours import (
+    cosines,
+    nearest_of_other_groups,
+    own_groups,
+    shared_words,
+)
 
 N_SHUFFLES = 1000
 COUNTED = "counted words (TF-IDF)"
@@ -40,6 +45,21 @@ class Agreement(NamedTuple):
     table: pd.DataFrame
     by_label: pd.DataFrame
     numbers: dict
+
+
+def groups_of_labels(table: pd.DataFrame) -> pd.Series:
+    """Return by label in how many groups of texts it stands, those of most groups first.
+
+    Where all texts are of one group, each counts as its own, as everywhere.
+    """
+    labelled = table.dropna(subset="label")
+    pairs = labelled[["label"]].assign(group=own_groups(labelled)).drop_duplicates()
+    return pairs["label"].value_counts()
+
+
+def can_agree(table: pd.DataFrame) -> bool:
+    """Say whether any label stands in two groups, so that a neighbour could have it."""
+    return bool((groups_of_labels(table) > 1).any())
 
 
 def label_agreement(

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from layerwise.display import number
+from layerwise.display import count, number
 from layerwise.report.costs import COUNTED, ORDER, Costs
 from layerwise.report.findings import LEVEL, NO, OPEN, YES
 from layerwise.report.measure import FEW_TEXTS
-from layerwise.report.words import count, interval, p_value, percent
+from layerwise.report.words import interval, p_value, percent
 
 FAILS = "fails its control"
 READS_BETTER = "The model guesses these texts better than one that has counted the others"

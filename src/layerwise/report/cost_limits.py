@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerwise.display import number
+from layerwise.display import count, number
 from layerwise.evaluation import N_DRAWS
 from layerwise.report.cost_findings import FEWEST_RECITED, is_below, written
 from layerwise.report.cost_tests import N_DEALT
@@ -10,7 +10,7 @@ from layerwise.report.costs import COUNTED, FEWEST_TO_COUNT, MOST_COUNTED, N_FOL
 from layerwise.report.limits import ALONE, COARSER, MANY_PIECES
 from layerwise.report.measure import FEW_TEXTS
 from layerwise.report.reading import BEGINNING, spans_of
-from layerwise.report.words import count, cut_into, listing
+from layerwise.report.words import cut_into, listing
 
 FEW_COUNTED = 20_000  # characters
 

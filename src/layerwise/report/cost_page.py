@@ -5,13 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from layerwise.display import number
+from layerwise.display import count, number
 from layerwise.figures.page import BEHIND_TEXT
 from layerwise.report.cost_findings import three
 from layerwise.report.costs import COUNTED, Costs
 from layerwise.report.figures import Picture
 from layerwise.report.html import escape, file_link, list_html, picture_html, table_html
-from layerwise.report.words import count
 
 N_LINES = 12  # that the page lists
 FEWEST_SIGNS = 12  # of a line that is listed: of a shorter one a single word decides

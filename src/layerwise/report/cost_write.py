@@ -9,6 +9,7 @@ import pandas as pd
 
 from layerwise.checkpoints import default_checkpoint
 from layerwise.decoders import Decoder, load_decoder
+from layerwise.display import count
 from layerwise.models import Encoder
 from layerwise.progress import say
 from layerwise.provenance import describe_model
@@ -21,7 +22,6 @@ from layerwise.report.figures import save
 from layerwise.report.folder import write_table
 from layerwise.report.reading import MOST_TOKENS, choose, read_all
 from layerwise.report.tokens import count_tokens, pieces_per_word
-from layerwise.report.words import count
 from layerwise.surprisal import beginning
 from layerwise.texts.poems import load_poems
 

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from layerwise.report.words import count, row_ranges
+from layerwise.display import count
+from layerwise.report.words import row_ranges
 
 FEWEST_TEXTS = 3
 

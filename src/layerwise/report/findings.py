@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from layerwise.display import number
+from layerwise.display import count, number
 from layerwise.evaluation import bootstrap_interval
 from layerwise.report.measure import Measured
-from layerwise.report.words import count, interval, p_value, percent
+from layerwise.report.words import interval, p_value, percent
 
 LEVEL = 0.05
 # What may be done to layer 0, the same for all texts, and how a claim speaks of it.

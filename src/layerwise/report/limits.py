@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from layerwise.display import number
+from layerwise.display import count, number
 from layerwise.models import Encoder, context_window
+from layerwise.report.agreement import can_agree, groups_of_labels
 from layerwise.report.measure import FEW_TEXTS, MOSTLY_UNKNOWN, Measured
-from layerwise.report.neighbours import own_groups
 from layerwise.report.tokens import count_tokens, pieces_per_word
-from layerwise.report.words import count, cut_into, percent
+from layerwise.report.words import cut_into, percent
 from layerwise.texts.columns import listed, quoted
 from layerwise.texts.poems import load_poems
 
@@ -72,21 +72,6 @@ def limits_of_groups(table: pd.DataFrame) -> list[str]:
         "texts of a source have in common counts once, so that intervals and tests are as wide "
         f"as of {count(n_groups, 'text')}, and no claim is said to hold."
     ]
-
-
-def groups_of_labels(table: pd.DataFrame) -> pd.Series:
-    """Return by label in how many groups of texts it stands, those of most groups first.
-
-    Where all texts are of one group, each counts as its own, as everywhere.
-    """
-    labelled = table.dropna(subset="label")
-    pairs = labelled[["label"]].assign(group=own_groups(labelled)).drop_duplicates()
-    return pairs["label"].value_counts()
-
-
-def can_agree(table: pd.DataFrame) -> bool:
-    """Say whether any label stands in two groups, so that a neighbour could have it."""
-    return bool((groups_of_labels(table) > 1).any())
 
 
 def limits_of_labels(table: pd.DataFrame) -> list[str]:

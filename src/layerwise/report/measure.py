@@ -9,7 +9,7 @@ import pandas as pd
 from layerwise.embedding import embed_layers
 from layerwise.models import Encoder, context_window
 from layerwise.progress import with_end_time
-from layerwise.report.agreement import Agreement, label_agreement
+from layerwise.report.agreement import Agreement, can_agree, label_agreement
 from layerwise.report.explorer import explorer_data
 from layerwise.report.neighbours import neighbour_table, own_groups
 from layerwise.report.tokens import run_tokens, token_movement
@@ -155,10 +155,13 @@ def finds_itself(layers: np.ndarray) -> list[float]:
 
 
 def agree(layers: np.ndarray, table: pd.DataFrame) -> Agreement | None:
-    """Measure how labels agree, over the texts that have one; None if they are all the same."""
+    """Measure how labels agree, over the texts that have one; None if they cannot.
+
+    All may be the same; or none stands in two groups, and 0 would be no number of the model's.
+    """
     has_label = table["label"].notna().to_numpy()
     labelled = table[has_label]
-    if labelled["label"].nunique() < 2 or len(labelled) < 3:
+    if labelled["label"].nunique() < 2 or len(labelled) < 3 or not can_agree(labelled):
         return None
     groups = own_groups(labelled)
     return label_agreement(layers[:, has_label], labelled["text"], labelled["label"], groups)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from layerwise.display import number
+from layerwise.display import count, number
 from layerwise.evaluation import N_DRAWS
 from layerwise.report.agreement import N_SHUFFLES
 from layerwise.report.cost_limits import dealt
 from layerwise.report.findings import LEVEL
 from layerwise.report.measure import Measured
-from layerwise.report.words import count, interval, p_value, percent
+from layerwise.report.words import interval, p_value, percent
 
 LIBRARIES = ["layerwise", "torch", "transformers", "tokenizers", "numpy", "scipy",
              "scikit-learn", "pandas"]  # fmt: skip

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from layerwise.display import number
+from layerwise.display import count, number
 from layerwise.report.agreement import Agreement
 from layerwise.report.cost_page import CostSection, cost_part
 from layerwise.report.explorer import SCRIPT, explorer_part, explorer_style
 from layerwise.report.figures import Picture, medians_table
 from layerwise.report.html import escape, file_link, list_html, picture_html, table_html
 from layerwise.report.measure import Measured
-from layerwise.report.words import count, percent, row_ranges
+from layerwise.report.words import percent, row_ranges
 
 N_NEAREST = 3  # neighbours of a text that the page lists; the file lists more
 N_WORDS = 12  # tokens at each end

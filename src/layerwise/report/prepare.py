@@ -5,11 +5,11 @@ import argparse
 import numpy as np
 import pandas as pd
 
+from layerwise.display import count
 from layerwise.models import Encoder, context_window
 from layerwise.progress import say
 from layerwise.report.enough import check_enough
 from layerwise.report.tokens import count_tokens
-from layerwise.report.words import count
 from layerwise.splits import families, joined_groups, near_pairs
 from layerwise.texts.columns import quoted
 from layerwise.texts.names import first_words
@@ -52,9 +52,7 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
             "a text without any token that the model knows", "left out", table[unread]
         ))
         table = table[~unread]
-        report = without_left_out(
-            report, table["source_row" if "source_row" in table else "row"]
-        )
+        report = without_left_out(report, rows_of_file(table))
     n_usable = len(table)
     if n_usable > MOST_TEXTS:
         drawn = np.sort(np.random.default_rng(0).permutation(n_usable)[:MOST_TEXTS])
@@ -70,9 +68,7 @@ def prepare(texts: OwnTexts, encoder: Encoder, options: argparse.Namespace) -> O
     table["title"] = different_titles(table)
     apart, of_copies = set_copies_apart(table)
     if len(apart) < len(table):
-        report = without_left_out(
-            report, apart["source_row" if "source_row" in apart else "row"]
-        )
+        report = without_left_out(report, rows_of_file(apart))
     table, findings = apart, findings + of_copies
     check_enough(len(table), options.passages, "; ".join(x["found"] for x in findings))
     if findings:
@@ -154,10 +150,10 @@ def set_copies_apart(table: pd.DataFrame) -> tuple[pd.DataFrame, list[dict]]:
 
 def named_pairs(table: pd.DataFrame, chosen: pd.Series) -> str:
     """Name a pair of each of the first families of some texts."""
-    by_family = table[chosen].groupby("family").groups
-    pairs = [name_pair(table, members) for members in by_family.values()]
-    more = f"; and {len(pairs) - 3:,} more" if len(pairs) > 3 else ""
-    return f"{'; '.join(pairs[:3])}{more}"
+    by_family = list(table[chosen].groupby("family").groups.values())
+    pairs = [name_pair(table, members) for members in by_family[:3]]
+    more = f"; and {len(by_family) - 3:,} more" if len(by_family) > 3 else ""
+    return f"{'; '.join(pairs)}{more}"
 
 
 def name_pair(table: pd.DataFrame, members: pd.Index) -> str:
@@ -182,7 +178,12 @@ def different_titles(table: pd.DataFrame) -> pd.Series:
     return table["title"].where(~repeated, with_row)
 
 
+def rows_of_file(table: pd.DataFrame) -> pd.Series:
+    """Return the rows of the file that texts come from; passages have numbers of their own."""
+    return table["source_row" if "source_row" in table else "row"]
+
+
 def finding(found: str, done: str, table: pd.DataFrame) -> dict:
     """Return a row of the report of what was found."""
-    rows = table["source_row" if "source_row" in table else "row"].tolist()
+    rows = rows_of_file(table).tolist()
     return {"found": found, "done": done, "n_rows": len(rows), "rows": rows}

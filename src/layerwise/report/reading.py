@@ -12,8 +12,8 @@ import pandas as pd
 
 from layerwise.by_heart import place_to_go_on, ranks_after, recited, recited_of_known
 from layerwise.decoders import Decoder
+from layerwise.display import count
 from layerwise.progress import clock_in, say, with_end_time
-from layerwise.report.words import count
 from layerwise.surprisal import normal, read_text, token_ids, versions
 from layerwise.texts.passages import Span, passage_spans, sentence_spans, token_spans
 

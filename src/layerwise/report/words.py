@@ -21,11 +21,6 @@ def interval(low_and_high: Sequence[float], write=number) -> str:
     return f"{write(low)} to {write(high)}"
 
 
-def count(n: int, one: str) -> str:
-    """Write how many there are of something: 1 text, 1,200 texts."""
-    return f"{n:,} {one if n == 1 else one + 's'}"
-
-
 def listing(names: Sequence[str]) -> str:
     """Write names in a row: a; a and b; a, b, and c."""
     *others, last = names

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from layerwise.display import count
 from layerwise.models import Encoder, load_encoder
 from layerwise.progress import say
 from layerwise.provenance import describe_model, digest_of_path, versions
@@ -19,7 +20,7 @@ from layerwise.report.explorer import write_explorer
 from layerwise.report.figures import draw, medians_table, save
 from layerwise.report.findings import compare_models, shared_neighbours
 from layerwise.report.folder import NUMBERS, write_json, write_table
-from layerwise.report.limits import can_agree, limits_of
+from layerwise.report.limits import limits_of
 from layerwise.report.measure import Measured, measure
 from layerwise.report.methods import (
     LIBRARIES,
@@ -29,7 +30,7 @@ from layerwise.report.methods import (
 )
 from layerwise.report.page import Section, page_html
 from layerwise.report.prepare import prepare
-from layerwise.report.words import count, row_ranges
+from layerwise.report.words import row_ranges
 from layerwise.texts.own import OwnTexts
 from layerwise.texts.passages import NO_SPACES
 
@@ -55,9 +56,6 @@ def make_report(draft: Path, texts: OwnTexts, options: argparse.Namespace, run: 
         name = model_name(encoder, described)
         say(f"measuring {count(len(texts.table), one)} with {name}")
         measured = measure(name, texts.table, encoder)
-        if not can_agree(texts.table):  # 0 by construction, and no number of the model's
-            numbers = {**measured.numbers, "agreement": None}
-            measured = measured._replace(agreement=None, numbers=numbers)
         sizes = measured.numbers["n_layers"], measured.numbers["n_dims"]
         described[name] = describe_model(given, encoder, *sizes)
         limits = limits_of(texts.table, encoder, measured)
